@@ -1,0 +1,39 @@
+// Package secret holds values that must never be printed.
+package secret
+
+import (
+	"encoding/json"
+	"log/slog"
+)
+
+const redacted = "[secret]"
+
+// A String is a secret text. Every way of printing or encoding it gives
+// "[secret]"; only Reveal gives the text. The zero value is the empty secret.
+type String struct{ text string }
+
+// New makes text a secret.
+func New(text string) String { return String{text} }
+
+// Reveal returns the text. Call it only where the text leaves for the party
+// that is meant to have it.
+func (s String) Reveal() string { return s.text }
+
+// IsZero reports whether there is no text.
+func (s String) IsZero() bool { return s.text == "" }
+
+// String, GoString and the marshalers below keep the text out of logs,
+// errors, JSON and YAML.
+func (s String) String() string { return redacted }
+
+// GoString hides the text from %#v.
+func (s String) GoString() string { return redacted }
+
+// LogValue hides the text from slog.
+func (s String) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON hides the text from JSON.
+func (s String) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// MarshalText hides the text from YAML and other encodings.
+func (s String) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,0 +1,86 @@
+// Package sink is the contract between an export and its destinations. The
+// destinations are packages of their own; sinktest is the suite that every
+// one of them passes whole.
+package sink
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/table"
+)
+
+// A Sink is a destination for tables. Publish may be called concurrently for
+// different exports, of one tenant or of several. A context that ends means:
+// stop now and leave nothing visible.
+type Sink interface {
+	// Publish makes everything in d visible at once, and durable, before it
+	// returns (I5). Publishing the same export again changes nothing and
+	// returns the first receipt. After an error the caller does not know
+	// whether the export was published, and calls Publish again.
+	//
+	// Afterwards, for d's tenant and for no other (I7):
+	//   - a resource of d that is new, or whose content hash differs from what
+	//     is there, has exactly the rows that its winning line gave, in every
+	//     table of its type; no other row of it remains;
+	//   - of several lines of one resource the one with the latest
+	//     last_updated_ts wins (null is oldest), then the later source file in
+	//     the order of d.Files, then the later line;
+	//   - a resource already there with a later last_updated_ts is left alone;
+	//   - a resource named in d.Deleted is gone, unless d also delivers it;
+	//   - of each type in d.Replace, resources that d does not deliver are gone;
+	//   - every table of d.Tables exists, with rows or without.
+	Publish(ctx context.Context, d Delivery) (Receipt, error)
+}
+
+// A Mode says whether a delivery holds all of a tenant's resources or changes.
+type Mode string
+
+// The modes.
+const (
+	Full        Mode = "full"
+	Incremental Mode = "incremental"
+)
+
+// A Delivery is what one export brings to a sink. All its files are Parquet,
+// written by ingest, local for the time of the call, and must not be changed.
+type Delivery struct {
+	Tenant          string
+	Export          string
+	Mode            Mode
+	TransactionTime time.Time
+	Files           []string // source files in manifest order, as in the column source_file
+	Tables          []Table  // every table of the types asked for, also those without files
+	Index           []File   // the rows of table.Index: one for each delivered line
+	Deleted         []File   // the rows of table.Deleted
+	Replace         []string // resource types of which the delivery is the whole truth
+}
+
+// A Table is a table with the staged files that hold its rows.
+type Table struct {
+	table.Table
+	Files []File
+}
+
+// A File is one staged Parquet file.
+type File struct {
+	Path string // local
+	Rows int64
+}
+
+// A Receipt says what a publication did.
+type Receipt struct {
+	Export      string
+	PublishedAt time.Time
+	Types       []TypeCount // by resource type, in alphabetical order
+}
+
+// A TypeCount counts the resources of one type.
+type TypeCount struct {
+	ResourceType string
+	New          int64 // not there before
+	Changed      int64 // there with other content
+	Unchanged    int64 // there with the same content, or with a later last_updated
+	Double       int64 // further lines of a resource that another line won
+	Deleted      int64 // named as deleted, or absent from a full delivery, and was there
+}

@@ -1,0 +1,61 @@
+// Package table names the shape of the tables that ingest writes and sinks
+// take: a table, its columns and their types. It holds no rows.
+package table
+
+// A Type is the type of a column, in Arrow's words.
+type Type string
+
+// The column types. Text keeps a value exactly as it was sent; the others are
+// typed companions of a text column, or values without a loss of precision.
+const (
+	Text      Type = "text"      // UTF-8 string
+	Boolean   Type = "boolean"   // true or false
+	Int32     Type = "int32"     // 32-bit signed
+	Int64     Type = "int64"     // 64-bit signed
+	Double    Type = "double"    // 64-bit float: a companion of a decimal's text
+	Date      Type = "date"      // days since 1970-01-01
+	Timestamp Type = "timestamp" // microseconds since 1970-01-01T00:00:00Z
+)
+
+// A Column is one column of a table. Every column may be null.
+type Column struct {
+	Name string
+	Type Type
+}
+
+// A Table is the shape of one table.
+type Table struct {
+	Name         string // lower-case, snake_case: a view's name, or one of the names below
+	ResourceType string // the FHIR type whose resources fill it; empty for tables of all types
+	Columns      []Column
+}
+
+// Column names that every table of rows carries beside those of its view.
+const (
+	TenantID    = "tenant_id"    // always the first column
+	ResourceKey = "resource_key" // "Patient/123": whose row this is
+	SourceFile  = "source_file"  // the raw file, as "<export>/<page>-<section>-<index>-<Type>"
+	SourceLine  = "source_line"  // its line there, from 1
+)
+
+// Resource is the table of resources whose type no view covers.
+var Resource = Table{Name: "resource", Columns: []Column{
+	{TenantID, Text}, {"resource_type", Text}, {"id", Text}, {ResourceKey, Text},
+	{"last_updated", Text}, {"last_updated_ts", Timestamp}, {"json", Text},
+	{SourceFile, Text}, {SourceLine, Int64},
+}}
+
+// Index has one row for each delivered resource of an export, whatever its
+// type and views: sinks choose from it what is new, changed, old or double.
+var Index = Table{Name: "_index", Columns: []Column{
+	{TenantID, Text}, {"resource_type", Text}, {"id", Text},
+	{"last_updated_ts", Timestamp}, // null when the resource has none
+	{"content_hash", Int64},        // of the line's bytes; equal means unchanged
+	{SourceFile, Text}, {SourceLine, Int64},
+}}
+
+// Deleted has one row for each deletion that an export's `deleted` files name.
+var Deleted = Table{Name: "_deleted", Columns: []Column{
+	{TenantID, Text}, {"resource_type", Text}, {"id", Text},
+	{SourceFile, Text}, {SourceLine, Int64},
+}}
