@@ -1,0 +1,27 @@
+package blob
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// explain says what the operator must do about err when it is about the
+// machine's storage, and otherwise names the operation.
+func explain(err error, operation string) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return problem.Wrap(err, problem.StorageFull, "no space is left in the storage folder",
+			"Free space on the disk of the storage folder, or move the folder to a larger disk; what was interrupted goes on by itself.")
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS),
+		errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
+		return problem.Wrap(err, problem.StorageUnwritable, "the storage folder cannot be used",
+			"Check that the storage folder is there, on a disk that can be written, and that it belongs to the user who runs bulkhead.")
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w", operation, fs.ErrNotExist)
+	}
+	return fmt.Errorf("%s: %w", operation, err)
+}

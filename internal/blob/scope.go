@@ -1,0 +1,206 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+)
+
+// A Scope reaches the files of one tenant and of no other (I7).
+type Scope struct {
+	store  *Store
+	tenant string
+}
+
+// Tenant returns the id of the scope's tenant.
+func (s *Scope) Tenant() string { return s.tenant }
+
+// An Entry is a stored file.
+type Entry struct {
+	Key      Key
+	Size     int64 // bytes as stored
+	Modified time.Time
+}
+
+// Create starts a file. It becomes visible, whole and durable, when Commit of
+// the writer returns nil, and takes the place of an earlier file of that key.
+// A context that ends before makes Commit fail. The caller must end with Close.
+func (s *Scope) Create(ctx context.Context, k Key) (*Writer, error) {
+	name, err := s.own(k)
+	if err != nil {
+		return nil, fmt.Errorf("create file: %w", err)
+	}
+	return newWriter(ctx, s.store.bucket, name)
+}
+
+// Open reads a file from its start. A file that is not there is fs.ErrNotExist.
+func (s *Scope) Open(ctx context.Context, k Key) (io.ReadCloser, error) {
+	return s.OpenRange(ctx, k, 0, -1)
+}
+
+// OpenRange reads at most length bytes from offset; a negative length reads to
+// the end. A file that is not there is fs.ErrNotExist.
+func (s *Scope) OpenRange(ctx context.Context, k Key, offset, length int64) (io.ReadCloser, error) {
+	name, err := s.own(k)
+	if err != nil {
+		return nil, fmt.Errorf("open file: %w", err)
+	}
+	r, err := s.store.bucket.NewRangeReader(ctx, name, offset, length, nil)
+	if err != nil {
+		return nil, explain(missing(err), "open file")
+	}
+	return r, nil
+}
+
+// Stat describes a file. A file that is not there is fs.ErrNotExist.
+func (s *Scope) Stat(ctx context.Context, k Key) (Entry, error) {
+	name, err := s.own(k)
+	if err != nil {
+		return Entry{}, fmt.Errorf("stat file: %w", err)
+	}
+	a, err := s.store.bucket.Attributes(ctx, name)
+	if err != nil {
+		return Entry{}, explain(missing(err), "stat file")
+	}
+	return Entry{Key: k, Size: a.Size, Modified: a.ModTime}, nil
+}
+
+// List walks the files of one export in one area, in the order of their keys.
+// An error ends the walk.
+func (s *Scope) List(ctx context.Context, a Area, export string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if !exportID.MatchString(export) {
+			yield(Entry{}, fmt.Errorf("list export: %w", ErrName))
+			return
+		}
+		s.walk(ctx, string(s.key(a, export, "")), yield)
+	}
+}
+
+func (s *Scope) walk(ctx context.Context, prefix string, yield func(Entry, error) bool) {
+	it := s.store.bucket.List(&blob.ListOptions{Prefix: prefix})
+	for {
+		o, err := it.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			yield(Entry{}, explain(err, "list files"))
+			return
+		}
+		if !yield(Entry{Key: Key(o.Key), Size: o.Size, Modified: o.ModTime}, nil) {
+			return
+		}
+	}
+}
+
+// Delete removes a file. One that is not there is no error.
+func (s *Scope) Delete(ctx context.Context, k Key) error {
+	name, err := s.own(k)
+	if err != nil {
+		return fmt.Errorf("delete file: %w", err)
+	}
+	if err := missing(s.store.bucket.Delete(ctx, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explain(err, "delete file")
+	}
+	return nil
+}
+
+// DeleteExport removes all files of one export in one area.
+func (s *Scope) DeleteExport(ctx context.Context, a Area, export string) error {
+	return s.deleteWhere(ctx, a, export, func(Key) bool { return true })
+}
+
+// DeleteFile removes what one output file gave: all its parts in the staged
+// area, or its one file in the others.
+func (s *Scope) DeleteFile(ctx context.Context, a Area, export, file string) error {
+	if !fileName.MatchString(file) {
+		return fmt.Errorf("delete output file: %w", ErrName)
+	}
+	return s.deleteWhere(ctx, a, export, func(k Key) bool { return isOf(a, k, file) })
+}
+
+func (s *Scope) deleteWhere(ctx context.Context, a Area, export string, want func(Key) bool) error {
+	var keys []Key
+	for e, err := range s.List(ctx, a, export) {
+		if err != nil {
+			return err
+		}
+		if want(e.Key) {
+			keys = append(keys, e.Key)
+		}
+	}
+	for _, k := range keys {
+		if err := s.Delete(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isOf reports whether k holds something of the output file: "<file>.<ext>", or
+// "<file>-<part>.<ext>" in the staged area.
+func isOf(a Area, k Key, file string) bool {
+	rest, found := strings.CutPrefix(string(k[strings.LastIndexByte(string(k), '/')+1:]), file)
+	if !found {
+		return false
+	}
+	if a == Staged {
+		return strings.HasPrefix(rest, "-")
+	}
+	return strings.HasPrefix(rest, ".")
+}
+
+// LocalPath returns a path at which the file can be read until release is
+// called. For a local store it is the file itself and must not be changed; for
+// any other it is a copy, which release removes.
+func (s *Scope) LocalPath(ctx context.Context, k Key) (path string, release func(), err error) {
+	name, err := s.own(k)
+	if err != nil {
+		return "", nil, fmt.Errorf("find file: %w", err)
+	}
+	if s.store.local == nil {
+		return s.copyToSpool(ctx, k)
+	}
+	if _, err := s.Stat(ctx, k); err != nil {
+		return "", nil, err
+	}
+	return filepath.Join(s.store.local.dir, pathOf(name)), func() {}, nil
+}
+
+func (s *Scope) copyToSpool(ctx context.Context, k Key) (path string, release func(), err error) {
+	r, err := s.Open(ctx, k)
+	if err != nil {
+		return "", nil, err
+	}
+	defer r.Close()
+	f, err := os.CreateTemp(s.store.spool, "bulkhead-*"+filepath.Ext(string(k)))
+	if err != nil {
+		return "", nil, explain(err, "copy file")
+	}
+	remove := func() { os.Remove(f.Name()) }
+	_, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Close()); err != nil {
+		remove()
+		return "", nil, explain(err, "copy file")
+	}
+	return f.Name(), remove, nil
+}
+
+// missing makes the answer of any bucket for an absent file fs.ErrNotExist.
+func missing(err error) error {
+	if err != nil && gcerrors.Code(err) == gcerrors.NotFound {
+		return fs.ErrNotExist
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+// Package ingest turns one raw output file into tables: it checks every line,
+// writes the rows of each view to staged Parquet, and puts every refused line
+// with its reason into quarantine. Memory depends on the workers and not on
+// the file.
+//
+// It never drops a line, never changes one, and never shows a part that is
+// not whole.
+//
+// Lines are FHIR NDJSON: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
+// and https://build.fhir.org/nd-json.html; the algorithm is DESIGN section 5.
+package ingest
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+)
+
+// Options say where the rows of an export go. All fields but the last three
+// are required.
+type Options struct {
+	Scope  *blob.Scope // the tenant's files
+	Export string      // the export's id
+	Views  Views       // which tables a type fills
+
+	Workers      int // goroutines that scan lines; 0 means GOMAXPROCS
+	MaxLine      int // longest line in bytes; 0 means 256 MiB
+	RowGroupRows int // rows held per worker and table before they are written; 0 means 32,768
+}
+
+// A Section is the part of the manifest that names the file.
+type Section string
+
+// The sections.
+const (
+	Output  Section = "output"  // resources of one type
+	Deleted Section = "deleted" // Bundles of deletions
+	Errors  Section = "error"   // OperationOutcomes; STU 4 calls it outcome
+)
+
+// A Source is one output file.
+type Source struct {
+	File    string  // "<page>-<section>-<index>-<Type>", made by blob.FileName
+	Section Section // decides what a line must be
+	Type    string  // the type that the manifest gives; used by Output only
+
+	// Open returns the bytes of the file: NDJSON, or NDJSON as zstd or gzip,
+	// told apart by their first bytes. It is called once for each Run.
+	Open func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// A Summary says what became of the lines of one file. It holds counts and
+// keys only, never content. Lines is always Delivered + Quarantined + Blank (I4).
+type Summary struct {
+	File           string           `json:"file"`
+	Lines          int64            `json:"lines"`
+	Blank          int64            `json:"blank"`       // empty, or spaces only
+	Delivered      int64            `json:"delivered"`   // lines whose content was taken
+	Quarantined    int64            `json:"quarantined"` // lines refused
+	ByReason       map[string]int64 `json:"by_reason,omitempty"`
+	Deletions      int64            `json:"deletions"`          // rows of table.Deleted: a Bundle may have many
+	Outcomes       []OutcomeCount   `json:"outcomes,omitempty"` // by severity, then code
+	Tables         []TableParts     `json:"tables,omitempty"`   // by name; only tables with rows
+	QuarantineKey  blob.Key         `json:"quarantine_key,omitempty"`
+	Bytes          int64            `json:"bytes"` // of NDJSON, decoded
+	MaxLastUpdated time.Time        `json:"max_last_updated,omitzero"`
+}
+
+// An OutcomeCount counts the issues of one severity and code in an error file.
+type OutcomeCount struct {
+	Severity string `json:"severity"` // fatal, error, warning or information; "unknown" for any other
+	Code     string `json:"code"`     // as sent when it has the shape of a code, otherwise "unknown"
+	Count    int64  `json:"count"`
+}
+
+// TableParts are the rows that the file gave to one table.
+type TableParts struct {
+	Name  string `json:"name"`
+	Rows  int64  `json:"rows"`
+	Parts []Part `json:"parts"`
+}
+
+// A Part is one staged Parquet file, whole and durable.
+type Part struct {
+	Key   blob.Key `json:"key"`
+	Rows  int64    `json:"rows"`
+	Bytes int64    `json:"bytes"` // as stored
+}
