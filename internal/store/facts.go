@@ -1,0 +1,182 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
+)
+
+// The methods below write what a step has found out. They move nothing: the
+// caller moves the export in the same transaction.
+
+// SetProblem records why an export ended.
+func (tx *Tx) SetProblem(x *Export, p *problem.Problem) error {
+	cause := ""
+	if p.Err != nil {
+		cause = p.Err.Error()
+	}
+	return tx.q.SetExportProblem(tx.ctx, gen.SetExportProblemParams{
+		FailedIn: string(x.State), ProblemCode: string(p.Code), ProblemSummary: p.Summary, ProblemRemedy: p.Remedy,
+		LastError: cause, TenantID: tx.tenant, ExportID: x.ID,
+	})
+}
+
+// ClearProblem forgets why an export failed, when it is taken up again.
+func (tx *Tx) ClearProblem(x *Export) error {
+	return tx.q.SetExportProblem(tx.ctx, gen.SetExportProblemParams{TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// CountWeather counts a failure that waiting may cure.
+func (tx *Tx) CountWeather(x *Export, err error) error {
+	return tx.q.SetExportWeather(tx.ctx, gen.SetExportWeatherParams{LastError: err.Error(), TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// SetKickoffIntent makes it durable that the request is about to leave (I2).
+// It is ErrFenced when one has left before.
+func (tx *Tx) SetKickoffIntent(x *Export) error {
+	return fenced(tx.q.SetKickoffIntent(tx.ctx, gen.SetKickoffIntentParams{KickoffSentAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID}))
+}
+
+// ClearKickoffIntent takes the intent back: the request provably never left,
+// or the server refused it.
+func (tx *Tx) ClearKickoffIntent(x *Export) error {
+	return tx.q.ClearKickoffIntent(tx.ctx, gen.ClearKickoffIntentParams{TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// SetAccepted records the status URL and when to poll it first.
+func (tx *Tx) SetAccepted(x *Export, statusURL string, nextPoll time.Time) error {
+	return tx.q.SetAccepted(tx.ctx, gen.SetAcceptedParams{
+		StatusUrl: statusURL, AcceptedAt: ms(tx.now), NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID,
+	})
+}
+
+// SetWaiting records until when, and for what, the next kick-off waits.
+func (tx *Tx) SetWaiting(x *Export, until time.Time, reason string) error {
+	return tx.q.SetWaiting(tx.ctx, gen.SetWaitingParams{WaitingUntil: ms(until), WaitingFor: reason, TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// SetProgress records a poll that found the export in progress.
+func (tx *Tx) SetProgress(x *Export, progress string, nextPoll time.Time) error {
+	return tx.q.SetProgress(tx.ctx, gen.SetProgressParams{Progress: progress, NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// SetListed records the manifest's own facts.
+func (tx *Tx) SetListed(x *Export, transactionTime, nextSince, requiresToken string) error {
+	return tx.q.SetListed(tx.ctx, gen.SetListedParams{
+		TransactionTime: transactionTime, NextSince: nextSince, RequiresToken: requiresToken, TenantID: tx.tenant, ExportID: x.ID,
+	})
+}
+
+// SetReleased records that the server was told to forget the export.
+func (tx *Tx) SetReleased(x *Export) error {
+	return tx.q.SetReleased(tx.ctx, gen.SetReleasedParams{ReleasedAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// AddServerErrors counts errors that the server reports in its error files.
+func (tx *Tx) AddServerErrors(x *Export, n int64) error {
+	return tx.q.AddServerErrors(tx.ctx, gen.AddServerErrorsParams{ServerErrors: n, TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// ListFiles replaces the export's output files by those of a manifest.
+func (tx *Tx) ListFiles(x *Export, files []File) error {
+	if err := tx.q.DropFiles(tx.ctx, gen.DropFilesParams{TenantID: tx.tenant, ExportID: x.ID}); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := tx.q.InsertFile(tx.ctx, gen.InsertFileParams{
+			TenantID: tx.tenant, ExportID: x.ID, File: f.Name, Position: f.Position, Section: f.Section,
+			ResourceType: f.ResourceType, Url: f.URL, ExpectedCount: f.Expected,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CountFiles counts the export's output files by state.
+func (tx *Tx) CountFiles(x *Export) (map[string]int64, error) {
+	rows, err := tx.q.CountFiles(tx.ctx, gen.CountFilesParams{TenantID: tx.tenant, ExportID: x.ID})
+	counts := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		counts[r.State] = r.N
+	}
+	return counts, err
+}
+
+// FilesIn gives the names of files in a state, in manifest order, at most limit.
+func (tx *Tx) FilesIn(x *Export, state string, limit int64) ([]string, error) {
+	return tx.q.FilesInState(tx.ctx, gen.FilesInStateParams{TenantID: tx.tenant, ExportID: x.ID, State: state, Limit: limit})
+}
+
+// SetFileState moves a file to a state that has no facts of its own.
+func (tx *Tx) SetFileState(x *Export, file, state string) error {
+	return tx.q.SetFileState(tx.ctx, gen.SetFileStateParams{State: state, TenantID: tx.tenant, ExportID: x.ID, File: file})
+}
+
+// StartFile marks a file as being downloaded.
+func (tx *Tx) StartFile(x *Export, file string) error {
+	return tx.q.StartFile(tx.ctx, gen.StartFileParams{StartedAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID, File: file})
+}
+
+// SetFileStored records that a file's bytes are verified and durable (I3).
+func (tx *Tx) SetFileStored(x *Export, f File) error {
+	return tx.q.SetFileStored(tx.ctx, gen.SetFileStoredParams{
+		Bytes: f.Bytes, WireBytes: f.WireBytes, Sha256: f.SHA256, StoredAt: ms(tx.now),
+		TenantID: tx.tenant, ExportID: x.ID, File: f.Name,
+	})
+}
+
+// SetFileIngested records a file's lines and replaces its staged parts.
+func (tx *Tx) SetFileIngested(x *Export, f File, parts []Part) error {
+	if err := tx.q.DropParts(tx.ctx, gen.DropPartsParams{TenantID: tx.tenant, ExportID: x.ID, File: f.Name}); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := tx.q.InsertPart(tx.ctx, gen.InsertPartParams{
+			TenantID: tx.tenant, ExportID: x.ID, File: f.Name, TableName: p.Table, PartKey: p.Key, RowCount: p.Rows,
+		}); err != nil {
+			return err
+		}
+	}
+	return tx.q.SetFileIngested(tx.ctx, gen.SetFileIngestedParams{
+		Lines: f.Lines, Blank: f.Blank, Delivered: f.Delivered, Quarantined: f.Quarantined, Summary: string(f.Summary),
+		IngestedAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID, File: f.Name,
+	})
+}
+
+// ReopenFiles lists again the files that failed or were on their way.
+func (tx *Tx) ReopenFiles(x *Export) error {
+	return tx.q.ReopenFiles(tx.ctx, gen.ReopenFilesParams{TenantID: tx.tenant, ExportID: x.ID})
+}
+
+// SetPublished records that a sink has the export.
+func (tx *Tx) SetPublished(x *Export, sink string, receipt json.RawMessage) error {
+	return tx.q.PutPublication(tx.ctx, gen.PutPublicationParams{
+		TenantID: tx.tenant, ExportID: x.ID, Sink: sink, Receipt: string(receipt), PublishedAt: ms(tx.now),
+	})
+}
+
+// Published gives the names of the sinks that have the export.
+func (tx *Tx) Published(x *Export) ([]string, error) {
+	rows, err := tx.q.ListPublications(tx.ctx, gen.ListPublicationsParams{TenantID: tx.tenant, ExportID: x.ID})
+	var sinks []string
+	for _, r := range rows {
+		sinks = append(sinks, r.Sink)
+	}
+	return sinks, err
+}
+
+// MoveWatermark makes the export's next_since the start of its stream's next
+// incremental export. Only the transaction that completes the export may call
+// it (I6).
+func (tx *Tx) MoveWatermark(x *Export) error {
+	var full time.Time
+	if x.Mode == "full" {
+		full = tx.now
+	}
+	return tx.q.PutWatermark(tx.ctx, gen.PutWatermarkParams{
+		TenantID: tx.tenant, Stream: x.Stream, Since: x.NextSince, ExportID: x.ID, MovedAt: ms(tx.now), FullAt: ms(full),
+	})
+}

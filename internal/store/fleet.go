@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
+)
+
+// A Tenant is a practice as the ledger last saw it in the configuration.
+type Tenant struct {
+	ID           string
+	Name         string
+	Registration string
+	ClientID     string
+	FHIRBaseURL  string
+	Frozen       bool // no longer configured: kept, but nothing is done for it
+}
+
+// PutTenants makes the ledger know exactly these tenants as active; others are
+// frozen, not forgotten.
+func (s *Store) PutTenants(ctx context.Context, tenants []Tenant) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		q, now := gen.New(tx), ms(time.Now())
+		ids := make([]string, 0, len(tenants))
+		for _, t := range tenants {
+			ids = append(ids, t.ID)
+			if err := q.PutTenant(ctx, gen.PutTenantParams{
+				TenantID: t.ID, Name: t.Name, Registration: t.Registration, ClientID: t.ClientID,
+				FhirBaseUrl: t.FHIRBaseURL, UpdatedAt: now,
+			}); err != nil {
+				return fmt.Errorf("record tenant %s: %w", t.ID, err)
+			}
+		}
+		return q.FreezeTenants(ctx, gen.FreezeTenantsParams{UpdatedAt: now, TenantIds: ids})
+	})
+}
+
+// Tenants gives every tenant that the ledger knows, by id.
+func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	rows, err := s.queries().ListTenants(ctx)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list tenants: %w", err))
+	}
+	tenants := make([]Tenant, len(rows))
+	for i, r := range rows {
+		tenants[i] = Tenant{
+			ID: r.TenantID, Name: r.Name, Registration: r.Registration, ClientID: r.ClientID,
+			FHIRBaseURL: r.FhirBaseUrl, Frozen: r.State == "frozen",
+		}
+	}
+	return tenants, nil
+}
+
+// A Candidate is an export that wants a slot, or holds one.
+type Candidate struct {
+	Export, Tenant, Registration, Endpoint, Group string
+	State                                         life.State
+}
+
+// Admission is what an admission pass sees: who waits, in fair order, and who
+// holds slots. Admit takes one of the waiting in; it may not be called for one
+// whose tenant's endpoint is taken.
+type Admission struct {
+	Waiting []Candidate
+	Holding []Candidate
+	store   *Store
+	ctx     context.Context
+	tx      *sql.Tx
+}
+
+// Admitting runs f in one transaction over all tenants: what f reads cannot
+// change before what it admits is written.
+func (s *Store) Admitting(ctx context.Context, f func(a *Admission) error) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error { return s.admitting(ctx, tx, f) })
+}
+
+func (s *Store) admitting(ctx context.Context, tx *sql.Tx, f func(a *Admission) error) error {
+	q := gen.New(tx)
+	waiting, err := q.Candidates(ctx, ms(time.Now()))
+	if err != nil {
+		return fmt.Errorf("list waiting exports: %w", err)
+	}
+	holding, err := q.SlotHolders(ctx)
+	if err != nil {
+		return fmt.Errorf("list running exports: %w", err)
+	}
+	a := &Admission{store: s, ctx: ctx, tx: tx}
+	for _, r := range waiting {
+		a.Waiting = append(a.Waiting, Candidate{r.ExportID, r.TenantID, r.Registration, r.Endpoint, r.GroupID, life.State(r.State)})
+	}
+	for _, r := range holding {
+		a.Holding = append(a.Holding, Candidate{r.ExportID, r.TenantID, r.Registration, r.Endpoint, r.GroupID, life.State(r.State)})
+	}
+	return f(a)
+}
+
+// Do runs f on the tenant's part of the ledger within the admission's
+// transaction.
+func (a *Admission) Do(tenant string, f func(tx *Tx) error) error {
+	return a.store.within(a.ctx, a.tx, tenant, f)
+}
+
+// Admitting runs an admission pass within the transaction that frees a slot.
+func (tx *Tx) Admitting(s *Store, f func(a *Admission) error) error {
+	return s.admitting(tx.ctx, tx.sql, f)
+}
+
+// NextWaiting gives when the first waiting export becomes due, or the zero time.
+func (s *Store) NextWaiting(ctx context.Context) (time.Time, error) {
+	t, err := s.queries().NextWaiting(ctx)
+	return at(t), err
+}
+
+// Take leases a step to owner: its epoch grows, so that whoever held it before
+// is fenced. ok is false when the step is done.
+func (s *Store) Take(ctx context.Context, ref StepRef, owner string) (l Lease, due time.Time, ok bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		r, err := gen.New(tx).TakeStep(ctx, gen.TakeStepParams{
+			Owner: owner, HeartbeatAt: ms(time.Now()), TenantID: ref.Tenant, StepID: ref.ID,
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("take step: %w", err)
+		}
+		ok, due = true, at(r.DueAt)
+		l = Lease{
+			StepRef: StepRef{ID: r.StepID, Tenant: r.TenantID, Export: r.ExportID, Kind: r.Kind, Due: due},
+			Subject: r.Subject, Epoch: r.Epoch, Attempt: r.Attempt,
+		}
+		return nil
+	})
+	return l, due, ok, err
+}
+
+// Beat renews every lease of owner.
+func (s *Store) Beat(ctx context.Context, owner string) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		return gen.New(tx).BeatSteps(ctx, gen.BeatStepsParams{Now: ms(time.Now()), Owner: owner})
+	})
+}
+
+// Sweep makes every step that a dead process held ready again, in the
+// executor's tables too. Only the one process that holds the ledger calls it,
+// before it starts to work.
+func (s *Store) Sweep(ctx context.Context) (steps int64, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE step SET state = 'ready' WHERE state = 'running'`); err != nil {
+			return fmt.Errorf("sweep steps: %w", err)
+		}
+		r, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+			WHERE state IN ('running', 'retryable', 'scheduled')`)
+		if err != nil {
+			return fmt.Errorf("sweep the executor: %w", err)
+		}
+		steps, err = r.RowsAffected()
+		return err
+	})
+	return steps, err
+}

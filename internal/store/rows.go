@@ -1,0 +1,192 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
+)
+
+// An Intent is an export that somebody, or a schedule, wants.
+type Intent struct {
+	Stream       string // endpoint, level or group, and type set
+	Registration string
+	Endpoint     string // FHIR base URL
+	Level        string // system, patient or group
+	Group        string // the group's id, at level group
+	Types        []string
+	Mode         string // full or incremental
+	Since        string // _since as it will be sent; empty without one
+	Sinks        []string
+	RequestedBy  string
+}
+
+// An Export is one row of the ledger.
+type Export struct {
+	Intent
+	ID              string
+	Tenant          string
+	RequestedAt     time.Time
+	State           life.State
+	StateAt         time.Time
+	FailedIn        life.State
+	WaitingUntil    time.Time
+	WaitingFor      string
+	KickoffSentAt   time.Time // zero: no request has left, or the server refused it
+	Kickoffs        int64
+	StatusURL       string
+	AcceptedAt      time.Time
+	NextPollAt      time.Time
+	Polls           int64
+	Progress        string
+	TransactionTime string
+	NextSince       string
+	RequiresToken   string // the manifest's word: "true", "false" or ""
+	ServerErrors    int64
+	RetryCount      int64
+	LastError       string
+	ProblemCode     string
+	ProblemSummary  string
+	ProblemRemedy   string
+	EndedAt         time.Time
+	ReleasedAt      time.Time
+}
+
+// A File is one output file of an export.
+type File struct {
+	Name         string // "<page>-<section>-<index>-<Type>"
+	Position     int64  // in the manifest
+	Section      string // output, deleted or error
+	ResourceType string
+	URL          string
+	Expected     int64 // the manifest's count, -1 when it gives none
+	State        string
+	Bytes        int64
+	WireBytes    int64
+	SHA256       string
+	Lines        int64
+	Blank        int64
+	Delivered    int64
+	Quarantined  int64
+	Summary      json.RawMessage // of ingest; nil before it
+	StartedAt    time.Time
+	StoredAt     time.Time
+	IngestedAt   time.Time
+}
+
+// States of an output file.
+const (
+	FileListed      = "listed"
+	FileDownloading = "downloading"
+	FileStored      = "stored"
+	FileIngesting   = "ingesting"
+	FileIngested    = "ingested"
+	FileFailed      = "failed"
+)
+
+// A Part is one staged Parquet file.
+type Part struct {
+	Table string
+	Key   string
+	Rows  int64
+}
+
+// A Publication says that a sink has an export.
+type Publication struct {
+	Sink        string
+	Receipt     json.RawMessage
+	PublishedAt time.Time
+}
+
+// A Watermark is where the next incremental export of a stream begins.
+type Watermark struct {
+	Since   string // _since
+	Export  string // the export that moved it
+	MovedAt time.Time
+	FullAt  time.Time // when the last full export completed
+}
+
+// A StepRef names a step to the executor.
+type StepRef struct {
+	ID     int64
+	Tenant string
+	Export string
+	Kind   string
+	Due    time.Time
+}
+
+// A Lease is a step in the hands of one runner. Writes that follow from the
+// step check the epoch, so that a runner that was taken for dead writes nothing.
+type Lease struct {
+	StepRef
+	Subject string // the file or the sink
+	Epoch   int64
+	Attempt int64 // failures in a row that waiting may cure
+}
+
+// An Entry is one line of an export's timeline.
+type Entry struct {
+	At     time.Time
+	Actor  string
+	Kind   string
+	Detail string
+}
+
+func exportOf(r gen.Export) (Export, error) {
+	x := Export{
+		Intent: Intent{
+			Stream: r.Stream, Registration: r.Registration, Endpoint: r.Endpoint, Level: r.Level, Group: r.GroupID,
+			Mode: r.Mode, Since: r.Since, RequestedBy: r.RequestedBy,
+		},
+		ID: r.ExportID, Tenant: r.TenantID, RequestedAt: at(r.RequestedAt),
+		State: life.State(r.State), StateAt: at(r.StateAt), FailedIn: life.State(r.FailedIn),
+		WaitingUntil: at(r.WaitingUntil), WaitingFor: r.WaitingFor,
+		KickoffSentAt: at(r.KickoffSentAt), Kickoffs: r.Kickoffs, StatusURL: r.StatusUrl, AcceptedAt: at(r.AcceptedAt),
+		NextPollAt: at(r.NextPollAt), Polls: r.Polls, Progress: r.Progress,
+		TransactionTime: r.TransactionTime, NextSince: r.NextSince, RequiresToken: r.RequiresToken,
+		ServerErrors: r.ServerErrors, RetryCount: r.RetryCount, LastError: r.LastError,
+		ProblemCode: r.ProblemCode, ProblemSummary: r.ProblemSummary, ProblemRemedy: r.ProblemRemedy,
+		EndedAt: at(r.EndedAt), ReleasedAt: at(r.ReleasedAt),
+	}
+	if err := json.Unmarshal([]byte(r.Types), &x.Types); err != nil {
+		return x, fmt.Errorf("read the types of export %s: %w", r.ExportID, err)
+	}
+	if err := json.Unmarshal([]byte(r.Sinks), &x.Sinks); err != nil {
+		return x, fmt.Errorf("read the sinks of export %s: %w", r.ExportID, err)
+	}
+	return x, nil
+}
+
+func exportsOf(rows []gen.Export) ([]Export, error) {
+	exports := make([]Export, len(rows))
+	for i, r := range rows {
+		var err error
+		if exports[i], err = exportOf(r); err != nil {
+			return nil, err
+		}
+	}
+	return exports, nil
+}
+
+func fileOf(r gen.OutputFile) File {
+	f := File{
+		Name: r.File, Position: r.Position, Section: r.Section, ResourceType: r.ResourceType, URL: r.Url,
+		Expected: r.ExpectedCount, State: r.State, Bytes: r.Bytes, WireBytes: r.WireBytes, SHA256: r.Sha256,
+		Lines: r.Lines, Blank: r.Blank, Delivered: r.Delivered, Quarantined: r.Quarantined,
+		StartedAt: at(r.StartedAt), StoredAt: at(r.StoredAt), IngestedAt: at(r.IngestedAt),
+	}
+	if r.Summary != "" {
+		f.Summary = json.RawMessage(r.Summary)
+	}
+	return f
+}
+
+func filesOf(rows []gen.OutputFile) []File {
+	files := make([]File, len(rows))
+	for i, r := range rows {
+		files[i] = fileOf(r)
+	}
+	return files
+}

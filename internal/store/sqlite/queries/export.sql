@@ -1,0 +1,182 @@
+-- Queries of one tenant: each names tenant_id.
+
+-- name: PutTenant :exec
+INSERT INTO tenant (tenant_id, name, registration, client_id, fhir_base_url, state, updated_at)
+VALUES (?, ?, ?, ?, ?, 'active', ?)
+ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, registration = excluded.registration,
+  client_id = excluded.client_id, fhir_base_url = excluded.fhir_base_url, state = 'active', updated_at = excluded.updated_at;
+
+-- name: InsertExport :exec
+INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since,
+  sinks, requested_by, requested_at, state, state_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?);
+
+-- name: GetExport :one
+SELECT * FROM export WHERE tenant_id = ? AND export_id = ?;
+
+-- name: LatestExport :one
+SELECT * FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1;
+
+-- name: ListExports :many
+SELECT * FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?;
+
+-- name: OpenExports :one
+SELECT count(*) FROM export WHERE tenant_id = ? AND endpoint = ?
+  AND state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing');
+
+-- name: MoveExport :execrows
+UPDATE export SET state = sqlc.arg(new_state), state_at = sqlc.arg(at)
+WHERE tenant_id = sqlc.arg(tenant_id) AND export_id = sqlc.arg(export_id) AND state = sqlc.arg(old_state);
+
+-- name: EndExport :exec
+UPDATE export SET ended_at = ? WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetExportProblem :exec
+UPDATE export SET failed_in = ?, problem_code = ?, problem_summary = ?, problem_remedy = ?, last_error = ?
+WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetExportWeather :exec
+UPDATE export SET retry_count = retry_count + 1, last_error = ? WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetKickoffIntent :execrows
+UPDATE export SET kickoff_sent_at = ?, kickoffs = kickoffs + 1
+WHERE tenant_id = ? AND export_id = ? AND kickoff_sent_at = 0 AND state = 'kicking_off';
+
+-- name: ClearKickoffIntent :exec
+UPDATE export SET kickoff_sent_at = 0 WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetAccepted :exec
+UPDATE export SET status_url = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
+WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetWaiting :exec
+UPDATE export SET waiting_until = ?, waiting_for = ?, kickoff_sent_at = 0 WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetProgress :exec
+UPDATE export SET progress = ?, next_poll_at = ?, polls = polls + 1 WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetListed :exec
+UPDATE export SET transaction_time = ?, next_since = ?, requires_token = ?, polls = polls + 1, progress = ''
+WHERE tenant_id = ? AND export_id = ?;
+
+-- name: SetReleased :exec
+UPDATE export SET released_at = ? WHERE tenant_id = ? AND export_id = ?;
+
+-- name: AddServerErrors :exec
+UPDATE export SET server_errors = server_errors + ? WHERE tenant_id = ? AND export_id = ?;
+
+-- name: InsertFile :exec
+INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'listed');
+
+-- name: GetFile :one
+SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: ListFiles :many
+SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position;
+
+-- name: CountFiles :many
+SELECT state, count(*) AS n FROM output_file WHERE tenant_id = ? AND export_id = ? GROUP BY state;
+
+-- name: FilesInState :many
+SELECT file FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ? ORDER BY position LIMIT ?;
+
+-- name: SetFileState :exec
+UPDATE output_file SET state = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: StartFile :exec
+UPDATE output_file SET state = 'downloading', started_at = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: SetFileStored :exec
+UPDATE output_file SET state = 'stored', bytes = ?, wire_bytes = ?, sha256 = ?, stored_at = ?
+WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: SetFileIngested :exec
+UPDATE output_file SET state = 'ingested', lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
+WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: ReopenFiles :exec
+UPDATE output_file SET state = 'listed' WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed');
+
+-- name: DropFiles :exec
+DELETE FROM output_file WHERE tenant_id = ? AND export_id = ?;
+
+-- name: DropParts :exec
+DELETE FROM staged_part WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: InsertPart :exec
+INSERT INTO staged_part (tenant_id, export_id, file, table_name, part_key, row_count) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: ListParts :many
+SELECT p.table_name, p.part_key, p.row_count FROM staged_part p
+JOIN output_file f ON f.tenant_id = p.tenant_id AND f.export_id = p.export_id AND f.file = p.file
+WHERE p.tenant_id = ? AND p.export_id = ? ORDER BY f.position, p.part_key;
+
+-- name: PutPublication :exec
+INSERT INTO publication (tenant_id, export_id, sink, receipt, published_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (tenant_id, export_id, sink) DO NOTHING;
+
+-- name: ListPublications :many
+SELECT * FROM publication WHERE tenant_id = ? AND export_id = ? ORDER BY sink;
+
+-- name: GetWatermark :one
+SELECT * FROM watermark WHERE tenant_id = ? AND stream = ?;
+
+-- name: PutWatermark :exec
+INSERT INTO watermark (tenant_id, stream, since, export_id, moved_at, full_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (tenant_id, stream) DO UPDATE SET since = excluded.since, export_id = excluded.export_id,
+  moved_at = excluded.moved_at, full_at = max(excluded.full_at, watermark.full_at);
+
+-- name: OtherStreams :many
+SELECT DISTINCT types FROM export WHERE tenant_id = ? AND stream <> ? AND state = 'completed';
+
+-- name: InsertStep :one
+INSERT INTO step (tenant_id, export_id, kind, subject, state, due_at, created_at)
+VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING step_id;
+
+-- name: TakeStep :one
+UPDATE step SET state = 'running', epoch = epoch + 1, owner = ?, heartbeat_at = ?
+WHERE tenant_id = ? AND step_id = ? AND state <> 'done' RETURNING *;
+
+-- name: HoldStep :execrows
+UPDATE step SET heartbeat_at = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
+
+-- name: FinishStep :execrows
+UPDATE step SET state = 'done' WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
+
+-- name: PostponeStep :execrows
+UPDATE step SET state = 'ready', due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
+
+-- name: DropSteps :exec
+UPDATE step SET state = 'done', epoch = epoch + 1 WHERE tenant_id = ? AND export_id = ? AND state <> 'done';
+
+-- name: OpenSteps :one
+SELECT count(*) FROM step WHERE tenant_id = ? AND export_id = ? AND kind = ? AND state <> 'done';
+
+-- name: TakeRequest :one
+INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?, 1)
+ON CONFLICT (tenant_id, endpoint) DO UPDATE SET
+  requests = CASE WHEN rate_window.minute = excluded.minute THEN rate_window.requests + 1 ELSE 1 END,
+  minute = max(rate_window.minute, excluded.minute)
+RETURNING requests;
+
+-- name: FillWindow :exec
+INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id, endpoint) DO UPDATE SET requests = excluded.requests, minute = excluded.minute;
+
+-- name: PutSchedule :exec
+INSERT INTO schedule (tenant_id, spec, next_at) VALUES (?, ?, ?)
+ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN schedule.next_at ELSE excluded.next_at END,
+  spec = excluded.spec;
+
+-- name: MoveSchedule :exec
+UPDATE schedule SET next_at = ?, last_at = ? WHERE tenant_id = ?;
+
+-- name: DropSchedule :exec
+DELETE FROM schedule WHERE tenant_id = ?;
+
+-- name: InsertEvent :exec
+INSERT INTO event (tenant_id, export_id, at, actor, kind, detail) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: ListEvents :many
+SELECT * FROM event WHERE tenant_id = ? AND export_id = ? ORDER BY event_id;
