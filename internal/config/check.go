@@ -1,0 +1,248 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+)
+
+var idShape = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+const idRule = "must be 1 to 63 of a-z, 0-9 and -, and not begin with -"
+
+// check notes all that is wrong with c, which has no defaults yet; tenants are
+// the places of its tenants.
+func (r *reader) check(root place, tenants []place, c *Config) {
+	limits := root.at("limits")
+	r.notNegative(limits.at("exports"), c.Limits.Exports)
+	r.notNegative(limits.at("downloads_per_export"), c.Limits.DownloadsPerExport)
+	r.notNegative(limits.at("ingest_workers"), c.Limits.IngestWorkers)
+	r.notNegative(limits.at("requests_per_minute"), c.Limits.RequestsPerMinute)
+	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
+		r.checkRegistration(root.at("registrations").at(name), name, c)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Sinks)) {
+		r.checkSink(root.at("sinks").at(name), name, c.Sinks[name])
+	}
+	seen := map[string]bool{}
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		r.checkTenant(tenants[i], t, c)
+		if seen[t.ID] && t.ID != "" {
+			r.miss(tenants[i].at("id"), fmt.Sprintf("is %q, which another tenant has already", t.ID))
+		}
+		seen[t.ID] = true
+	}
+}
+
+func (r *reader) notNegative(at place, n int) {
+	if n < 0 {
+		r.miss(at, "must not be negative")
+	}
+}
+
+func (r *reader) checkRegistration(at place, name string, c *Config) {
+	reg := c.Registrations[name]
+	if !idShape.MatchString(name) {
+		r.miss(at, "has a name that cannot be used: it "+idRule)
+	}
+	r.checkProfileName(at.at("profile"), reg.Profile, c)
+	if reg.ClientID == "" {
+		r.miss(at.at("client_id"), "is missing: it is what the vendor gave the app")
+	}
+	switch {
+	case reg.KeyFile == "" && reg.KeyEnv == "":
+		r.miss(at, "has no key: give key_file or key_env")
+	case reg.KeyFile != "" && reg.KeyEnv != "":
+		r.miss(at.at("key_env"), "must not stand beside key_file")
+	case reg.KeyEnv != "" && !envName.MatchString(reg.KeyEnv):
+		r.miss(at.at("key_env"), "must be the name of an environment variable, not the key itself")
+	case strings.Contains(reg.KeyFile, "-----") || strings.ContainsAny(reg.KeyFile, "\n{"):
+		r.miss(at.at("key_file"), "must be the path of a file, not the key itself")
+	}
+	r.checkURL(at.at("jwks_url"), reg.JWKSURL, true)
+	r.checkURL(at.at("token_url"), reg.TokenURL, true)
+	r.notNegative(at.at("exports"), reg.Exports)
+}
+
+func (r *reader) checkProfileName(at place, name string, c *Config) {
+	if name == "" {
+		r.miss(at, "is missing: it is ecw, standard, or a profile of yours")
+		return
+	}
+	if _, ok := c.profiles[name]; !ok {
+		r.miss(at, fmt.Sprintf("is %q, but the profiles are %s", name,
+			strings.Join(slices.Sorted(maps.Keys(c.profiles)), ", ")))
+	}
+}
+
+func (r *reader) checkSink(at place, name string, s Sink) {
+	if !idShape.MatchString(name) {
+		r.miss(at, "has a name that cannot be used: it "+idRule)
+	}
+	switch {
+	case s.Kind == "":
+		r.miss(at.at("kind"), "is missing: it is duckdb or parquet")
+	case s.Kind != DuckDB && s.Kind != Parquet:
+		r.miss(at.at("kind"), fmt.Sprintf("is %q, but this version has duckdb and parquet", s.Kind))
+	case s.Kind == DuckDB && (s.File == "" || s.Folder != ""):
+		r.miss(at, "needs a file, and no folder, because it is a duckdb sink")
+	case s.Kind == Parquet && (s.Folder == "" || s.File != ""):
+		r.miss(at, "needs a folder, and no file, because it is a parquet sink")
+	}
+}
+
+func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
+	switch {
+	case t.ID == "":
+		r.miss(at.at("id"), "is missing")
+	case !idShape.MatchString(t.ID):
+		r.miss(at.at("id"), idRule)
+	}
+	r.checkAccess(at, t, c)
+	switch {
+	case t.FHIRBaseURL == "":
+		r.miss(at.at("fhir_base_url"), "is missing")
+	default:
+		r.checkURL(at.at("fhir_base_url"), t.FHIRBaseURL, t.AllowHTTP)
+	}
+	r.checkLevel(at, t, c)
+	r.checkTypes(at.at("types"), t.Types)
+	if t.Schedule != "" {
+		if err := checkCron(t.Schedule); err != nil {
+			r.miss(at.at("schedule"), err.Error())
+		}
+	}
+	if _, err := time.LoadLocation(t.TimeZone); err != nil || t.TimeZone == "Local" {
+		r.miss(at.at("time_zone"), "must be an IANA zone such as America/New_York")
+	}
+	r.checkSinkNames(at.at("sinks"), t.Sinks, c)
+	r.notNegative(at.at("requests_per_minute"), t.RequestsPerMinute)
+	if t.Agreement != nil {
+		r.checkAgreement(at.at("agreement"), t.Agreement, c)
+	}
+}
+
+// checkAccess checks that a tenant says in exactly one way how it is reached.
+func (r *reader) checkAccess(at place, t *Tenant, c *Config) {
+	switch {
+	case t.Open && t.Registration != "":
+		r.miss(at.at("open"), "must not stand beside registration")
+	case t.Open:
+		r.checkProfileName(at.at("profile"), or(t.Profile, "standard"), c)
+	case t.Profile != "":
+		r.miss(at.at("profile"), "is for open servers; otherwise the registration names the profile")
+	case t.Registration == "":
+		r.miss(at, "has no registration; an unprotected server is `open: true`")
+	default:
+		if _, ok := c.Registrations[t.Registration]; !ok {
+			r.miss(at.at("registration"), fmt.Sprintf("is %q, but the registrations are: %s", t.Registration,
+				strings.Join(slices.Sorted(maps.Keys(c.Registrations)), ", ")))
+		}
+	}
+}
+
+func (r *reader) checkLevel(at place, t *Tenant, c *Config) {
+	level := or(t.Level, LevelGroup)
+	known := []string{LevelGroup, LevelPatient, LevelSystem}
+	if !slices.Contains(known, level) {
+		r.miss(at.at("level"), "must be group, patient or system")
+		return
+	}
+	probe := *t
+	if t.Open {
+		probe.Profile = or(t.Profile, "standard")
+	}
+	if p := c.Profile(&probe); p != nil && !p.HasLevel(level) {
+		r.miss(at.at("level"), fmt.Sprintf("is %s, but the profile %s has only: %s", level, p.Name, strings.Join(p.Levels, ", ")))
+	}
+	switch {
+	case level == LevelGroup && t.Group == "":
+		r.miss(at.at("group"), "is missing: a group export names a group")
+	case level != LevelGroup && t.Group != "":
+		r.miss(at.at("group"), "stands beside a level that has no group")
+	}
+}
+
+func (r *reader) checkTypes(at place, types []string) {
+	for i, t := range types {
+		if !fhir.IsTypeName(t) {
+			r.miss(at.index(i), fmt.Sprintf("is %q, which is no name of a resource type", t))
+		}
+		if slices.Contains(types[:i], t) {
+			r.miss(at.index(i), fmt.Sprintf("is %q for a second time", t))
+		}
+	}
+}
+
+func (r *reader) checkSinkNames(at place, names []string, c *Config) {
+	known := c.SinkNames()
+	if len(known) == 0 {
+		known = []string{"parquet", "tables"} // the defaults
+	}
+	for i, name := range names {
+		if !slices.Contains(known, name) {
+			r.miss(at.index(i), fmt.Sprintf("is %q, but the sinks are: %s", name, strings.Join(known, ", ")))
+		}
+	}
+}
+
+func (r *reader) checkAgreement(at place, a *Agreement, c *Config) {
+	if a.Reference == "" {
+		r.miss(at.at("reference"), "is missing: say where the signed document is found")
+	}
+	switch a.Status {
+	case AgreementActive, AgreementSuspended, AgreementTerminated:
+	default:
+		r.miss(at.at("status"), "must be active, suspended or terminated")
+	}
+	if a.EffectiveFrom.IsZero() {
+		r.miss(at.at("effective_from"), "is missing")
+	}
+	if !a.ExpiresAt.IsZero() && !a.ExpiresAt.After(a.EffectiveFrom.Time) {
+		r.miss(at.at("expires_at"), "must be later than effective_from")
+	}
+	if len(a.Types) == 0 {
+		r.miss(at.at("types"), "is missing: what an agreement does not name is not permitted")
+	}
+	r.checkTypes(at.at("types"), a.Types)
+	r.checkSinkNames(at.at("sinks"), a.Sinks, c)
+}
+
+// checkURL accepts https, and http to this machine where allowHTTP says so.
+func (r *reader) checkURL(at place, text string, allowHTTP bool) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "":
+		r.miss(at, "must be a whole URL such as https://ehr.example.org/fhir/r4")
+	case u.User != nil:
+		r.miss(at, "must not hold a user or a password")
+	case u.RawQuery != "" || u.Fragment != "":
+		r.miss(at, "must not hold a query or a fragment")
+	case u.Scheme == "https":
+	case u.Scheme != "http":
+		r.miss(at, "must begin with https://")
+	case !allowHTTP:
+		r.miss(at, "must begin with https:// (allow_http permits http to this machine)")
+	case !loopback(u.Hostname()):
+		r.miss(at, "must begin with https://: plain http is for this machine only")
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,192 @@
+// Package config reads bulkhead's one YAML file, and the files that it
+// includes, strictly: an unknown field, a wrong type or an impossible value is
+// a mistake with its file, its line and an excerpt, and all mistakes of a file
+// are told at once. It also holds the vendor profiles: how one EHR differs
+// from the Bulk Data standard, as data.
+//
+// It never holds a secret. Keys are named by file or environment variable and
+// read when they are used, and an excerpt shows only what is known not to be
+// one. It opens no connection and makes no folder.
+//
+// The YAML: https://yaml.org/spec/1.2.2/
+package config
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// A Config is a whole configuration: checked, with its defaults filled in and
+// every path absolute. It is not changed after Load and may be shared.
+type Config struct {
+	// Folder holds the state: ledger, raw, staged and quarantined files, and
+	// the default sinks. Default: bulkhead, beside the configuration file.
+	Folder string `yaml:"folder"`
+	// Limits bound what runs at once on this machine.
+	Limits Limits `yaml:"limits"`
+	// TLS says which servers are trusted.
+	TLS TLS `yaml:"tls"`
+	// Views are folders of ViewDefinition files (*.json) that add tables to
+	// the built-in ones, or replace those of the same name.
+	Views []string `yaml:"views"`
+	// Profiles is a folder of vendor profiles (*.yaml) that add to the
+	// built-in ones, or replace those of the same name. Default: none.
+	Profiles string `yaml:"profiles"`
+	// Registrations are our identities at EHR vendors, by a name of ours.
+	Registrations map[string]Registration `yaml:"registrations"`
+	// Sinks are the destinations, by a name of ours. Default: a DuckDB file
+	// `tables` and a folder of Parquet files `parquet`, both below Folder.
+	Sinks map[string]Sink `yaml:"sinks"`
+	// Tenants are the practices whose data we hold.
+	Tenants []Tenant `yaml:"tenants"`
+	// Include names files that hold one tenant each, as patterns such as
+	// tenants/*.yaml. Their tenants follow those of Tenants, by file name.
+	Include []string `yaml:"include"`
+
+	profiles map[string]*Profile
+}
+
+// Limits bound what runs at once.
+type Limits struct {
+	// Exports is how many exports may run at once. Default: 8.
+	Exports int `yaml:"exports"`
+	// DownloadsPerExport is how many files of one export are downloaded at
+	// once; a vendor profile may allow fewer. Default: 4.
+	DownloadsPerExport int `yaml:"downloads_per_export"`
+	// IngestWorkers is how many blocks of lines are parsed at once. Default:
+	// the number of processors that the process may use.
+	IngestWorkers int `yaml:"ingest_workers"`
+	// RequestsPerMinute is the most requests to one practice's server in one
+	// clock minute. Default: 0, which means what the vendor profile says.
+	RequestsPerMinute int `yaml:"requests_per_minute"`
+}
+
+// TLS says which servers are trusted.
+type TLS struct {
+	// CAFile holds PEM certificates of authorities that are trusted besides
+	// the system's. Default: none.
+	CAFile string `yaml:"ca_file"`
+}
+
+// Tenant returns the tenant of that id, or a *problem.Problem TenantUnknown
+// that names the tenants there are.
+func (c *Config) Tenant(id string) (*Tenant, error) {
+	i := slices.IndexFunc(c.Tenants, func(t Tenant) bool { return t.ID == id })
+	if i >= 0 {
+		return &c.Tenants[i], nil
+	}
+	known := make([]string, 0, len(c.Tenants))
+	for _, t := range c.Tenants {
+		known = append(known, t.ID)
+	}
+	remedy := "Add it to the configuration under `tenants`."
+	if len(known) > 0 {
+		remedy = fmt.Sprintf("Use one of: %s; or add it to the configuration under `tenants`.", strings.Join(known, ", "))
+	}
+	return nil, problem.New(problem.TenantUnknown, fmt.Sprintf("no tenant has the id %q", id), remedy)
+}
+
+// Registration returns the registration that the tenant uses. It reports false
+// for a tenant whose endpoint is open.
+func (c *Config) Registration(t *Tenant) (Registration, bool) {
+	r, ok := c.Registrations[t.Registration]
+	return r, ok && !t.Open
+}
+
+// Profile returns the vendor profile of the tenant's endpoint. It is nil only
+// for a tenant that is not of this configuration.
+func (c *Config) Profile(t *Tenant) *Profile {
+	if r, ok := c.Registration(t); ok {
+		return c.profiles[r.Profile]
+	}
+	return c.profiles[t.Profile]
+}
+
+// Scopes returns what to ask the authorization server for when types are to be
+// exported from the tenant: the registration's own list, or else the profile's.
+// No types means all types.
+func (c *Config) Scopes(t *Tenant, types []string) []string {
+	if r, ok := c.Registration(t); ok && len(r.Scopes) > 0 {
+		return slices.Clone(r.Scopes)
+	}
+	return c.Profile(t).Scopes(types)
+}
+
+// RequestsPerMinute returns the most requests to the tenant's server in one
+// clock minute: the tenant's own limit, else the configuration's, else the
+// profile's. Zero means no limit.
+func (c *Config) RequestsPerMinute(t *Tenant) int {
+	for _, n := range []int{t.RequestsPerMinute, c.Limits.RequestsPerMinute} {
+		if n > 0 {
+			return n
+		}
+	}
+	return c.Profile(t).RequestsPerMinute
+}
+
+// Downloads returns how many files of one export of the tenant may be
+// downloaded at once. It is at least 1.
+func (c *Config) Downloads(t *Tenant) int {
+	n := c.Limits.DownloadsPerExport
+	if most := c.Profile(t).MaxParallelDownloads; most > 0 {
+		n = min(n, most)
+	}
+	return max(n, 1)
+}
+
+// SinkNames returns the names of all sinks in alphabetical order.
+func (c *Config) SinkNames() []string { return slices.Sorted(maps.Keys(c.Sinks)) }
+
+// fill puts defaults where nothing was said; base is the folder of the
+// configuration file, against which relative paths are taken.
+func (c *Config) fill(base string) {
+	c.Folder = absolute(base, or(c.Folder, "bulkhead"))
+	c.Limits.Exports = or(c.Limits.Exports, 8)
+	c.Limits.DownloadsPerExport = or(c.Limits.DownloadsPerExport, 4)
+	c.Limits.IngestWorkers = or(c.Limits.IngestWorkers, runtime.GOMAXPROCS(0))
+	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
+	c.Profiles = absolute(base, c.Profiles)
+	for i := range c.Views {
+		c.Views[i] = absolute(base, c.Views[i])
+	}
+	if len(c.Sinks) == 0 {
+		c.Sinks = map[string]Sink{
+			"tables":  {Kind: DuckDB, File: filepath.Join(c.Folder, "tables.duckdb")},
+			"parquet": {Kind: Parquet, Folder: filepath.Join(c.Folder, "tables")},
+		}
+	}
+	for name, s := range c.Sinks {
+		s.File, s.Folder = absolute(base, s.File), absolute(base, s.Folder)
+		c.Sinks[name] = s
+	}
+	for name, r := range c.Registrations {
+		r.KeyFile = absolute(base, r.KeyFile)
+		c.Registrations[name] = r
+	}
+	for i := range c.Tenants {
+		c.Tenants[i].fill(c)
+	}
+}
+
+// or returns v, or def where v is the zero value.
+func or[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// absolute takes a relative path against base; an empty path stays empty.
+func absolute(base, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}

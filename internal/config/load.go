@@ -1,0 +1,105 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// Load reads the configuration at path with the files that it includes, checks
+// all of it, and fills in what is not said. Relative paths are taken against
+// the folder of the file at path.
+//
+// The error is a *problem.Problem: ConfigMissing when a file is not there,
+// ConfigInvalid when it cannot be used; the latter's cause is of type Mistakes.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, problem.Wrap(err, problem.ConfigMissing, "there is no configuration at "+path,
+			"Name it with --config, or copy docs/examples/bulkhead.yaml and change it.")
+	}
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigMissing, "the configuration cannot be read",
+			"Name a file that this user can read with --config.")
+	}
+	return Parse(path, text)
+}
+
+// Parse does what Load does with a text that has been read already; name
+// stands for its path.
+func Parse(name string, text []byte) (*Config, error) {
+	base, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigMissing, "the folder of the configuration cannot be found",
+			"Name the configuration by its whole path with --config.")
+	}
+	r := &reader{}
+	c := &Config{}
+	root := place{src: r.read(name, text, c)}
+	tenants := make([]place, 0, len(c.Tenants))
+	for i := range c.Tenants {
+		tenants = append(tenants, root.at("tenants").index(i))
+	}
+	tenants = append(tenants, r.include(root, base, c)...)
+
+	c.profiles = Profiles()
+	r.userProfiles(root.at("profiles"), absolute(base, c.Profiles), c.profiles)
+	r.check(root, tenants, c)
+	if len(r.mistakes) > 0 {
+		return nil, invalid(name, r.mistakes)
+	}
+	c.fill(base)
+	return c, nil
+}
+
+// include reads the files that Include names, one tenant each, and returns
+// where the tenants stand.
+func (r *reader) include(root place, base string, c *Config) []place {
+	var places []place
+	for i, pattern := range c.Include {
+		at := root.at("include").index(i)
+		names, err := filepath.Glob(absolute(base, pattern))
+		if err != nil {
+			r.miss(at, "is not a pattern of file names")
+			continue
+		}
+		if len(names) == 0 && !strings.ContainsAny(pattern, "*?[") {
+			r.miss(at, "names a file that does not exist")
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				r.miss(at, fmt.Sprintf("names a file that cannot be read: %v", err))
+				continue
+			}
+			shown := name
+			if rel, err := filepath.Rel(base, name); err == nil {
+				shown = rel
+			}
+			var t Tenant
+			places = append(places, place{src: r.read(shown, text, &t)})
+			c.Tenants = append(c.Tenants, t)
+		}
+	}
+	return places
+}
+
+func invalid(name string, mistakes Mistakes) *problem.Problem {
+	// One wrong value is often wrong in two ways; the first is enough.
+	mistakes = slices.CompactFunc(mistakes, func(a, b Mistake) bool {
+		return a.File == b.File && a.Line == b.Line && a.Field == b.Field && a.Line > 0
+	})
+	summary := fmt.Sprintf("the configuration %s has %d mistakes", name, len(mistakes))
+	if len(mistakes) == 1 {
+		summary = fmt.Sprintf("the configuration %s has a mistake", name)
+	}
+	return problem.Wrap(mistakes, problem.ConfigInvalid, summary,
+		"Correct it and run the command again; docs/configuration.md explains every field.")
+}

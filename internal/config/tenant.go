@@ -1,0 +1,125 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// The levels of an export.
+// https://hl7.org/fhir/uv/bulkdata/export.html#endpoints
+const (
+	LevelSystem  = "system"
+	LevelPatient = "patient"
+	LevelGroup   = "group"
+)
+
+// A Tenant is a practice whose data we hold: the unit of isolation.
+type Tenant struct {
+	// ID names the tenant in files, tables and commands: 1 to 63 of a-z, 0-9
+	// and -, not beginning with -. It must never be given to another practice.
+	ID string `yaml:"id"`
+	// Name is for people. Default: ID.
+	Name string `yaml:"name"`
+	// Registration is the name of the registration to use. Either this or Open
+	// is given.
+	Registration string `yaml:"registration"`
+	// Open says that the server asks for no authorization at all.
+	Open bool `yaml:"open"`
+	// Profile is the vendor profile of an open server. Default: standard.
+	Profile string `yaml:"profile"`
+	// FHIRBaseURL is the practice's FHIR R4 base: https, without a query.
+	FHIRBaseURL string `yaml:"fhir_base_url"`
+	// AllowHTTP permits plain http, to this machine only (localhost,
+	// 127.0.0.0/8, ::1): for a sandbox.
+	AllowHTTP bool `yaml:"allow_http"`
+	// Level is group, patient or system. Default: group.
+	Level string `yaml:"level"`
+	// Group is the id of the group to export, as the practice's EHR shows it.
+	// Needed at level group, and only there.
+	Group string `yaml:"group"`
+	// Types are the resource types to ask for. Default: those of the
+	// agreement. `_type` is always sent: never "everything".
+	Types []string `yaml:"types"`
+	// Since is the floor of the first export's `_since`: an instant, or a date
+	// (midnight in TimeZone). Default: none, the first export has no `_since`.
+	Since Moment `yaml:"since"`
+	// Schedule is when an export starts, as a cron expression of five fields.
+	// Default: none, only when asked.
+	Schedule string `yaml:"schedule"`
+	// TimeZone is the IANA zone of Schedule and of dates. Default: UTC.
+	TimeZone string `yaml:"time_zone"`
+	// FullEvery is how often a scheduled export is a full one, which also
+	// removes what the practice no longer has: a duration (30d) or a cron
+	// expression. Default: only the first one is full.
+	FullEvery Cadence `yaml:"full_every"`
+	// Sinks are the names of the sinks to publish to. Default: all.
+	Sinks []string `yaml:"sinks"`
+	// RequestsPerMinute is the most requests to this practice's server in one
+	// clock minute. Default: 0, what Limits or the profile say.
+	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// Agreement is the record that permits the export. Without one nothing is
+	// ever requested (I1).
+	Agreement *Agreement `yaml:"agreement"`
+}
+
+// The states of an agreement.
+const (
+	AgreementActive     = "active"
+	AgreementSuspended  = "suspended"
+	AgreementTerminated = "terminated"
+)
+
+// An Agreement is the record of a business associate agreement. What it does
+// not name is not permitted.
+type Agreement struct {
+	// Reference says where the signed document is found.
+	Reference string `yaml:"reference"`
+	// Status is active, suspended or terminated.
+	Status string `yaml:"status"`
+	// EffectiveFrom is its first moment; a date means midnight in the tenant's
+	// time zone. Needed.
+	EffectiveFrom Moment `yaml:"effective_from"`
+	// ExpiresAt is the first moment at which it permits nothing more. Default:
+	// the zero time, it does not expire.
+	ExpiresAt Moment `yaml:"expires_at"`
+	// Types are the resource types that may be exported.
+	Types []string `yaml:"types"`
+	// Groups are the ids of the groups that may be exported.
+	Groups []string `yaml:"groups"`
+	// Sinks are the names of the sinks that may get the data.
+	Sinks []string `yaml:"sinks"`
+}
+
+// Location returns the tenant's time zone.
+func (t *Tenant) Location() *time.Location {
+	loc, err := time.LoadLocation(t.TimeZone)
+	if err != nil {
+		return time.UTC // Load has refused an unknown zone
+	}
+	return loc
+}
+
+// fill puts defaults where nothing was said; c is already filled but for its
+// tenants.
+func (t *Tenant) fill(c *Config) {
+	t.Name = or(t.Name, t.ID)
+	t.Level = or(t.Level, LevelGroup)
+	t.TimeZone = or(t.TimeZone, "UTC")
+	t.FHIRBaseURL = strings.TrimRight(t.FHIRBaseURL, "/")
+	if t.Open {
+		t.Profile = or(t.Profile, "standard")
+	}
+	if len(t.Sinks) == 0 {
+		t.Sinks = c.SinkNames()
+	}
+	loc := t.Location()
+	t.Since.in(loc)
+	if a := t.Agreement; a != nil {
+		a.EffectiveFrom.in(loc)
+		a.ExpiresAt.in(loc)
+		if len(t.Types) == 0 {
+			t.Types = slices.Clone(a.Types)
+		}
+	}
+}
