@@ -1,0 +1,113 @@
+//go:build cgo
+
+package duckdbsink
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
+)
+
+var _ sink.Sink = (*Sink)(nil)
+
+// database is the name under which the file is attached, and which queries may
+// use to qualify a table.
+const database = "bulkhead"
+
+// rowGroup bounds what one thread holds of a wide table before it writes.
+const rowGroup = 16 << 10
+
+// A Sink publishes to one DuckDB file. It holds nothing open between calls and
+// may be used concurrently: publications wait for each other and for queries.
+type Sink struct {
+	path string
+	work string // spill folder, made and removed by each use that writes
+	opts Options
+}
+
+// Open prepares the folder of o.Path, 0700 when it is made. The file itself
+// is made, 0600, by the first Publish.
+func Open(o Options) (*Sink, error) {
+	if o.Path == "" {
+		return nil, problem.New(problem.ConfigInvalid, "the DuckDB sink has no path", "Give the sink a path in the configuration.")
+	}
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open the DuckDB sink: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, problem.Wrap(err, problem.StorageUnwritable, "the folder of the DuckDB file cannot be made",
+			"Make the folder writable for this user, or set another path.")
+	}
+	o.LockWait = cmp.Or(o.LockWait, time.Minute)
+	o.TempDir = cmp.Or(o.TempDir, filepath.Dir(path))
+	return &Sink{path: path, work: filepath.Join(o.TempDir, filepath.Base(path)+".spill"), opts: o}, nil
+}
+
+// Publish is sink.Sink's. The export's rows become visible by one transaction.
+func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
+	if err := merge.Check(d); err != nil {
+		return sink.Receipt{}, fmt.Errorf("publish to DuckDB: %w", err)
+	}
+	lock, err := merge.Acquire(ctx, s.path+".lock", false, s.opts.LockWait)
+	if err != nil {
+		return sink.Receipt{}, explain(err)
+	}
+	defer lock.Release()
+	e, err := s.engine(ctx, s.work)
+	if err != nil {
+		return sink.Receipt{}, explain(err)
+	}
+	defer e.Close()
+	if err := s.attach(ctx, e); err != nil {
+		return sink.Receipt{}, explain(err)
+	}
+	p := publication{Engine: e, d: d}
+	receipt, err := p.run(ctx)
+	if err != nil {
+		return sink.Receipt{}, explain(err)
+	}
+	// The commit is durable in the write-ahead log; detaching moves it into the file.
+	if err := e.Exec(context.WithoutCancel(ctx), "DETACH "+database); err != nil {
+		return sink.Receipt{}, explain(err)
+	}
+	return receipt, nil
+}
+
+func (s *Sink) engine(ctx context.Context, work string) (*merge.Engine, error) {
+	return merge.Open(ctx, merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: work})
+}
+
+func (s *Sink) attach(ctx context.Context, e *merge.Engine) error {
+	attach := fmt.Sprintf("ATTACH %s AS %s (ROW_GROUP_SIZE %d)", merge.Literal(s.path), database, rowGroup)
+	err := merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach) })
+	if err != nil {
+		return fmt.Errorf("open the file: %w", err)
+	}
+	if err := os.Chmod(s.path, 0o600); err != nil {
+		return fmt.Errorf("protect the file: %w", err)
+	}
+	return nil
+}
+
+// explain says what a person can do about errors that a repetition will not
+// cure; others stay as they are.
+func explain(err error) error {
+	if errors.Is(err, merge.ErrLocked) {
+		return problem.Wrap(err, problem.SinkFailed, "another program has the DuckDB file open",
+			"Close the program that reads the file (a DuckDB shell, a notebook, a query), then start the export again.")
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return problem.Wrap(err, problem.StorageUnwritable, "the DuckDB file or its folder cannot be written",
+			"Make the folder writable for this user, or set another path.")
+	}
+	return fmt.Errorf("publish to DuckDB: %w", err)
+}

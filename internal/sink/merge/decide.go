@@ -1,0 +1,215 @@
+//go:build cgo
+
+package merge
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/table"
+)
+
+// chunkRows is how many resources are judged at a time. It bounds the memory
+// of the sort that finds doubles.
+const chunkRows = 512 << 10
+
+// State are the columns of the relation that remembers the winner of each
+// resource: what a sink keeps between publications.
+var State = []table.Column{
+	{Name: table.TenantID, Type: table.Text}, {Name: "resource_type", Type: table.Text}, {Name: "id", Type: table.Text},
+	{Name: "last_updated_ts", Type: table.Timestamp}, {Name: "content_hash", Type: table.Int64},
+}
+
+// A Decision says what a delivery does. Its details are tables of the engine:
+//
+//	work.gone  (resource_type, id)   whose old rows and old state go
+//	work.fresh (resource_type, id, last_updated_ts, content_hash)   new state
+//	work.file (no, name), work.pick (no, line), work.skip (no, line)
+//	                                 the delivered lines, by whether their rows go in
+type Decision struct {
+	Types   []sink.TypeCount
+	Picked  int64 // lines in work.pick
+	Skipped int64 // lines in work.skip
+	Emptied map[string]bool
+	// Emptied has the types of which no old resource stays.
+
+	delivery sink.Delivery
+}
+
+// Decide judges every line of d against the tenant's old state, a relation
+// with the columns of State. It changes nothing outside the engine.
+func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Decision, error) {
+	if err := e.prepare(ctx, d); err != nil {
+		return nil, fmt.Errorf("prepare the decision: %w", err)
+	}
+	before, err := e.countByType(ctx, old)
+	if err != nil {
+		return nil, fmt.Errorf("count the resources there: %w", err)
+	}
+	total := int64(0)
+	for _, n := range before {
+		total += n
+	}
+	for _, f := range slices.Concat(d.Index, d.Deleted) {
+		total += f.Rows
+	}
+	chunks := total/chunkRows + 1
+	for k := range chunks {
+		if err := e.judge(ctx, d, old, part(k, chunks)); err != nil {
+			return nil, fmt.Errorf("judge the delivered lines: %w", err)
+		}
+	}
+	return e.sum(ctx, d, before)
+}
+
+// part is the condition that a resource belongs to chunk k of n.
+func part(k, n int64) string {
+	if n == 1 {
+		return "true"
+	}
+	return fmt.Sprintf("hash(resource_type, id) %% %d = %d", n, k)
+}
+
+func (e *Engine) prepare(ctx context.Context, d sink.Delivery) error {
+	err := e.Exec(ctx,
+		"ATTACH ':memory:' AS work (COMPRESS)",
+		"CREATE TABLE work.file (no INTEGER, name VARCHAR)",
+		"CREATE TABLE work.pick (no INTEGER, line BIGINT)",
+		"CREATE TABLE work.skip (no INTEGER, line BIGINT)",
+		"CREATE TABLE work.gone (resource_type VARCHAR, id VARCHAR)",
+		"CREATE TABLE work.fresh (resource_type VARCHAR, id VARCHAR, last_updated_ts TIMESTAMP WITH TIME ZONE, content_hash BIGINT)",
+		"CREATE TABLE work.tally (resource_type VARCHAR, verdict VARCHAR, n BIGINT)",
+	)
+	if err != nil {
+		return err
+	}
+	no := 0
+	for names := range slices.Chunk(d.Files, 500) {
+		rows := make([]string, len(names))
+		for i, name := range names {
+			rows[i] = fmt.Sprintf("(%d, %s)", no, Literal(name))
+			no++
+		}
+		if err := e.Exec(ctx, "INSERT INTO work.file VALUES "+strings.Join(rows, ", ")); err != nil {
+			return err
+		}
+	}
+	return e.checkRows(ctx, d)
+}
+
+// checkRows refuses an index that does not belong to this delivery.
+func (e *Engine) checkRows(ctx context.Context, d sink.Delivery) error {
+	for _, r := range []string{Parquet(d.Index, table.Index.Columns), Parquet(d.Deleted, table.Deleted.Columns)} {
+		var foreign, nameless, homeless int64
+		// I7: rows of another tenant stop the publication.
+		err := e.Scan(ctx, fmt.Sprintf(`SELECT count(*) FILTER (i.tenant_id IS DISTINCT FROM %s),
+			count(*) FILTER (i.resource_type IS NULL OR i.id IS NULL OR i.source_line IS NULL), count(*) FILTER (f.no IS NULL)
+			FROM %s i LEFT JOIN work.file f ON f.name = i.source_file`, Literal(d.Tenant), r), &foreign, &nameless, &homeless)
+		switch {
+		case err != nil:
+			return err
+		case foreign > 0:
+			return fmt.Errorf("%d index rows belong to another tenant", foreign)
+		case nameless > 0:
+			return fmt.Errorf("%d index rows lack a type, an id or a line", nameless)
+		case homeless > 0:
+			return fmt.Errorf("%d index rows name a source file that is not part of the delivery", homeless)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) countByType(ctx context.Context, old string) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := e.Each(ctx, "SELECT resource_type, count(*) FROM "+old+" o GROUP BY 1", func(rows *sql.Rows) error {
+		var name string
+		var n int64
+		err := rows.Scan(&name, &n)
+		counts[name] = n
+		return err
+	})
+	return counts, err
+}
+
+// judge decides about the resources of one chunk.
+func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) error {
+	old = "(SELECT * FROM " + old + " WHERE " + chunk + ")"
+	return e.Exec(ctx,
+		// Among a resource's lines the first by this order wins; null is oldest.
+		`CREATE OR REPLACE TABLE work.line AS
+		SELECT resource_type, id, last_updated_ts, content_hash, f.no, i.source_line AS line,
+			row_number() OVER (PARTITION BY resource_type, id
+				ORDER BY last_updated_ts DESC NULLS LAST, f.no DESC, i.source_line DESC) AS place
+		FROM (SELECT resource_type, id, last_updated_ts, content_hash, source_file, source_line
+			FROM `+Parquet(d.Index, table.Index.Columns)+` WHERE `+chunk+`) i JOIN work.file f ON f.name = i.source_file`,
+		// The later last_updated_ts stays; where one of them is unknown, the delivery is later.
+		`CREATE OR REPLACE TABLE work.judged AS
+		SELECT l.*, CASE WHEN l.place > 1 THEN 'double' WHEN o.id IS NULL THEN 'new'
+			WHEN o.content_hash = l.content_hash OR o.last_updated_ts > l.last_updated_ts THEN 'unchanged'
+			ELSE 'changed' END AS verdict
+		FROM work.line l LEFT JOIN `+old+` o ON o.resource_type = l.resource_type AND o.id = l.id`,
+		`CREATE OR REPLACE TABLE work.lost AS
+		SELECT resource_type, id FROM `+old+` o
+		WHERE (resource_type IN (`+Literals(d.Replace)+`)
+				OR (resource_type, id) IN (SELECT (resource_type, id) FROM `+Parquet(d.Deleted, table.Deleted.Columns)+`))
+			AND NOT EXISTS (SELECT 1 FROM work.line l WHERE l.resource_type = o.resource_type AND l.id = o.id)`,
+		"INSERT INTO work.pick SELECT no, line FROM work.judged WHERE verdict IN ('new', 'changed')",
+		"INSERT INTO work.skip SELECT no, line FROM work.judged WHERE verdict NOT IN ('new', 'changed')",
+		"INSERT INTO work.fresh SELECT resource_type, id, last_updated_ts, content_hash FROM work.judged WHERE verdict IN ('new', 'changed')",
+		"INSERT INTO work.gone SELECT resource_type, id FROM work.judged WHERE verdict = 'changed'",
+		"INSERT INTO work.gone SELECT resource_type, id FROM work.lost",
+		"INSERT INTO work.tally SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL",
+		"INSERT INTO work.tally SELECT resource_type, 'deleted', count(*) FROM work.lost GROUP BY ALL",
+	)
+}
+
+// sum adds up the tally.
+func (e *Engine) sum(ctx context.Context, d sink.Delivery, before map[string]int64) (*Decision, error) {
+	types := map[string]*sink.TypeCount{}
+	q := "SELECT resource_type, verdict, CAST(sum(n) AS BIGINT) FROM work.tally GROUP BY ALL"
+	err := e.Each(ctx, q, func(rows *sql.Rows) error {
+		var name, verdict string
+		var n int64
+		if err := rows.Scan(&name, &verdict, &n); err != nil {
+			return err
+		}
+		if types[name] == nil {
+			types[name] = &sink.TypeCount{ResourceType: name}
+		}
+		*count(types[name], verdict) = n
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sum the decision: %w", err)
+	}
+	x := &Decision{Emptied: map[string]bool{}, delivery: d}
+	for _, t := range slices.SortedFunc(maps.Values(types), byType) {
+		x.Types = append(x.Types, *t)
+		x.Picked += t.New + t.Changed
+		x.Skipped += t.Unchanged + t.Double
+		x.Emptied[t.ResourceType] = before[t.ResourceType] == t.Changed+t.Deleted
+	}
+	return x, nil
+}
+
+func byType(a, b *sink.TypeCount) int { return cmp.Compare(a.ResourceType, b.ResourceType) }
+
+func count(t *sink.TypeCount, verdict string) *int64 {
+	switch verdict {
+	case "new":
+		return &t.New
+	case "changed":
+		return &t.Changed
+	case "unchanged":
+		return &t.Unchanged
+	case "double":
+		return &t.Double
+	}
+	return &t.Deleted
+}

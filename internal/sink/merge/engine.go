@@ -1,0 +1,135 @@
+//go:build cgo
+
+package merge
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// DefaultMemoryLimit is what DuckDB's buffers may take, in bytes, when
+// Options do not say. The process needs about as much again beside them.
+const DefaultMemoryLimit = 192 << 20
+
+// Options say what one Engine may use.
+type Options struct {
+	MemoryLimit int64  // bytes for DuckDB's buffers; 0 means DefaultMemoryLimit
+	Threads     int    // 0 means 2
+	TempDir     string // where it spills: made when it is missing, emptied by Close
+}
+
+// An Engine is a DuckDB in memory with one connection, for one publication or
+// one query. It is not safe for concurrent use.
+type Engine struct {
+	db      *sql.DB
+	conn    *sql.Conn
+	tempDir string
+}
+
+// Open starts an engine. What an engine that crashed left in o.TempDir is
+// removed, so no two engines may share the folder.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = DefaultMemoryLimit
+	}
+	if o.Threads == 0 {
+		o.Threads = 2
+	}
+	if err := os.RemoveAll(o.TempDir); err != nil {
+		return nil, Fault("empty the spill folder", err)
+	}
+	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
+		return nil, Fault("make the spill folder", err)
+	}
+	connector, err := duckdb.NewConnector("", func(driver.ExecerContext) error { return nil })
+	if err != nil {
+		return nil, Fault("start DuckDB", err)
+	}
+	e := &Engine{db: sql.OpenDB(connector), tempDir: o.TempDir}
+	if err := e.configure(ctx, o); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) configure(ctx context.Context, o Options) (err error) {
+	if e.conn, err = e.db.Conn(ctx); err != nil {
+		return Fault("connect to DuckDB", err)
+	}
+	return e.Exec(ctx,
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		fmt.Sprintf("SET memory_limit = '%dB'", o.MemoryLimit),
+		fmt.Sprintf("SET threads = %d", o.Threads),
+		"SET temp_directory = "+Literal(o.TempDir),
+		"SET preserve_insertion_order = false",
+		"SET TimeZone = 'UTC'",
+	)
+}
+
+// Close stops the engine and removes its spill folder.
+func (e *Engine) Close() error {
+	if e.conn != nil {
+		e.conn.Close()
+	}
+	err := e.db.Close()
+	if gone := os.RemoveAll(e.tempDir); err == nil {
+		err = gone
+	}
+	return err
+}
+
+// Conn is the engine's one connection.
+func (e *Engine) Conn() *sql.Conn { return e.conn }
+
+// Exec runs statements one after the other and stops at the first error.
+func (e *Engine) Exec(ctx context.Context, statements ...string) error {
+	for _, s := range statements {
+		if _, err := e.conn.ExecContext(ctx, s); err != nil {
+			return Fault(verb(s), cause(ctx, err))
+		}
+	}
+	return nil
+}
+
+// Scan runs a query of one row and stores its columns in dest. Without a row
+// it returns sql.ErrNoRows.
+func (e *Engine) Scan(ctx context.Context, query string, dest ...any) error {
+	return Fault("read", cause(ctx, e.conn.QueryRowContext(ctx, query).Scan(dest...)))
+}
+
+// Each runs a query and calls scan for each row.
+func (e *Engine) Each(ctx context.Context, query string, scan func(*sql.Rows) error) error {
+	rows, err := e.conn.QueryContext(ctx, query)
+	if err != nil {
+		return Fault("read", cause(ctx, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return Fault("read", err)
+		}
+	}
+	return Fault("read", cause(ctx, rows.Err()))
+}
+
+// cause prefers the reason why a context ended to DuckDB's "interrupted".
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// verb names a statement by its first two words, for errors.
+func verb(statement string) string {
+	words := strings.Fields(statement)
+	return strings.ToLower(strings.Join(words[:min(2, len(words))], " "))
+}
