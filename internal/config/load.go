@@ -92,10 +92,7 @@ func (r *reader) include(root place, base string, c *Config) []place {
 }
 
 func invalid(name string, mistakes Mistakes) *problem.Problem {
-	// One wrong value is often wrong in two ways; the first is enough.
-	mistakes = slices.CompactFunc(mistakes, func(a, b Mistake) bool {
-		return a.File == b.File && a.Line == b.Line && a.Field == b.Field && a.Line > 0
-	})
+	mistakes = mistakes.inOrder()
 	summary := fmt.Sprintf("the configuration %s has %d mistakes", name, len(mistakes))
 	if len(mistakes) == 1 {
 		summary = fmt.Sprintf("the configuration %s has a mistake", name)

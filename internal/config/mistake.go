@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -39,13 +40,31 @@ func (m Mistake) String() string {
 // reader of the files meets them.
 type Mistakes []Mistake
 
-// Error gives each mistake with its excerpt.
+// Error gives each mistake with its excerpt, each on lines of its own.
 func (m Mistakes) Error() string {
-	texts := make([]string, len(m))
+	var b strings.Builder
 	for i := range m {
-		texts[i] = m[i].String()
+		b.WriteString("\n" + m[i].String())
 	}
-	return strings.Join(texts, "\n")
+	return b.String()
+}
+
+// inOrder returns the mistakes by file and line, without those that repeat the
+// field of the mistake before them: the first is enough.
+func (m Mistakes) inOrder() Mistakes {
+	var files []string
+	for _, x := range m {
+		files = append(files, x.File)
+	}
+	sorted := slices.Clone(m)
+	slices.SortStableFunc(sorted, func(a, b Mistake) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(files, a.File), slices.Index(files, b.File)),
+			cmp.Compare(a.Line, b.Line))
+	})
+	return slices.CompactFunc(sorted, func(a, b Mistake) bool {
+		return a.File == b.File && a.Field == b.Field && a.Line == b.Line && a.Field != ""
+	})
 }
 
 // A place is where a value stands: a file and a path of fields in it.
@@ -99,11 +118,14 @@ func (s *source) excerpt(n int) string {
 }
 
 var (
-	// A line of the file is a key with a value, or an item of a list.
-	keyLine  = regexp.MustCompile(`^([\s-]*)([A-Za-z_][\w-]*)(\s*:)(\s*)(.*)$`)
-	itemLine = regexp.MustCompile(`^\s*- +["']?[A-Za-z0-9][\w./*-]{0,62}["']?\s*$`)
-	harmless = regexp.MustCompile(`^[\w .,:/*\[\]"'&<=+{}-]{0,200}$`)
-	envName  = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,62}$`)
+	// A line of the file is a key with a value, an item of a list, or fields
+	// between braces.
+	keyLine   = regexp.MustCompile(`^([\s-]*)([A-Za-z_][\w-]*)(\s*:)(\s*)(.*)$`)
+	itemLine  = regexp.MustCompile(`^\s*- +["']?[A-Za-z0-9][\w./*-]{0,62}["']?\s*$`)
+	braceLine = regexp.MustCompile(`^\s*- +(\{.*\})\s*$`)
+	inBraces  = regexp.MustCompile(`[{,]\s*([^\s:,{}]+)\s*:\s`)
+	harmless  = regexp.MustCompile(`^[\w .,:/*\[\]"'&<=+{}-]{0,200}$`)
+	envName   = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,62}$`)
 )
 
 const hidden = "[not shown]"
@@ -112,28 +134,48 @@ const hidden = "[not shown]"
 // values of fields that we know are shown, and of those only what looks like
 // a value of ours.
 func masked(line string) string {
-	switch m := keyLine.FindStringSubmatch(line); {
-	case strings.TrimSpace(line) == "" || itemLine.MatchString(line):
+	if strings.TrimSpace(line) == "" || itemLine.MatchString(line) {
 		return line
+	}
+	if m := braceLine.FindStringSubmatch(line); m != nil && braces(m[1]) {
+		return line
+	}
+	m := keyLine.FindStringSubmatch(line)
+	switch {
 	case m == nil:
 		return line[:len(line)-len(strings.TrimLeft(line, " -"))] + hidden
-	case m[5] == "" || showable(m[2], m[5]):
+	case m[5] == "" || braces(m[5]) || showable(m[2], m[5]):
 		return line
 	default:
 		return m[1] + m[2] + m[3] + m[4] + hidden
 	}
 }
 
-func showable(field, value string) bool {
-	switch {
-	case !slices.Contains(fields, field) || !harmless.MatchString(value):
+// braces reports whether value is {field: value, ...} with nothing to hide.
+func braces(value string) bool {
+	if !strings.HasPrefix(value, "{") || !harmless.MatchString(value) {
 		return false
-	case field == "key_env":
-		return envName.MatchString(value)
-	case field == "key_file":
-		return !strings.Contains(value, "-----") && len(value) < 100 && strings.ContainsAny(value, "./")
+	}
+	for _, m := range inBraces.FindAllStringSubmatch(value, -1) {
+		if !slices.Contains(fields, m[1]) || m[1] == "key_env" || m[1] == "key_file" {
+			return false
+		}
 	}
 	return true
+}
+
+func showable(field, value string) bool {
+	if !slices.Contains(fields, field) || !harmless.MatchString(value) || strings.HasPrefix(value, "{") {
+		return false
+	}
+	switch field {
+	case "key_env":
+		return envName.MatchString(value)
+	case "key_file":
+		return !strings.Contains(value, "-----") && len(value) < 100 && strings.ContainsAny(value, "./")
+	default:
+		return true
+	}
 }
 
 // fields are the names of all fields of a configuration and of a profile.
