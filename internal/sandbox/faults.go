@@ -1,0 +1,114 @@
+package sandbox
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// An Action is what a fault does to a request.
+type Action string
+
+// The actions of faults.
+const (
+	// ActionStatus answers Fault.Status (500 when that is 0). For a file with
+	// AtByte set it is the same as ActionReset: a status cannot follow a body.
+	ActionStatus Action = "status"
+	// ActionReset breaks the connection: at once, or after AtByte bytes.
+	ActionReset Action = "reset"
+	// ActionTruncate ends the body after AtByte bytes as if it were whole.
+	ActionTruncate Action = "truncate"
+	// ActionHang takes the request and answers nothing until the client or the
+	// server gives up; with AtByte, after that many bytes of the body.
+	ActionHang Action = "hang"
+	// ActionLost does what was asked and breaks the connection instead of
+	// answering.
+	ActionLost Action = "lost"
+	// ActionGone answers 404 as if the thing had never been.
+	ActionGone Action = "gone"
+)
+
+// A Fault makes some requests of a practice fail. It is plain values, so that
+// a file of faults can say it.
+type Fault struct {
+	On   Kind   // requests of this kind; empty means all
+	Type string // only files of this resource type; empty means all
+	File string // only this output file; empty means all
+
+	After int // so many matching requests pass first
+	Times int // then so many fail; 0 means all of them
+
+	Do     Action
+	Status int   // for ActionStatus
+	AtByte int64 // bytes of the body that pass before it happens
+}
+
+func (f Fault) matches(q asked) bool {
+	return (f.On == "" || f.On == q.kind) &&
+		(f.Type == "" || f.Type == q.resourceType) &&
+		(f.File == "" || f.File == q.file)
+}
+
+// asked is what faults look at in a request.
+type asked struct {
+	kind         Kind
+	resourceType string
+	file         string
+}
+
+// faulty counts the requests that each fault has matched.
+type faulty struct {
+	mu     sync.Mutex
+	faults []Fault
+	hits   []int
+}
+
+// set puts faults in force. Counts go on when the faults are unchanged.
+func (f *faulty) set(faults []Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Equal(f.faults, faults) {
+		f.faults, f.hits = slices.Clone(faults), make([]int, len(faults))
+	}
+}
+
+// next returns the fault that happens to a request, or false. Each fault that
+// matches counts the request, whether or not an earlier one happens to it.
+func (f *faulty) next(q asked) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	chosen := -1
+	for i, fault := range f.faults {
+		if !fault.matches(q) {
+			continue
+		}
+		f.hits[i]++
+		over := fault.Times > 0 && f.hits[i] > fault.After+fault.Times
+		if chosen < 0 && f.hits[i] > fault.After && !over {
+			chosen = i
+		}
+	}
+	if chosen < 0 {
+		return Fault{}, false
+	}
+	return f.faults[chosen], true
+}
+
+// reset breaks the request's connection so that the peer sees a reset, not an
+// orderly end. It does not return.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil { // HTTP/2, which can only reset its stream
+		panic(http.ErrAbortHandler)
+	}
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		t.SetLinger(0) // closing then sends RST; without it the close is merely orderly
+	}
+	conn.Close()
+	panic(http.ErrAbortHandler)
+}

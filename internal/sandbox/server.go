@@ -1,0 +1,232 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// A Server plays the practices of a Config until it is closed. All its methods
+// may be called concurrently.
+type Server struct {
+	clock     *clock
+	record    *record
+	ca        *authority // nil when Plain
+	caFile    string
+	fhirURL   string
+	tokenURL  string
+	practices map[string]*PracticeServer
+	order     []string
+	tokens    *tokens
+
+	ctx     context.Context
+	stop    context.CancelFunc
+	servers []*http.Server
+	serving sync.WaitGroup // listeners
+	working sync.WaitGroup // exports being prepared
+	life    sync.RWMutex   // held for reading by every request
+	closed  bool
+}
+
+// Start serves cfg's practices until ctx ends or Close is called. When it
+// returns, the listeners accept connections. Close must be called even if ctx
+// has ended.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("sandbox configuration: %w", err)
+	}
+	s := &Server{
+		clock:     newClock(cfg.TimeScale, cfg.Epoch),
+		record:    newRecord(),
+		caFile:    cfg.CAFile,
+		practices: map[string]*PracticeServer{},
+	}
+	if err := s.makeCA(cfg); err != nil {
+		return nil, err
+	}
+	fhir, token, err := s.listen(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range cfg.Practices {
+		s.practices[p.Code] = newPractice(s, p)
+		s.order = append(s.order, p.Code)
+	}
+	if s.tokens, err = newTokens(s, cfg); err != nil {
+		return nil, errors.Join(err, fhir.Close(), token.Close())
+	}
+	s.ctx, s.stop = context.WithCancel(ctx)
+	s.serve(fhir, s.fhirHandler(), cfg.HTTP2)
+	s.serve(token, s.tokens.handler(), cfg.HTTP2)
+	return s, nil
+}
+
+func (s *Server) makeCA(cfg Config) (err error) {
+	if cfg.Plain {
+		return nil
+	}
+	if s.ca, err = newAuthority(); err != nil {
+		return err
+	}
+	if cfg.CAFile == "" {
+		return nil
+	}
+	if err := os.WriteFile(cfg.CAFile, s.ca.pem, 0o644); err != nil {
+		return fmt.Errorf("write the CA's certificate: %w", err)
+	}
+	return nil
+}
+
+// listen opens both listeners and sets the URLs that name them.
+func (s *Server) listen(ctx context.Context, cfg Config) (fhir, token net.Listener, err error) {
+	if fhir, s.fhirURL, err = s.listenOne(ctx, cfg.Addr, cfg.Expired); err != nil {
+		return nil, nil, fmt.Errorf("listen for FHIR: %w", err)
+	}
+	if token, s.tokenURL, err = s.listenOne(ctx, cfg.TokenAddr, false); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listen for tokens: %w", err), fhir.Close())
+	}
+	return fhir, token, nil
+}
+
+func (s *Server) listenOne(ctx context.Context, addr string, expired bool) (net.Listener, string, error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, "", fmt.Errorf("address %q: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "localhost" // an address to listen on, not one to call
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return nil, "", errors.Join(err, l.Close())
+	}
+	hostPort := net.JoinHostPort(host, port)
+	if s.ca == nil {
+		return l, "http://" + hostPort, nil
+	}
+	cert, err := s.ca.issue(host, expired)
+	if err != nil {
+		return nil, "", errors.Join(err, l.Close())
+	}
+	return &tlsListener{l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}, "https://" + hostPort, nil
+}
+
+// tlsListener carries its TLS configuration to serve.
+type tlsListener struct {
+	net.Listener
+	config *tls.Config
+}
+
+func (s *Server) serve(l net.Listener, h http.Handler, http2 bool) {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		ErrorLog:          log.New(io.Discard, "", 0), // a refused certificate is the client's to report
+		Protocols:         new(http.Protocols),
+	}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetHTTP2(http2)
+	s.servers = append(s.servers, srv)
+	s.serving.Go(func() {
+		if t, ok := l.(*tlsListener); ok {
+			srv.TLSConfig = t.config
+			srv.ServeTLS(t.Listener, "", "") // ends with ErrServerClosed
+			return
+		}
+		srv.Serve(l)
+	})
+}
+
+// Close ends every request, also those that hang, and waits for everything the
+// server started. Closing twice is harmless.
+func (s *Server) Close() error {
+	s.stop()
+	var errs []error
+	for _, srv := range s.servers {
+		errs = append(errs, srv.Close())
+	}
+	s.serving.Wait()
+	s.life.Lock() // waits for the requests
+	s.closed = true
+	s.life.Unlock()
+	s.working.Wait()
+	s.tokens.close()
+	return errors.Join(errs...)
+}
+
+// CAPEM returns the certificate of the CA that signed the server's
+// certificates, or nil when it serves plain http.
+func (s *Server) CAPEM() []byte {
+	if s.ca == nil {
+		return nil
+	}
+	return s.ca.pem
+}
+
+// CertPool returns the roots for a client of the server: its CA alone, or nil
+// when it serves plain http.
+func (s *Server) CertPool() *x509.CertPool {
+	if s.ca == nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(s.ca.cert)
+	return pool
+}
+
+// Practice returns the server of the practice with that code; nil when there
+// is none.
+func (s *Server) Practice(code string) *PracticeServer { return s.practices[code] }
+
+// A Summary is what a person, or a configuration, needs to know to use the
+// server.
+type Summary struct {
+	FHIR      string            `json:"fhir"`             // origin of the FHIR server
+	Token     string            `json:"token"`            // the shared token endpoint
+	CAFile    string            `json:"caFile,omitempty"` // as configured
+	Practices []PracticeSummary `json:"practices"`
+}
+
+// A PracticeSummary is one practice's part of a Summary.
+type PracticeSummary struct {
+	Code    string         `json:"code"`
+	Name    string         `json:"name"`
+	Profile Profile        `json:"profile"`
+	Base    string         `json:"base"`            // FHIR base URL
+	Token   string         `json:"token,omitempty"` // token endpoint; empty for an open practice
+	Groups  []GroupSummary `json:"groups"`
+	Types   []string       `json:"types"` // that it offers
+}
+
+// A GroupSummary is one group of a practice.
+type GroupSummary struct {
+	Export string `json:"export"` // the id that $export wants
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+}
+
+// Summary describes the server as it now is.
+func (s *Server) Summary() Summary {
+	sum := Summary{FHIR: s.fhirURL, Token: s.tokenURL + sharedTokenPath, CAFile: s.caFile}
+	for _, code := range s.order {
+		sum.Practices = append(sum.Practices, s.practices[code].summary())
+	}
+	return sum
+}

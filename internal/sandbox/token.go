@@ -1,0 +1,254 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The token server's paths: one endpoint for all ecw practices, and one of
+// each practice's own.
+const (
+	sharedTokenPath = "/oauth/oauth2/token"
+	ownTokenPrefix  = "/oauth/practice/"
+)
+
+// shortestTokenLife holds whatever the time scale says.
+const shortestTokenLife = 5 * time.Second
+
+// tokens is the token server: it knows the clients, the tokens in force and
+// the assertions that were used.
+type tokens struct {
+	s       *Server
+	clients map[string]*client
+	fetch   *http.Client
+	faults  faulty // of the shared endpoint
+
+	mu    sync.Mutex
+	knobs TokenKnobs // of the shared endpoint
+	live  map[string]*grant
+	used  map[string]time.Time // client and jti, until the assertion ends
+	swept time.Time
+}
+
+type client struct {
+	Client
+	keys *keys
+}
+
+func newTokens(s *Server, cfg Config) (*tokens, error) {
+	roots := cfg.JWKSRoots
+	t := &tokens{
+		s:       s,
+		clients: map[string]*client{},
+		fetch: &http.Client{
+			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return errors.New("the JWKS URL redirects")
+			},
+		},
+		knobs: ecwToken(),
+		live:  map[string]*grant{},
+		used:  map[string]time.Time{},
+	}
+	if cfg.Token != nil {
+		t.knobs = cfg.Token.clone()
+	}
+	t.faults.set(t.knobs.Faults)
+	for _, c := range cfg.Clients {
+		k, err := newKeys(c, t.fetch)
+		if err != nil {
+			return nil, fmt.Errorf("client %q: %w", c.ID, err)
+		}
+		t.clients[c.ID] = &client{c, k}
+	}
+	return t, nil
+}
+
+// SetToken changes how the shared token endpoint behaves, from the next
+// request on.
+func (s *Server) SetToken(change func(*TokenKnobs)) {
+	t := s.tokens
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.knobs.clone()
+	change(&k)
+	t.knobs = k
+	t.faults.set(k.Faults)
+}
+
+// Revoke ends every token in force, as if its time were over.
+func (s *Server) Revoke() {
+	s.tokens.mu.Lock()
+	defer s.tokens.mu.Unlock()
+	clear(s.tokens.live)
+}
+
+func (t *tokens) close() { t.fetch.CloseIdleConnections() }
+
+func (t *tokens) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST "+sharedTokenPath, t.endpoint(nil))
+	for code, p := range t.s.practices {
+		mux.Handle("POST "+ownTokenPrefix+code+"/token", t.endpoint(p))
+	}
+	mux.HandleFunc("/", t.s.noPractice)
+	return mux
+}
+
+// A tokenRequest is one request to a token endpoint.
+type tokenRequest struct {
+	r      *http.Request
+	url    string // of the endpoint, which the assertion has to name
+	k      TokenKnobs
+	scopes []string // on offer
+	form   url.Values
+}
+
+// endpoint returns the token endpoint of p, or the shared one when p is nil.
+func (t *tokens) endpoint(p *PracticeServer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := &answer{ResponseWriter: w, ctx: r.Context()}
+		log := Request{Kind: KindToken, Stray: true}
+		q := &tokenRequest{r: r, url: t.s.tokenURL + sharedTokenPath}
+		faults, within := &t.faults, true
+		if p == nil {
+			t.mu.Lock()
+			q.k = t.knobs
+			t.mu.Unlock()
+			q.scopes = t.s.sharedScopes()
+		} else {
+			k := p.snapshot()
+			log.Practice = p.cfg.Code
+			faults, within = &p.tokenFaults, p.within(k)
+			q.url, q.k, q.scopes = p.ownTokenURL(), k.Token, p.scopes(k)
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err == nil {
+			q.form, err = url.ParseQuery(string(body))
+		}
+		t.s.handle(a, r, log, func(log *Request) {
+			if !within {
+				a.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			fault, _ := faults.next(asked{kind: KindToken})
+			log.Fault = fault.Do
+			suffer(a, fault, func() { t.answer(a, q, err) })
+		})
+	})
+}
+
+// sharedScopes are the scopes of every practice that uses the shared endpoint.
+func (s *Server) sharedScopes() []string {
+	var all []string
+	for _, p := range s.practices {
+		if k := p.snapshot(); !p.cfg.Open && !k.OwnToken {
+			all = append(all, p.scopes(k)...)
+		}
+	}
+	return all
+}
+
+// An oauthError is an error answer of a token endpoint.
+// https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+type oauthError struct {
+	status int
+	code   string
+	text   string
+}
+
+func (e *oauthError) Error() string { return e.code + ": " + e.text }
+
+func invalidClient(format string, args ...any) error {
+	return &oauthError{http.StatusUnauthorized, "invalid_client", fmt.Sprintf(format, args...)}
+}
+
+func (t *tokens) answer(w http.ResponseWriter, q *tokenRequest, bodyErr error) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	token, g, err := "", (*grant)(nil), bodyErr
+	if err == nil {
+		token, g, err = t.grant(q)
+	} else {
+		err = &oauthError{http.StatusBadRequest, "invalid_request", "the body cannot be read as a form"}
+	}
+	if err != nil {
+		e, ok := errors.AsType[*oauthError](err)
+		if !ok {
+			e = &oauthError{http.StatusInternalServerError, "server_error", "the token could not be made"}
+		}
+		writeJSON(w, e.status, "application/json", map[string]string{"error": e.code, "error_description": e.text})
+		return
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]any{
+		"access_token": token,
+		"token_type":   "bearer",
+		"expires_in":   int(time.Until(g.expires).Round(time.Second) / time.Second),
+		"scope":        strings.Join(g.scopes, " "),
+	})
+}
+
+// grant checks a token request and makes a token for it.
+func (t *tokens) grant(q *tokenRequest) (string, *grant, error) {
+	media, _, _ := mime.ParseMediaType(q.r.Header.Get("Content-Type"))
+	switch {
+	case media != "application/x-www-form-urlencoded":
+		return "", nil, &oauthError{http.StatusBadRequest, "invalid_request", "the body must be a form"}
+	case q.form.Get("grant_type") != "client_credentials":
+		return "", nil, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials"}
+	case q.form.Get("client_assertion_type") != assertionType:
+		return "", nil, &oauthError{http.StatusBadRequest, "invalid_request", "client_assertion_type must be " + assertionType}
+	}
+	c, err := t.authenticate(q)
+	if err != nil {
+		return "", nil, err
+	}
+	scopes := strings.Fields(q.form.Get("scope"))
+	if len(scopes) == 0 {
+		return "", nil, &oauthError{http.StatusBadRequest, "invalid_request", "scope is missing"}
+	}
+	for _, s := range scopes {
+		if !slices.Contains(q.scopes, s) || (c.Scopes != nil && !slices.Contains(c.Scopes, s)) {
+			return "", nil, &oauthError{http.StatusBadRequest, q.k.BadScope, "a scope is not available to this client"}
+		}
+	}
+	g := &grant{
+		client:  c,
+		scopes:  scopes,
+		expires: time.Now().Add(max(t.s.clock.real(q.k.Life), shortestTokenLife)),
+		usedAt:  map[string]bool{},
+	}
+	token := rand.Text() + rand.Text()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.live[token] = g
+	return token, g, nil
+}
+
+// sweep forgets, now and then, what has expired.
+func (t *tokens) sweep(now time.Time) {
+	if now.Sub(t.swept) < time.Minute {
+		return
+	}
+	t.swept = now
+	for use, end := range t.used {
+		if now.After(end) {
+			delete(t.used, use)
+		}
+	}
+	for token, g := range t.live {
+		if now.After(g.expires) {
+			delete(t.live, token)
+		}
+	}
+}
