@@ -1,0 +1,315 @@
+package tape
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// The functions of this file take an offset and return the offset behind what
+// they read, or -1 after they have called fail.
+
+func (t *Tape) fail(offset int, reason string) int {
+	if offset >= len(t.line) && reason != ReasonEmpty {
+		offset, reason = len(t.line), ReasonTruncated
+	}
+	t.err = SyntaxError{Offset: offset, Reason: reason}
+	return -1
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// value reads the value at i, and lays it out when want is not nil.
+func (t *Tape) value(i int, want *Want, key int32, depth int) int {
+	b := t.line
+	if i >= len(b) {
+		return t.fail(i, ReasonTruncated)
+	}
+	kind, start, end, escaped := Null, i, -1, false
+	switch c := b[i]; c {
+	case '"':
+		if end, escaped = t.str(i + 1); end < 0 {
+			return -1
+		}
+		if want != nil {
+			t.lay(Node{String, escaped, key, int32(i + 1), int32(end), 0})
+		}
+		return end + 1
+	case '{', '[':
+		return t.container(i, want, key, depth)
+	case 't':
+		kind, end = True, t.literal(i, "true")
+	case 'f':
+		kind, end = False, t.literal(i, "false")
+	case 'n':
+		end = t.literal(i, "null")
+	default:
+		if c != '-' && c-'0' > 9 {
+			return t.fail(i, ReasonSyntax)
+		}
+		kind, end = Number, t.number(i)
+	}
+	if want != nil && end >= 0 {
+		t.lay(Node{kind, false, key, int32(start), int32(end), 0})
+	}
+	return end
+}
+
+// lay adds a node without children.
+func (t *Tape) lay(n Node) {
+	n.Next = int32(len(t.nodes)) + 1
+	t.nodes = append(t.nodes, n)
+}
+
+func (t *Tape) container(i int, want *Want, key int32, depth int) int {
+	if depth >= MaxDepth {
+		return t.fail(i, ReasonDepth)
+	}
+	kind, n := Object, len(t.nodes)
+	if t.line[i] == '[' {
+		kind = Array
+	}
+	if want != nil {
+		t.lay(Node{kind, false, key, int32(i), 0, 0})
+	}
+	var end int
+	if kind == Object {
+		end = t.object(i+1, want, depth+1)
+	} else {
+		end = t.array(i+1, want, depth+1)
+	}
+	if want != nil && end >= 0 {
+		t.nodes[n].End, t.nodes[n].Next = int32(end), int32(len(t.nodes))
+	}
+	return end
+}
+
+// array reads the elements behind a '['.
+func (t *Tape) array(i int, want *Want, depth int) int {
+	b := t.line
+	i = space(b, i)
+	if i < len(b) && b[i] == ']' {
+		return i + 1
+	}
+	for {
+		if i = t.value(i, want, -1, depth); i < 0 {
+			return -1
+		}
+		if i = space(b, i); i >= len(b) {
+			return t.fail(i, ReasonTruncated)
+		}
+		switch b[i] {
+		case ',':
+			i = space(b, i+1)
+		case ']':
+			return i + 1
+		default:
+			return t.fail(i, ReasonSyntax)
+		}
+	}
+}
+
+// object reads the members behind a '{'.
+func (t *Tape) object(i int, want *Want, depth int) int {
+	b := t.line
+	i = space(b, i)
+	if i < len(b) && b[i] == '}' {
+		return i + 1
+	}
+	names := openNames{base: len(t.keys.keys)}
+	for {
+		if i >= len(b) || b[i] != '"' {
+			return t.fail(i, ReasonSyntax)
+		}
+		start := i + 1
+		end, escaped := t.str(start)
+		if end < 0 {
+			return -1
+		}
+		name, k := b[start:end], seenKey{start: int32(start), end: int32(end)}
+		if escaped {
+			name, k = t.keys.decode(name)
+		}
+		k.hash = keyHash(name)
+		if !t.keys.add(b, &names, k, name) {
+			return t.fail(start, ReasonDuplicateKey)
+		}
+		if i = end + 1; i >= len(b) || b[i] != ':' {
+			if i = space(b, i); i >= len(b) || b[i] != ':' {
+				return t.fail(i, ReasonSyntax)
+			}
+		}
+		if i = i + 1; i < len(b) && b[i] <= ' ' {
+			i = space(b, i)
+		}
+		var child *Want
+		id := int32(-1)
+		if want != nil {
+			id, child = want.find(k.hash, name)
+		}
+		if i = t.value(i, child, id, depth); i < 0 {
+			return -1
+		}
+		if i < len(b) && b[i] <= ' ' {
+			i = space(b, i)
+		}
+		if i >= len(b) {
+			return t.fail(i, ReasonTruncated)
+		}
+		if b[i] == '}' {
+			t.keys.keys = t.keys.keys[:names.base]
+			return i + 1
+		}
+		if b[i] != ',' {
+			return t.fail(i, ReasonSyntax)
+		}
+		if i = i + 1; i < len(b) && b[i] <= ' ' {
+			i = space(b, i)
+		}
+	}
+}
+
+func (t *Tape) literal(i int, word string) int {
+	for j := range len(word) {
+		if i+j >= len(t.line) || t.line[i+j] != word[j] {
+			return t.fail(i+j, ReasonSyntax)
+		}
+	}
+	return i + len(word)
+}
+
+func (t *Tape) number(i int) int {
+	b := t.line
+	if b[i] == '-' {
+		i++
+	}
+	first := i
+	i = digits(b, i)
+	if i == first || b[first] == '0' && i > first+1 {
+		return t.fail(first, ReasonNumber)
+	}
+	if i < len(b) && b[i] == '.' {
+		frac := i + 1
+		if i = digits(b, frac); i == frac {
+			return t.fail(i, ReasonNumber)
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		exp := i
+		if i = digits(b, exp); i == exp {
+			return t.fail(i, ReasonNumber)
+		}
+	}
+	return i
+}
+
+func digits(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// str reads a string whose first byte is at i, and returns the offset of the
+// closing quote and whether there are escapes. Eight bytes a step: a mask has
+// the high bit of each byte that is a quote, a backslash, a control character
+// or not ASCII; only its lowest bit is exact, and only that is used.
+func (t *Tape) str(i int) (int, bool) {
+	b, escaped := t.line, false
+	for {
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i : i+8])
+			q, s := w^(ones*'"'), w^(ones*'\\')
+			if m := ((q-ones)&^q | (s-ones)&^s | (w-ones*0x20)&^w | w) & highs; m != 0 {
+				i += bits.TrailingZeros64(m) >> 3
+				break
+			}
+			i += 8
+		}
+		if i >= len(b) {
+			return t.fail(i, ReasonTruncated), false
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return i, escaped
+		case c == '\\':
+			escaped = true
+			if i = t.escape(i); i < 0 {
+				return -1, false
+			}
+		case c < 0x20:
+			return t.fail(i, ReasonControl), false
+		case c < utf8.RuneSelf:
+			i++
+		default:
+			r, n := utf8.DecodeRune(b[i:])
+			if r == utf8.RuneError && n == 1 {
+				t.err = SyntaxError{i, ReasonUTF8}
+				return -1, false
+			}
+			i += n
+		}
+	}
+}
+
+// escape checks the escape sequence, or pair of them, at i.
+func (t *Tape) escape(i int) int {
+	b := t.line
+	if i+1 >= len(b) {
+		return t.fail(i+1, ReasonTruncated)
+	}
+	switch b[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+	default:
+		return t.fail(i+1, ReasonEscape)
+	}
+	r := hex4(b, i+2)
+	switch {
+	case r < 0:
+		return t.fail(min(i+2, len(b)-1), ReasonEscape)
+	case r < 0xD800 || r > 0xDFFF:
+		return i + 6
+	case r >= 0xDC00 || i+7 >= len(b) || b[i+6] != '\\' || b[i+7] != 'u':
+		return t.fail(i, ReasonSurrogate)
+	}
+	if low := hex4(b, i+8); low < 0xDC00 || low > 0xDFFF {
+		return t.fail(i, ReasonSurrogate)
+	}
+	return i + 12
+}
+
+// hex4 returns the value of the four hexadecimal digits at i, or -1.
+func hex4(b []byte, i int) rune {
+	if i+4 > len(b) {
+		return -1
+	}
+	var r rune
+	for _, c := range b[i : i+4] {
+		switch {
+		case c-'0' <= 9:
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c|0x20 - 'a' + 10
+		default:
+			return -1
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
