@@ -107,12 +107,10 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 		r.miss(at.at("id"), idRule)
 	}
 	r.checkAccess(at, t, c)
-	switch {
-	case t.FHIRBaseURL == "":
+	if t.FHIRBaseURL == "" {
 		r.miss(at.at("fhir_base_url"), "is missing")
-	default:
-		r.checkURL(at.at("fhir_base_url"), t.FHIRBaseURL, t.AllowHTTP)
 	}
+	r.checkURL(at.at("fhir_base_url"), t.FHIRBaseURL, t.AllowHTTP)
 	r.checkLevel(at, t, c)
 	r.checkTypes(at.at("types"), t.Types)
 	if t.Schedule != "" {

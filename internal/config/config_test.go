@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -232,7 +233,7 @@ func mistakesOf(t *testing.T, err error) Mistakes {
 	if p == nil || p.Code != problem.ConfigInvalid {
 		t.Fatalf("error = %v, want %s", err, problem.ConfigInvalid)
 	}
-	mistakes, ok := p.Err.(Mistakes)
+	mistakes, ok := errors.AsType[Mistakes](p)
 	if !ok {
 		t.Fatalf("cause = %T, want Mistakes", p.Err)
 	}

@@ -18,8 +18,11 @@ func TestECWScopesAreSpelledAsTheVendorAdvertisesThem(t *testing.T) {
 		want  []string
 	}{
 		{"no types ask for all of them", nil, []string{"system/Group.read", "system/*.r"}},
-		{"both spellings in one request", []string{"Patient", "Coverage"},
-			[]string{"system/Group.read", "system/Patient.read", "system/Coverage.r"}},
+		{
+			"both spellings in one request",
+			[]string{"Patient", "Coverage"},
+			[]string{"system/Group.read", "system/Patient.read", "system/Coverage.r"},
+		},
 		{"the group scope is not repeated", []string{"Group"}, []string{"system/Group.read"}},
 	} {
 		if diff := cmp.Diff(tt.want, ecw.Scopes(tt.types)); diff != "" {

@@ -1,0 +1,80 @@
+# One command each, on a new machine too:
+#   make demo    set up, build, and show it at work
+#   make test    set up, and run every test with the race detector
+#   make check   what CI runs first: format, lint, generated files, rooms
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+GO   ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+export CGO_ENABLED ?= 1
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# timetzdata: schedules know every time zone, on machines without tzdata too.
+BUILD := $(GO) build -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench crash fuzz memory clean
+
+setup: ## install what is missing: a C++ compiler, git, curl
+	@scripts/setup.sh
+
+build: setup ## bin/bulkhead
+	@mkdir -p bin
+	@echo "building bin/bulkhead (the first time takes some minutes: DuckDB is linked in)"
+	$(BUILD) -o bin/bulkhead ./cmd/bulkhead
+
+demo: build ## a sandbox, three practices, their exports, tables and queries
+	./bin/bulkhead demo
+
+test: setup ## every test, with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+check: setup fmt vet fix lint generated arch pure ## what CI runs first
+	@echo "check: all is well"
+
+fmt:
+	@echo "check: format"
+	@bad=$$($(TOOL) gofumpt -l .); if [ -n "$$bad" ]; then \
+	  echo "not formatted (run: go tool -modfile=tools/go.mod gofumpt -w FILE):"; echo "$$bad"; exit 1; fi
+
+vet:
+	@echo "check: go vet"
+	@$(GO) vet ./...
+
+fix:
+	@echo "check: go fix has nothing to say"
+	@diff=$$($(GO) fix -diff ./... 2>&1 || true); if [ -n "$$diff" ]; then \
+	  echo "$$diff"; echo "go fix would change the above (run: go fix ./...)"; exit 1; fi
+
+lint:
+	@echo "check: golangci-lint (built from source the first time)"
+	@$(TOOL) golangci-lint run ./...
+
+generated:
+	@echo "check: generated queries are those of the SQL"
+	@$(TOOL) sqlc diff -f internal/store/sqlc.yaml
+
+arch:
+	@echo "check: rooms, names, sizes"
+	@$(GO) test -count=1 .
+
+pure:
+	@echo "check: all packages but DuckDB's build without cgo"
+	@CGO_ENABLED=0 $(GO) build ./...
+
+bench: ## the benchmarks of the hot path
+	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
+
+crash: ## kill -9 at named moments, start again, compare with a calm run
+	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME (default 10s)
+	@scripts/fuzz.sh $(FUZZTIME)
+
+memory: build ## a 5 GB Observation file through download, ingest and both sinks
+	@scripts/memory.sh
+
+clean: ## remove what build, demo and memory made
+	rm -rf bin bulkhead-demo

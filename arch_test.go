@@ -1,0 +1,207 @@
+package bulkhead_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const module = "github.com/bulkhead-fhir/bulkhead"
+
+// rooms are all packages of the module. A room imports only rooms that stand
+// above it; its tests do too.
+var rooms = []string{
+	"", "tape", "smart", "bulkdata", "sqlonfhir",
+	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/table", "internal/life",
+	"internal/config", "internal/tenant", "internal/agreement", "internal/audit",
+	"internal/store/sqlite", "internal/store", "internal/blob",
+	"internal/views", "internal/ingest", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",
+	"internal/export", "internal/schedule", "internal/engine",
+	"internal/duckdbsink", "internal/parquetsink",
+	"internal/sandbox/population", "internal/sandbox",
+	"internal/app", "internal/cli", "internal/crashtest", "cmd/bulkhead",
+}
+
+// public rooms know nothing of Bulkhead.
+var public = []string{"tape", "smart", "bulkdata", "sqlonfhir"}
+
+// confined packages may be imported by the named rooms only. A path of this
+// module is written without it; a path covers what lies below it.
+var confined = []struct {
+	path, reason string
+	rooms        []string
+}{
+	{
+		"github.com/duckdb/duckdb-go", "it is heavy and needs cgo",
+		[]string{"internal/duckdbsink", "internal/parquetsink", "internal/sink/merge", "internal/sink/sinktest", "internal/app"},
+	},
+	{
+		"modernc.org/sqlite", "all SQL of the ledger stands in one place",
+		[]string{"internal/store"},
+	},
+	{
+		"github.com/riverqueue/river", "only the engine and its ledger know who executes steps",
+		[]string{"internal/store", "internal/engine", "internal/app"},
+	},
+	{
+		"internal/store/sqlite", "queries are reached through a tenant's scope (I7)",
+		[]string{"internal/store"},
+	},
+	{
+		"internal/sandbox", "what runs on real data must not know the practice EHR",
+		[]string{"internal/sandbox", "internal/app", "internal/cli", "internal/crashtest"},
+	},
+	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil},
+	{"github.com/pkg/errors", "the standard library wraps errors", nil},
+}
+
+// testOnly packages never come into the command.
+var testOnly = []string{
+	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
+	module + "/internal/sink/sinktest", module + "/internal/crashtest",
+}
+
+// A goPackage is what go list says of one package.
+type goPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Standard     bool
+}
+
+// room is the package's path within the module.
+func (p goPackage) room() string {
+	return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+}
+
+func (p goPackage) allImports() []string {
+	return slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+}
+
+// within reports whether path is root or lies below it, also when root has a
+// major version as its last element.
+func within(path, root string) bool {
+	return path == root || strings.HasPrefix(path, root+"/")
+}
+
+func goList(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list", "-e", "-json"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+var (
+	listOnce sync.Once
+	listed   []goPackage
+)
+
+// house lists the module's packages, once.
+func house(t *testing.T) []goPackage {
+	t.Helper()
+	listOnce.Do(func() { listed = goList(t, "./...") })
+	if len(listed) < 10 {
+		t.Fatalf("go list knows %d packages of the module", len(listed))
+	}
+	return listed
+}
+
+func TestARoomImportsOnlyRoomsAboveIt(t *testing.T) {
+	t.Parallel()
+	for _, p := range house(t) {
+		own := slices.Index(rooms, p.room())
+		if own < 0 {
+			t.Errorf("%s is no room: give it its place in the list of rooms, and in ARCHITECTURE.md", p.room())
+			continue
+		}
+		for _, path := range p.allImports() {
+			if !within(path, module) {
+				continue
+			}
+			above := goPackage{ImportPath: path}.room()
+			if i := slices.Index(rooms, above); i > own {
+				t.Errorf("%s imports %s, which stands below it", p.room(), above)
+			}
+		}
+	}
+}
+
+func TestPublicPackagesImportNothingInternal(t *testing.T) {
+	t.Parallel()
+	for _, p := range house(t) {
+		if !slices.Contains(public, p.room()) {
+			continue
+		}
+		for _, path := range p.allImports() {
+			if within(path, module+"/internal") {
+				t.Errorf("%s, which is public, imports %s", p.room(), path)
+			}
+		}
+	}
+}
+
+func TestConfinedPackagesStayInTheirRooms(t *testing.T) {
+	t.Parallel()
+	for _, c := range confined {
+		root := c.path
+		if strings.HasPrefix(root, "internal/") {
+			root = module + "/" + root
+		}
+		for _, p := range house(t) {
+			if slices.ContainsFunc(c.rooms, func(room string) bool { return within(p.room(), room) }) {
+				continue
+			}
+			for _, path := range p.Imports {
+				if within(path, root) && path != "math/rand/v2" {
+					t.Errorf("%s imports %s: %s", p.room(), path, c.reason)
+				}
+			}
+		}
+	}
+}
+
+func TestTheSandboxSharesNoCodeWithTheClientThatItTests(t *testing.T) {
+	t.Parallel()
+	for _, p := range house(t) {
+		if !within(p.room(), "internal/sandbox") {
+			continue
+		}
+		for _, path := range p.Imports {
+			if path == module+"/smart" || path == module+"/bulkdata" {
+				t.Errorf("%s imports %s: it would share its mistakes", p.room(), path)
+			}
+		}
+	}
+}
+
+func TestTheCommandHoldsNoTestCode(t *testing.T) {
+	t.Parallel()
+	command := slices.IndexFunc(house(t), func(p goPackage) bool { return p.room() == "cmd/bulkhead" })
+	if command < 0 {
+		t.Fatal("the command cmd/bulkhead is not there")
+	}
+	for _, p := range goList(t, "-deps", "./cmd/bulkhead") {
+		for _, root := range testOnly {
+			if within(p.ImportPath, root) {
+				t.Errorf("the command holds %s", p.ImportPath)
+			}
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const manualHead = `# Configuration
+
+One YAML file, read strictly: an unknown field is a mistake, told with its line; all mistakes are told at once.
+Relative paths are taken against the folder of the file. Secrets are never in it: keys are named by file (` + "`key_file`" + `)
+or environment variable (` + "`key_env`" + `). A whole example: [examples/bulkhead.yaml](examples/bulkhead.yaml).
+
+A duration is written as ` + "`90s`, `36h`, `30d` or `2w`" + `. A moment is a FHIR instant (` + "`2026-01-31T08:00:00Z`" + `) or a date, which means
+midnight in the tenant's time zone. Where a list is wanted, one value alone will do.
+
+This page is printed from the fields' own comments: ` + "`go test ./internal/config -update`" + `.
+`
+
+// sections are the chapters of the manual: a title, a type, and what leads to it.
+var sections = []struct {
+	title, typ, lead string
+}{
+	{"The file", "Config", ""},
+	{"limits", "Limits", ""},
+	{"tls", "TLS", ""},
+	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
+	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
+	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},
+	{"agreement", "Agreement", "Below a tenant's `agreement`:"},
+	{"Vendor profiles", "Profile", "How one EHR differs from the standard. `ecw` and `standard` are built in; a file in the folder that `profiles` names adds one, or replaces the one of the same name:"},
+	{"A profile's scope", "ScopeRule", ""},
+	{"A profile's poll", "PollRule", ""},
+}
+
+func TestTheManualIsPrintedFromTheFields(t *testing.T) {
+	t.Parallel()
+	types := fieldComments(t)
+	var b strings.Builder
+	b.WriteString(manualHead)
+	for _, s := range sections {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.title)
+		if s.lead != "" {
+			b.WriteString(s.lead + "\n\n")
+		}
+		rows := types[s.typ]
+		if len(rows) == 0 {
+			t.Fatalf("%s has no fields with comments", s.typ)
+		}
+		b.WriteString("| field | what it is |\n|---|---|\n")
+		for _, r := range rows {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", r[0], r[1])
+		}
+	}
+	b.WriteString("\n## What a profile may tolerate\n\n| name | what is accepted |\n|---|---|\n")
+	for _, r := range types["Tolerance"] {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r[0], r[1])
+	}
+
+	page := filepath.Join("..", "..", "docs", "configuration.md")
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("docs/configuration.md is not what the fields say (-page +fields):\n%s", diff)
+	}
+}
+
+var identifier = regexp.MustCompile(`\b[A-Z][A-Za-z]+\b`)
+
+// fieldComments gives, by type, the YAML names of its fields with their comments;
+// for Tolerance, its constants.
+func fieldComments(t *testing.T) map[string][][2]string {
+	t.Helper()
+	types := map[string][][2]string{}
+	yaml := map[string]string{} // Go field name to YAML name
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw []struct{ typ, field, name, text string }
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.TypeSpec:
+				s, ok := n.Type.(*ast.StructType)
+				if !ok {
+					return true
+				}
+				for _, f := range s.Fields.List {
+					if f.Tag == nil || len(f.Names) != 1 {
+						continue
+					}
+					name := reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("yaml")
+					if name == "" {
+						continue
+					}
+					yaml[f.Names[0].Name] = name
+					raw = append(raw, struct{ typ, field, name, text string }{n.Name.Name, f.Names[0].Name, name, f.Doc.Text()})
+				}
+			case *ast.ValueSpec:
+				if id, ok := n.Type.(*ast.Ident); ok && id.Name == "Tolerance" {
+					name := strings.Trim(n.Values[0].(*ast.BasicLit).Value, `"`)
+					_, text, _ := strings.Cut(n.Doc.Text(), ": ")
+					types["Tolerance"] = append(types["Tolerance"], [2]string{name, oneLine(text)})
+				}
+			}
+			return true
+		})
+	}
+	for _, r := range raw {
+		text := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(oneLine(r.text), r.field+" "), "is "), "are ")
+		text = identifier.ReplaceAllStringFunc(text, func(id string) string {
+			// A single capitalised word may be plain English.
+			if name, ok := yaml[id]; ok && strings.ContainsFunc(id[1:], func(c rune) bool { return c >= 'A' && c <= 'Z' }) {
+				return "`" + name + "`"
+			}
+			return id
+		})
+		types[r.typ] = append(types[r.typ], [2]string{r.name, text})
+	}
+	return types
+}
+
+func oneLine(s string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", `\|`)
+}
