@@ -32,23 +32,26 @@ const (
 	// Duplicate200: a kick-off answered 200 with an OperationOutcome of code
 	// `duplicate` means that an export of the group already runs.
 	Duplicate200 Tolerance = "duplicate-200"
-	// AmpEscape: file URLs of the manifest are written with &amp; for &.
+	// AmpEscape: URLs of the manifest are written with &amp; for &.
 	AmpEscape Tolerance = "amp-escape"
-	// MissingError: a manifest without `error` has no errors.
-	MissingError Tolerance = "missing-error"
 	// TokenFlagText: requiresAccessToken is the text "true" or "false".
 	TokenFlagText Tolerance = "token-flag-text"
-	// Cancelled202: a status of 202 with the progress CANCELLED means that the
-	// export is gone.
-	Cancelled202 Tolerance = "cancelled-202"
-	// Empty200: a status of 200 with an empty body means that the export
-	// failed at the server.
-	Empty200 Tolerance = "empty-200"
-	// BareLimit: a 429 without Retry-After ends at the next clock minute.
-	BareLimit Tolerance = "bare-limit"
+	// TokenFlagMissing: the manifest has no requiresAccessToken; a token then
+	// goes only to the origin of the FHIR base.
+	TokenFlagMissing Tolerance = "token-flag-missing"
+	// TransactionTimeMissing: the manifest has no transactionTime.
+	TransactionTimeMissing Tolerance = "transaction-time-missing"
+	// RepeatedParameters: the server wants one `_type` for each type in place
+	// of a list with commas.
+	RepeatedParameters Tolerance = "repeated-parameters"
+	// LenientHandling: the server is asked to ignore parameters that it does
+	// not know.
+	LenientHandling Tolerance = "lenient-handling"
 )
 
-var tolerances = []Tolerance{Duplicate200, AmpEscape, MissingError, TokenFlagText, Cancelled202, Empty200, BareLimit}
+var tolerances = []Tolerance{
+	Duplicate200, AmpEscape, TokenFlagText, TokenFlagMissing, TransactionTimeMissing, RepeatedParameters, LenientHandling,
+}
 
 // A Profile says how one EHR differs from the standard. It is shared: nobody
 // changes it after Load.

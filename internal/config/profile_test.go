@@ -60,7 +60,7 @@ func TestTheStandardProfileToleratesNothing(t *testing.T) {
 func TestEveryNamedToleranceIsKnown(t *testing.T) {
 	t.Parallel()
 	ecw := Profiles()["ecw"]
-	for _, want := range []Tolerance{Duplicate200, AmpEscape, BareLimit} {
+	for _, want := range []Tolerance{Duplicate200, AmpEscape} {
 		if !ecw.Tolerates(want) {
 			t.Errorf("ecw does not tolerate %s", want)
 		}
