@@ -210,8 +210,12 @@ func (r *reader) checkAgreement(at place, a *Agreement, c *Config) {
 	if len(a.Types) == 0 {
 		r.miss(at.at("types"), "is missing: what an agreement does not name is not permitted")
 	}
-	r.checkTypes(at.at("types"), a.Types)
-	r.checkSinkNames(at.at("sinks"), a.Sinks, c)
+	if !slices.Equal(a.Types, []string{"*"}) {
+		r.checkTypes(at.at("types"), a.Types)
+	}
+	if !slices.Equal(a.Sinks, []string{"*"}) {
+		r.checkSinkNames(at.at("sinks"), a.Sinks, c)
+	}
 }
 
 // checkURL accepts https, and http to this machine where allowHTTP says so.

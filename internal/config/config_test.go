@@ -239,3 +239,22 @@ func mistakesOf(t *testing.T, err error) Mistakes {
 	}
 	return mistakes
 }
+
+func TestAnAgreementThatPermitsAllTypesNamesNone(t *testing.T) {
+	t.Parallel()
+	const text = `
+tenants:
+  - id: oak
+    open: true
+    level: system
+    fhir_base_url: https://ehr.example.org/fhir
+    agreement: {reference: B, status: active, effective_from: 2026-01-01, types: "*", groups: "*", sinks: "*"}
+`
+	c, err := Parse("bulkhead.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Tenants[0].Types) > 0 {
+		t.Errorf("types = %v, want none: the tenant must say which", c.Tenants[0].Types)
+	}
+}

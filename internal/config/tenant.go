@@ -21,7 +21,7 @@ type Tenant struct {
 	ID string `yaml:"id"`
 	// Name is for people. Default: ID.
 	Name string `yaml:"name"`
-	// Registration is the name of the registration to use. Either this or Open
+	// Registration is the name of the registration to use. Either this or `open`
 	// is given.
 	Registration string `yaml:"registration"`
 	// Open says that the server asks for no authorization at all.
@@ -38,8 +38,8 @@ type Tenant struct {
 	// Group is the id of the group to export, as the practice's EHR shows it.
 	// Needed at level group, and only there.
 	Group string `yaml:"group"`
-	// Types are the resource types to ask for. Default: those of the
-	// agreement. `_type` is always sent: never "everything".
+	// Types are the resource types to ask for. Default: those that the
+	// agreement names. `_type` is always sent: never "everything".
 	Types []string `yaml:"types"`
 	// Since is the floor of the first export's `_since`: an instant, or a date
 	// (midnight in TimeZone). Default: none, the first export has no `_since`.
@@ -83,11 +83,14 @@ type Agreement struct {
 	// ExpiresAt is the first moment at which it permits nothing more. Default:
 	// the zero time, it does not expire.
 	ExpiresAt Moment `yaml:"expires_at"`
-	// Types are the resource types that may be exported.
+	// Types are the resource types that may be exported; "*" alone permits all
+	// types that the tenant asks for.
 	Types []string `yaml:"types"`
-	// Groups are the ids of the groups that may be exported.
+	// Groups are the ids of the groups that may be exported. "*" permits all
+	// groups, and all patients: the levels patient and system need it.
 	Groups []string `yaml:"groups"`
-	// Sinks are the names of the sinks that may get the data.
+	// Sinks are the names of the sinks that may get the data; "*" alone permits
+	// all of them.
 	Sinks []string `yaml:"sinks"`
 }
 
@@ -118,7 +121,7 @@ func (t *Tenant) fill(c *Config) {
 	if a := t.Agreement; a != nil {
 		a.EffectiveFrom.in(loc)
 		a.ExpiresAt.in(loc)
-		if len(t.Types) == 0 {
+		if len(t.Types) == 0 && !slices.Contains(a.Types, "*") {
 			t.Types = slices.Clone(a.Types)
 		}
 	}
