@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
 // Options say where the rows of an export go. All fields but the last three
@@ -23,7 +24,7 @@ import (
 type Options struct {
 	Scope  *blob.Scope // the tenant's files
 	Export string      // the export's id
-	Views  Views       // which tables a type fills
+	Views  *views.Set  // which tables a type fills
 
 	Workers      int // goroutines that scan lines; 0 means GOMAXPROCS
 	MaxLine      int // longest line in bytes; 0 means 256 MiB

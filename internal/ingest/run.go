@@ -3,16 +3,176 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 )
 
 // Run reads one output file and returns what became of its lines. When it
 // returns nil every part and the quarantine are durable (I3) and the counts
 // add up (I4). Running the same file again replaces what an earlier run left
-// and gives the same Summary but for the sizes and numbers of parts. When it
-// returns an error, or ctx ends, no part of this run is visible, and none of
-// an earlier one either.
+// and gives the same Summary but for the parts, whose number and sizes depend
+// on the workers.
+//
+// When it returns an error, or ctx ends, no part of the file is visible. Only
+// a process that dies while it commits leaves whole parts; they belong to no
+// Summary, and the next Run removes them.
 //
 // Problems: StorageFull, StorageUnwritable, StorageDamaged, CountMismatch.
 func Run(ctx context.Context, o Options, src Source) (Summary, error) {
-	return Summary{}, errors.New("ingest: no worker yet")
+	o = withDefaults(o)
+	if err := clear(ctx, &o, &src); err != nil {
+		return Summary{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r, err := newRun(ctx, cancel, &o, &src)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer r.close()
+	if err := r.read(); err != nil {
+		return Summary{}, err
+	}
+	s, err := r.commit()
+	if err != nil {
+		// A context that has ended must not keep what was committed.
+		return Summary{}, errors.Join(err, clear(context.WithoutCancel(ctx), &o, &src))
+	}
+	return s, nil
+}
+
+func withDefaults(o Options) Options {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.RowGroupRows <= 0 {
+		o.RowGroupRows = defaultRowGroupRows
+	}
+	return o
+}
+
+// clear removes what an earlier run of the file left.
+func clear(ctx context.Context, o *Options, src *Source) error {
+	if err := o.Scope.DeleteFile(ctx, blob.Staged, o.Export, src.File); err != nil {
+		return fmt.Errorf("clear staged parts: %w", err)
+	}
+	if err := o.Scope.DeleteFile(ctx, blob.Quarantine, o.Export, src.File); err != nil {
+		return fmt.Errorf("clear quarantine: %w", err)
+	}
+	return nil
+}
+
+// lineTaker takes the lines of one section. It belongs to one worker.
+type lineTaker interface {
+	// take adds the rows of a line, or says why the line is refused. An error
+	// ends the run.
+	take(ndjson.Line) (reason string, err error)
+	tables() []*tableWriter
+	latest() int64 // greatest last update in microseconds; 0 when there is none
+}
+
+func newTaker(o *Options, src *Source) (lineTaker, error) {
+	switch src.Section {
+	case Output:
+		return newResourceLines(o, src)
+	case Deleted:
+		return newDeletionLines(o, src), nil
+	case Errors:
+		return newOutcomeLines(), nil
+	}
+	return nil, fmt.Errorf("section %q is not known", src.Section)
+}
+
+// run is one file on its way.
+type run struct {
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	opts       *Options
+	src        *Source
+	workers    []*worker
+	quarantine *quarantine
+	reader     *ndjson.Reader
+	overLong   int64
+}
+
+func newRun(ctx context.Context, cancel context.CancelCauseFunc, o *Options, src *Source) (*run, error) {
+	r := &run{ctx: ctx, cancel: cancel, opts: o, src: src}
+	q, err := newQuarantine(ctx, o, src)
+	if err != nil {
+		return nil, err
+	}
+	r.quarantine = q
+	for n := range o.Workers {
+		taker, err := newTaker(o, src)
+		if err != nil {
+			return nil, err
+		}
+		r.workers = append(r.workers, newWorker(r, n, taker))
+	}
+	return r, nil
+}
+
+// read brings every line of the source to a worker and waits for all of them.
+func (r *run) read() error {
+	raw, err := r.src.Open(r.ctx)
+	if err != nil {
+		return fmt.Errorf("open output file: %w", err)
+	}
+	defer raw.Close()
+	lines, err := decode(raw)
+	if err != nil {
+		return fmt.Errorf("read output file: %w", err)
+	}
+	defer lines.Close()
+	r.reader = ndjson.NewReader(contextReader{r.ctx, lines}, ndjson.Options{
+		MaxLine: r.opts.MaxLine, OverLong: r.refuseLong,
+	})
+	blocks := make(chan *ndjson.Block, 1)
+	var wg sync.WaitGroup
+	for _, w := range r.workers {
+		wg.Go(func() { w.work(blocks) })
+	}
+	r.cut(blocks)
+	close(blocks)
+	wg.Wait()
+	return context.Cause(r.ctx)
+}
+
+// cut sends the blocks of the source to the workers, until the end or a
+// failure.
+func (r *run) cut(blocks chan<- *ndjson.Block) {
+	for {
+		b, err := r.reader.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			r.cancel(fmt.Errorf("read output file: %w", err))
+			return
+		}
+		select {
+		case blocks <- b:
+		case <-r.ctx.Done():
+			b.Release()
+			return
+		}
+	}
+}
+
+func (r *run) refuseLong(l ndjson.LongLine) error {
+	r.overLong++
+	return r.quarantine.addLong(l)
+}
+
+// close removes what was not committed.
+func (r *run) close() {
+	for _, w := range r.workers {
+		w.close()
+	}
+	r.quarantine.close()
 }

@@ -1,0 +1,101 @@
+package ingest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// commit makes the parts and the quarantine visible and sums up, once the
+// counts add up.
+func (r *run) commit() (Summary, error) {
+	s := Summary{File: r.src.File, Lines: r.reader.Lines(), Bytes: r.reader.Bytes()}
+	r.count(&s)
+	if s.Lines != s.Delivered+s.Quarantined+s.Blank { // I4
+		return Summary{}, problem.New(problem.CountMismatch,
+			fmt.Sprintf("file %s has %d lines, but %d were delivered, %d quarantined and %d blank",
+				s.File, s.Lines, s.Delivered, s.Quarantined, s.Blank),
+			"Report this: it is a bug in bulkhead. The raw file is kept, and nothing of it was published.")
+	}
+	key, err := r.quarantine.commit()
+	if err != nil {
+		return Summary{}, err
+	}
+	s.QuarantineKey = key
+	byTable := make(map[string]*TableParts)
+	for _, w := range r.workers {
+		for _, p := range w.parts {
+			if err := p.file.Commit(); err != nil { // I3
+				return Summary{}, err
+			}
+			addPart(byTable, p)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byTable)) {
+		s.Tables = append(s.Tables, *byTable[name])
+	}
+	return s, nil
+}
+
+func addPart(byTable map[string]*TableParts, p *part) {
+	name := p.table.table.Name
+	t := byTable[name]
+	if t == nil {
+		t = &TableParts{Name: name}
+		byTable[name] = t
+	}
+	t.Rows += p.table.rows
+	t.Parts = append(t.Parts, Part{Key: p.key, Rows: p.table.rows, Bytes: p.file.Size()})
+}
+
+// count adds up what the workers saw.
+func (r *run) count(s *Summary) {
+	refused := make(map[string]int64)
+	if r.overLong > 0 {
+		refused[ReasonOverLong] = r.overLong
+	}
+	issues := make(map[OutcomeCount]int64)
+	var latest int64
+	for _, w := range r.workers {
+		s.Delivered += w.delivered
+		s.Blank += w.blank
+		for reason, n := range w.refused {
+			refused[reason] += n
+		}
+		latest = max(latest, w.taker.latest())
+		switch t := w.taker.(type) {
+		case *deletionLines:
+			s.Deletions += t.deleted
+		case *outcomeLines:
+			for k, n := range t.counts {
+				issues[k] += n
+			}
+		}
+	}
+	for _, n := range refused {
+		s.Quarantined += n
+	}
+	if len(refused) > 0 {
+		s.ByReason = refused
+	}
+	if latest > 0 {
+		s.MaxLastUpdated = time.UnixMicro(latest).UTC()
+	}
+	s.Outcomes = sortedIssues(issues)
+}
+
+func sortedIssues(issues map[OutcomeCount]int64) []OutcomeCount {
+	var all []OutcomeCount
+	for k, n := range issues {
+		k.Count = n
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b OutcomeCount) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code))
+	})
+	return all
+}

@@ -1,0 +1,105 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+)
+
+// A worker takes the lines of some blocks and holds the parts they give. Until
+// its work is done it belongs to one goroutine.
+type worker struct {
+	run    *run
+	part   int // number of its part of each table
+	taker  lineTaker
+	tables []*tableWriter
+	parts  []*part
+
+	delivered, blank int64
+	refused          map[string]int64
+}
+
+// part is the file of one table.
+type part struct {
+	table *tableWriter
+	key   blob.Key
+	file  *blob.Writer
+}
+
+func newWorker(r *run, n int, taker lineTaker) *worker {
+	w := &worker{run: r, part: n, taker: taker, tables: taker.tables(), refused: make(map[string]int64)}
+	for _, t := range w.tables {
+		t.open = func() (io.Writer, error) { return w.create(t) }
+	}
+	return w
+}
+
+// create begins the worker's part of a table.
+func (w *worker) create(t *tableWriter) (io.Writer, error) {
+	o := w.run.opts
+	key, err := o.Scope.StagedKey(o.Export, t.table.Name, w.run.src.File, w.part)
+	if err != nil {
+		return nil, err
+	}
+	file, err := o.Scope.Create(w.run.ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	w.parts = append(w.parts, &part{t, key, file})
+	return file, nil
+}
+
+// work takes blocks until there are no more, then ends its tables. After a
+// failure, its own or another's, it only releases what still comes.
+func (w *worker) work(blocks <-chan *ndjson.Block) {
+	for b := range blocks {
+		if w.run.ctx.Err() == nil {
+			if err := w.take(b); err != nil {
+				w.run.cancel(err)
+			}
+		}
+		b.Release()
+	}
+	for _, t := range w.tables {
+		if err := t.finish(w.run.ctx); err != nil {
+			w.run.cancel(err)
+			return
+		}
+	}
+}
+
+func (w *worker) take(b *ndjson.Block) error {
+	for l := range b.Lines() {
+		if l.Blank() {
+			w.blank++
+			continue
+		}
+		reason, err := w.taker.take(l)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", l.Number, err)
+		}
+		if reason != "" {
+			w.refused[reason]++
+			if err := w.run.quarantine.add(reason, l); err != nil {
+				return err
+			}
+			continue
+		}
+		w.delivered++
+		for _, t := range w.tables {
+			if err := t.keep(len(l.Bytes)); err != nil {
+				return err
+			}
+		}
+	}
+	return context.Cause(w.run.ctx)
+}
+
+func (w *worker) close() {
+	for _, p := range w.parts {
+		p.file.Close()
+	}
+}
