@@ -57,6 +57,7 @@ func (c *Client) Open(ctx context.Context, f File, o OpenOptions) (*Body, error)
 		from: resp.Body, stall: c.limits.StallTimeout,
 		watch: time.AfterFunc(c.limits.StallTimeout, func() { cancel(errStalled) }),
 	}
+	b.wire.watch.Stop()
 	if err := b.start(f, o, resp); err != nil {
 		_ = b.Close()
 		return nil, err

@@ -1,0 +1,49 @@
+package smart
+
+import (
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
+)
+
+// claims are exactly those of the standard: iat and nbf would only give clocks
+// something to disagree about.
+type claims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	Expires  int64  `json:"exp"`
+	ID       string `json:"jti"`
+}
+
+// assertion signs a new one. It is used for one request only.
+func (s *TokenSource) assertion(now time.Time) (string, error) {
+	payload, err := json.Marshal(claims{
+		Issuer: s.cfg.ClientID, Subject: s.cfg.ClientID, Audience: s.cfg.TokenURL,
+		Expires: now.Add(s.cfg.AssertionLifetime).Unix(),
+		ID:      rand.Text(), // 130 random bits
+	})
+	if err != nil {
+		return "", errors.New("client id or token URL is not valid UTF-8")
+	}
+	options := (&jose.SignerOptions{}).WithType("JWT")
+	if s.cfg.JWKSURL != "" {
+		options = options.WithHeader("jku", s.cfg.JWKSURL)
+	}
+	key := s.cfg.Key
+	signer, err := jose.NewSigner(jose.SigningKey{
+		Algorithm: jose.SignatureAlgorithm(key.algorithm),
+		Key:       jose.JSONWebKey{Key: key.private, KeyID: key.id},
+	}, options)
+	if err != nil {
+		return "", errors.New("the key cannot sign")
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", errors.New("the key cannot sign")
+	}
+	return signed.CompactSerialize()
+}
