@@ -41,6 +41,9 @@ const (
 	TokenFlagMissing Tolerance = "token-flag-missing"
 	// TransactionTimeMissing: the manifest has no transactionTime.
 	TransactionTimeMissing Tolerance = "transaction-time-missing"
+	// Cancelled202: a status of 202 whose progress says CANCELLED means that
+	// the export is gone.
+	Cancelled202 Tolerance = "cancelled-202"
 	// RepeatedParameters: the server wants one `_type` for each type in place
 	// of a list with commas.
 	RepeatedParameters Tolerance = "repeated-parameters"
@@ -50,7 +53,8 @@ const (
 )
 
 var tolerances = []Tolerance{
-	Duplicate200, AmpEscape, TokenFlagText, TokenFlagMissing, TransactionTimeMissing, RepeatedParameters, LenientHandling,
+	Duplicate200, AmpEscape, TokenFlagText, TokenFlagMissing, TransactionTimeMissing,
+	Cancelled202, RepeatedParameters, LenientHandling,
 }
 
 // A Profile says how one EHR differs from the standard. It is shared: nobody
