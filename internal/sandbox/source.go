@@ -18,8 +18,9 @@ type Query struct {
 	// Until is the export's transactionTime: later changes do not show.
 	Until time.Time
 
-	// Shard is the part asked for, of Shards equal parts: 0 <= Shard < Shards.
-	// The parts together are the whole, in order. Shards 0 means one part.
+	// Shard is the part asked for, of Shards parts of about the same size: 0 <= Shard < Shards.
+	// No two parts share a resource, and together they are the whole. Shards 0
+	// means one part.
 	Shard, Shards int
 }
 
