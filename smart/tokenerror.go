@@ -137,7 +137,7 @@ func withoutSecrets(words, signed string) string {
 	words = strings.ReplaceAll(words, signed, "[assertion]")
 	fields := strings.FieldsFunc(words, func(r rune) bool { return !isTokenRune(r) })
 	for _, field := range fields {
-		if strings.HasPrefix(field, "eyJ") || len(field) > 100 {
+		if strings.Contains(field, "eyJ") || len(field) > 100 {
 			words = strings.ReplaceAll(words, field, "[removed]")
 		}
 	}
