@@ -10,12 +10,27 @@ const never = int64(math.MaxInt64)
 // A life is when a resource comes, when its course changes (a prescription
 // ends, a booked visit takes place, a patient dies) and when it goes. A
 // resource that does not exist at all has created == never.
-type life struct{ created, milestone, deleted int64 }
+type life struct {
+	created, milestone, deleted int64
+	fixed                       bool // never edited
+}
 
 var absent = life{created: never, milestone: never, deleted: never}
 
 // born is a life that nothing ends.
 func born(at int64) life { return life{created: at, milestone: never, deleted: never} }
+
+// until adds a milestone.
+func (l life) until(milestone int64) life {
+	l.milestone = milestone
+	return l
+}
+
+// unedited keeps the resource as it was written.
+func (l life) unedited() life {
+	l.fixed = true
+	return l
+}
 
 // A state is what a resource has become at one time.
 type state struct {
@@ -64,7 +79,9 @@ func (p *pace) at(l life, h uint64, w window) (state, bool) {
 		return state{}, false
 	}
 	s := state{updated: l.created}
-	p.edit(&s, l.created, h, w.until)
+	if !l.fixed {
+		p.edit(&s, l.created, h, w.until)
+	}
 	if l.milestone <= w.until {
 		s.past = true
 		s.updated = max(s.updated, l.milestone)

@@ -20,11 +20,11 @@ var (
 
 // problemLife lets one problem in ten come to an end.
 func problemLife(c *cursor) life {
-	l := born(c.pt.problems[c.j].created)
-	if c.h>>40%10 == 0 {
-		l.milestone = l.created + 200*day + int64(c.h>>12%uint64(6*year))
+	created := c.pt.problems[c.j].created
+	if c.h>>40%10 != 0 {
+		return born(created)
 	}
-	return l
+	return born(created).until(created + 200*day + int64(c.h>>12%uint64(6*year)))
 }
 
 // diagnosisLife lets the illness of a visit pass within a month.
@@ -32,9 +32,7 @@ func diagnosisLife(c *cursor) life {
 	if c.vs.acute < 0 {
 		return absent
 	}
-	l := born(c.vs.created)
-	l.milestone = c.vs.created + 5*day + int64(c.h>>12%uint64(20*day))
-	return l
+	return born(c.vs.created).until(c.vs.created + 5*day + int64(c.h>>12%uint64(20*day)))
 }
 
 const (

@@ -26,6 +26,7 @@ type cursor struct {
 	st  state
 	d   dice // for what stays the same in all versions
 	v   dice // for what a version changes
+	aux line // for a text that goes into the line encoded
 }
 
 func (p *Population) cursor(k kind, w window) *cursor {

@@ -89,26 +89,25 @@ func (c *cursor) reasons() {
 		c.lit(checkUp)
 	}
 	c.lit(`]`)
-	first := true
-	diagnosis := func(k key, rank int) {
-		if first {
-			c.lit(`,"diagnosis":[{"condition":{`)
-		} else {
-			c.lit(`,{"condition":{`)
-		}
-		first = false
-		c.ref(k)
-		c.lit(`},"use":{"coding":[{"system":"` + terms + `diagnosis-role","code":"DD","display":"Discharge diagnosis"}]},"rank":`)
-		c.int(rank)
-		c.lit(`}`)
-	}
+	n := 0
 	if c.vs.acute >= 0 {
-		diagnosis(c.here(kindCondition, 0), 1)
+		c.diagnosis(c.here(kindCondition, 0), n)
+		n++
 	}
-	for n, i := range c.vs.active[:min(2, c.vs.n)] {
-		diagnosis(c.own(kindCondition, i), n+2)
+	for _, i := range c.vs.active[:min(2, c.vs.n)] {
+		c.diagnosis(c.own(kindCondition, i), n)
+		n++
 	}
-	if !first {
+	if n > 0 {
 		c.lit(`]`)
 	}
+}
+
+// diagnosis appends the n-th diagnosis of the visit, counted from 0.
+func (c *cursor) diagnosis(k key, n int) {
+	c.either(n == 0, `,"diagnosis":[{"condition":{`, `,{"condition":{`)
+	c.ref(k)
+	c.lit(`},"use":{"coding":[{"system":"` + terms + `diagnosis-role","code":"billing","display":"Billing"}]},"rank":`)
+	c.int(n + 1)
+	c.lit(`}`)
 }
