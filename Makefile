@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 1
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # timetzdata: schedules know every time zone, on machines without tzdata too.
-BUILD := $(GO) build -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: setup build demo test check fmt vet fix lint generated arch pure bench crash fuzz memory clean
 
@@ -61,7 +61,7 @@ arch:
 
 pure:
 	@echo "check: all packages but DuckDB's build without cgo"
-	@CGO_ENABLED=0 $(GO) build ./...
+	@CGO_ENABLED=0 $(GO) build -buildvcs=false ./...
 
 bench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
