@@ -209,11 +209,15 @@ func (e *ProtocolError) UnsafeText() string {
 }
 
 // An OriginError is a request that was not made, because the configuration
-// does not let it, or its token, go to that origin.
+// does not let it, or its token, go to that origin. After a kick-off it says
+// that an export was accepted whose status URL may not be used.
 type OriginError struct {
 	Op     Operation
 	Origin string // scheme, host and port, empty when the URL has none
 	Why    string // in our words
+	// URL is what was refused, as received. It may be a credential: keep it
+	// for a person who allows the origin, never log it.
+	URL string
 }
 
 // Error names the origin and why it is refused.
@@ -269,6 +273,9 @@ func Temporary(err error) bool {
 func MayHaveStarted(err error) bool {
 	if _, ok := errors.AsType[*UnansweredError](err); ok {
 		return true
+	}
+	if o, ok := errors.AsType[*OriginError](err); ok {
+		return o.Op == OpKickoff
 	}
 	if p, ok := errors.AsType[*ProtocolError](err); ok {
 		return p.Op == OpKickoff && p.Status/100 == 2 && p.Outcome.Worst() != SeverityError

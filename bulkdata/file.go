@@ -75,7 +75,7 @@ func (c *Client) fileTarget(f File) (*url.URL, bool, error) {
 		return nil, false, &ProtocolError{Op: OpFile, Status: http.StatusOK, Reason: FileURLInvalid}
 	}
 	if err := checkURL(u, c.tolerances.LoopbackHTTP); err != nil {
-		return nil, false, &OriginError{Op: OpFile, Origin: u.Scheme + "://" + u.Host, Why: err.Error()}
+		return nil, false, &OriginError{Op: OpFile, Origin: shownOrigin(u), Why: err.Error(), URL: f.URL}
 	}
 	switch f.Access { // I9
 	case TokenForbidden:
@@ -84,7 +84,7 @@ func (c *Client) fileTarget(f File) (*url.URL, bool, error) {
 		return u, originOf(u) == originOf(c.base), nil
 	case TokenRequired:
 		if c.tokens != nil && !c.origins[originOf(u)] {
-			return nil, false, &OriginError{Op: OpFile, Origin: originOf(u), Why: "the token is not allowed to go there"}
+			return nil, false, &OriginError{Op: OpFile, Origin: shownOrigin(u), Why: "the token is not allowed to go there", URL: f.URL}
 		}
 		return u, true, nil
 	}

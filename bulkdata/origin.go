@@ -57,3 +57,6 @@ func originOf(u *url.URL) string {
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
+
+// shownOrigin is the origin of u as people write it.
+func shownOrigin(u *url.URL) string { return u.Scheme + "://" + u.Host }

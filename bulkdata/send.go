@@ -283,13 +283,13 @@ func (a *answer) outcome() (*OperationOutcome, string) {
 func (c *Client) checkStatusURL(op Operation, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, &OriginError{Op: op, Why: "the status URL is not a URL"}
+		return nil, &OriginError{Op: op, Why: "the status URL is not a URL", URL: text}
 	}
 	if err := checkURL(u, c.tolerances.LoopbackHTTP); err != nil {
-		return nil, &OriginError{Op: op, Origin: u.Scheme + "://" + u.Host, Why: err.Error()}
+		return nil, &OriginError{Op: op, Origin: shownOrigin(u), Why: err.Error(), URL: text}
 	}
 	if !c.origins[originOf(u)] {
-		return nil, &OriginError{Op: op, Origin: originOf(u), Why: "the origin is not allowed for this FHIR base"}
+		return nil, &OriginError{Op: op, Origin: shownOrigin(u), Why: "the origin is not allowed for this FHIR base", URL: text}
 	}
 	return u, nil
 }
