@@ -1,5 +1,11 @@
 package sqlonfhir
 
+import (
+	"fmt"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
+
 // MaxRows is the most rows that one view may give for one resource; beyond it
 // Rows returns an [*EvalError].
 const MaxRows = 1 << 20
@@ -7,50 +13,144 @@ const MaxRows = 1 << 20
 // A Program is the compiled form of all views of one resource type. It is
 // immutable and safe for concurrent use.
 type Program struct {
-	views []*View
+	views    []*View
+	plans    []*viewPlan
+	shape    *tape.Shape
+	resource string
+	keys     programKeys
 }
+
+// programKeys are the members that every program reads.
+type programKeys struct{ resourceType, id, meta, lastUpdated int32 }
 
 // Compile makes one program of views that all have the same Resource. Without
 // views the program gives only the resource's type, id and last update. The
 // error is a [*DefinitionError].
 func Compile(views ...*View) (*Program, error) {
-	return &Program{views: views}, nil
+	p := &Program{views: views}
+	if len(views) > 0 {
+		p.resource = views[0].Resource
+	}
+	b := newBuilder(p.resource)
+	root := b.shape.Root()
+	root.Member("resourceType")
+	root.Member("id")
+	root.Member("meta").Member("lastUpdated")
+	p.keys = programKeys{b.shape.Key("resourceType"), b.shape.Key("id"), b.shape.Key("meta"), b.shape.Key("lastUpdated")}
+	for _, v := range views {
+		if v.Resource != p.resource {
+			return nil, &DefinitionError{"resource", fmt.Sprintf("a program has the views of one type, not of %s and %s", p.resource, v.Resource)}
+		}
+		p.plans = append(p.plans, b.view(v))
+	}
+	p.shape = b.shape
+	return p, nil
 }
 
 // Views returns the views in the order that [Runner.Rows] numbers them.
 func (p *Program) Views() []*View { return p.views }
 
 // NewRunner returns a runner for one goroutine.
-func (p *Program) NewRunner() *Runner { return &Runner{} }
+func (p *Program) NewRunner() *Runner {
+	r := &Runner{program: p}
+	r.members = make([]int32, p.shape.Keys())
+	return r
+}
 
-// A Runner evaluates a program over one resource at a time. It is not safe for
-// concurrent use.
-type Runner struct{}
+// A viewPlan is the compiled form of a view.
+type viewPlan struct {
+	view    *View
+	where   []pathPlan
+	selects []*selectPlan
+}
 
-// Load reads one resource: one JSON text without a byte order mark. The error
-// is a [*tape.SyntaxError]; after an error the runner holds no resource. A
-// text that is not an object loads, and has no resource type. The runner keeps
-// line until the next Load, and line must not change until then.
-func (r *Runner) Load(line []byte) error { return nil }
+// A pathPlan is a compiled expression and where it stands.
+type pathPlan struct {
+	expr  expr
+	place string
+}
 
-// ResourceType returns the resource's resourceType; nil when it is absent or
-// not a string. It is valid until the next Load.
-func (r *Runner) ResourceType() []byte { return nil }
+type columnPlan struct {
+	pathPlan
+	name       string
+	slot       int
+	collection bool
+}
 
-// ID returns the resource's id; nil when it is absent or not a string. An
-// empty string gives an empty slice that is not nil. It is valid until the
-// next Load.
-func (r *Runner) ID() []byte { return nil }
+// A selectPlan is the compiled form of a select or a branch.
+type selectPlan struct {
+	iteration    iteration
+	paths        []pathPlan
+	columns      []columnPlan
+	selects      []*selectPlan
+	branches     []*selectPlan
+	first, width int
+	indexed      []columnPlan // below this select, of %rowIndex alone: they have a value in a row of nulls
+	place        string
+}
 
-// LastUpdated returns meta.lastUpdated as it was sent; nil when it is absent
-// or not a string. It is valid until the next Load.
-func (r *Runner) LastUpdated() []byte { return nil }
+func (b *builder) view(v *View) *viewPlan {
+	p := &viewPlan{view: v}
+	for _, w := range v.where {
+		x, _ := b.compile(w.syntax, b.root)
+		p.where = append(p.where, pathPlan{x, w.place})
+	}
+	for _, s := range v.selects {
+		p.selects = append(p.selects, b.selects(s, b.root))
+	}
+	return p
+}
 
-// Rows evaluates the view with that number over the loaded resource and calls
-// emit for each row. A resource of another type than the views' gives no rows,
-// nor does one that the view's where refuses. The row has one value for each
-// of the view's columns; the slice is reused for the next row, its values are
-// valid until the next Load. An error of emit ends the evaluation and is
-// returned as it is; every other error is an [*EvalError], perhaps after some
-// rows.
-func (r *Runner) Rows(view int, emit func(row []Value) error) error { return nil }
+func (b *builder) selects(s *selectDefinition, focus []place) *selectPlan {
+	p := &selectPlan{iteration: s.iteration, first: s.first, width: s.width, place: s.place}
+	focus = b.iteration(p, s, focus)
+	for _, c := range s.columns {
+		x, _ := b.compile(c.syntax, focus)
+		column := columnPlan{pathPlan{x, c.place}, c.Name, c.slot, c.Collection}
+		p.columns = append(p.columns, column)
+		if c.syntax.usesRowIndex() && !c.syntax.readsFocus() {
+			p.indexed = append(p.indexed, column)
+		}
+	}
+	for _, child := range s.selects {
+		p.selects = append(p.selects, b.selects(child, focus))
+	}
+	for _, branch := range s.branches {
+		p.branches = append(p.branches, b.selects(branch, focus))
+	}
+	for _, child := range p.selects {
+		p.indexed = append(p.indexed, child.indexed...)
+	}
+	if len(p.branches) > 0 {
+		p.indexed = append(p.indexed, p.branches[0].indexed...)
+	}
+	return p
+}
+
+// iteration compiles what a select iterates over, and returns where its foci
+// lie. Below a repeat all is wanted, because it may lie at any depth.
+func (b *builder) iteration(p *selectPlan, s *selectDefinition, focus []place) []place {
+	if s.iteration == once {
+		return focus
+	}
+	var foci []place
+	for _, d := range s.paths {
+		x, at := b.compile(d.syntax, focus)
+		p.paths = append(p.paths, pathPlan{x, d.place})
+		for _, f := range at {
+			foci = add(foci, f)
+		}
+	}
+	if s.iteration != repeat {
+		return foci
+	}
+	for _, f := range foci {
+		f.want.All()
+	}
+	p.paths = p.paths[:0]
+	for _, d := range s.paths {
+		x, _ := b.compile(d.syntax, append(foci[:len(foci):len(foci)], focus...))
+		p.paths = append(p.paths, pathPlan{x, d.place})
+	}
+	return foci
+}

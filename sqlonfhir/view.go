@@ -11,6 +11,8 @@ type View struct {
 	Status      string
 
 	columns []Column
+	where   []pathDefinition
+	selects []*selectDefinition
 }
 
 // A Column describes one column of a view's rows.
@@ -34,7 +36,11 @@ type Tag struct{ Name, Value string }
 // are views without resourceType, url, name and status. The error is a
 // [*DefinitionError].
 func Parse(json []byte) (*View, error) {
-	return nil, &DefinitionError{Reason: "not yet readable"}
+	v, err := readView(json)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // Columns returns the columns in the order of the rows' values. The caller

@@ -1,0 +1,99 @@
+package sqlonfhir
+
+// An opcode says what a syntax node does.
+type opcode uint8
+
+const (
+	opLiteral  opcode = iota // value
+	opThis                   // $this
+	opResource               // %resource
+	opRowIndex               // %rowIndex
+	opMember                 // name of src
+	opIndex                  // src[args[0]]
+	opCall                   // function name on src with args
+	opType                   // the argument of ofType and getReferenceKey; name
+	opNegate                 // - args[0]
+	opOperator               // args[0] name args[1]
+	opEmpty                  // {}
+)
+
+// A syntax node is one step of an expression. A nil src means the focus. It is
+// immutable once parsed.
+type syntax struct {
+	op    opcode
+	name  string
+	src   *syntax
+	args  []*syntax
+	value item
+	at    int
+}
+
+// A function describes a function of the language: how many arguments it
+// takes, and what they are.
+type function struct {
+	min, max int
+	types    bool // the argument is the name of a type
+}
+
+var functions = map[string]function{
+	"where": {1, 1, false}, "exists": {0, 1, false}, "empty": {}, "not": {}, "count": {}, "first": {}, "last": {},
+	"ofType": {1, 1, true}, "extension": {1, 1, false}, "join": {0, 1, false}, "iif": {2, 3, false},
+	"lowBoundary": {}, "highBoundary": {}, "getResourceKey": {}, "getReferenceKey": {0, 1, true},
+}
+
+// precedence of the binary operators; higher binds tighter.
+var precedence = map[string]int{
+	"implies": 1, "or": 2, "xor": 2, "and": 3, "=": 5, "!=": 5, "<": 6, "<=": 6, ">": 6, ">=": 6,
+	"+": 9, "-": 9, "&": 9, "*": 10, "/": 10, "div": 10, "mod": 10,
+}
+
+// unsupported are the operators of FHIRPath that views do not have.
+var unsupported = map[string]bool{"|": true, "~": true, "!~": true, "in": true, "contains": true, "is": true, "as": true}
+
+// usesRowIndex reports whether an expression reads %rowIndex, and readsFocus
+// whether it reads the focus.
+func (s *syntax) usesRowIndex() bool {
+	return s.any(func(x *syntax) bool { return x.op == opRowIndex })
+}
+
+func (s *syntax) readsFocus() bool {
+	return s.any(func(x *syntax) bool {
+		switch x.op {
+		case opThis, opResource:
+			return true
+		case opMember:
+			return x.src == nil
+		case opCall:
+			return x.src == nil && x.name != "iif"
+		}
+		return false
+	})
+}
+
+func (s *syntax) any(is func(*syntax) bool) bool {
+	if is(s) || s.src != nil && s.src.any(is) {
+		return true
+	}
+	for _, a := range s.args {
+		if a.any(is) {
+			return true
+		}
+	}
+	return false
+}
+
+// givesVaryingKeys reports whether the values are keys by getReferenceKey()
+// without a type, perhaps picked from by first, last, an index or a criterion.
+func (s *syntax) givesVaryingKeys() bool {
+	for s != nil {
+		switch {
+		case s.op == opCall && s.name == "getReferenceKey":
+			return len(s.args) == 0
+		case s.op == opIndex, s.op == opCall && (s.name == "first" || s.name == "last" || s.name == "where"):
+			s = s.src
+		default:
+			return false
+		}
+	}
+	return false
+}

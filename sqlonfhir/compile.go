@@ -1,0 +1,146 @@
+package sqlonfhir
+
+import (
+	"slices"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
+
+// A place is a value of the resource that an expression may reach: where it
+// lies in the shape, and the name by which [choicesOf] knows it.
+type place struct {
+	want *tape.Want
+	name string
+}
+
+// A builder compiles the expressions of one resource type. What they read it
+// asks of the shape, so that the tape has it.
+type builder struct {
+	shape    *tape.Shape
+	resource string
+	root     []place
+}
+
+func newBuilder(resource string) *builder {
+	s := tape.NewShape()
+	return &builder{shape: s, resource: resource, root: []place{{s.Root(), resource}}}
+}
+
+// compile compiles an expression whose focus lies at the places of focus, and
+// returns the places where its values lie.
+func (b *builder) compile(s *syntax, focus []place) (expr, []place) {
+	switch s.op {
+	case opLiteral:
+		return literal{s.value}, nil
+	case opThis:
+		return this{}, focus
+	case opResource:
+		return rootExpr{}, b.root
+	case opRowIndex:
+		return rowIndexExpr{}, nil
+	case opMember:
+		return b.member(s, focus)
+	case opIndex:
+		src, at := b.source(s, focus)
+		index, _ := b.compile(s.args[0], focus)
+		return &indexExpr{src, index}, at
+	case opNegate:
+		x, _ := b.compile(s.args[0], focus)
+		return &arithmetic{op: '-', left: literal{numberItem([]byte("0"))}, right: x}, nil
+	case opOperator:
+		return b.operator(s, focus), nil
+	case opCall:
+		return b.call(s, focus)
+	}
+	return none{}, nil
+}
+
+// source compiles what a step works on.
+func (b *builder) source(s *syntax, focus []place) (expr, []place) {
+	if s.src == nil {
+		return this{}, focus
+	}
+	return b.compile(s.src, focus)
+}
+
+// member compiles a step to a member. Steps that follow each other become one
+// path.
+func (b *builder) member(s *syntax, focus []place) (expr, []place) {
+	if s.src == nil && s.name == b.resource && b.isRoot(focus) {
+		return this{}, focus // Patient.name
+	}
+	src, at := b.source(s, focus)
+	st := step{key: b.shape.Key(s.name), under: -1, ofKey: -1}
+	var next []place
+	for _, p := range at {
+		if isDate(p.name, s.name) {
+			st.typ = typeDate
+		}
+		next = add(next, place{p.want.Member(s.name), s.name})
+		for _, t := range choicesOf(p.name, s.name) {
+			next = add(next, place{p.want.Member(s.name + title(t)), t})
+			c := choice{b.shape.Key(s.name + title(t)), typeIDs[t]}
+			if !slices.Contains(st.choices, c) {
+				st.choices = append(st.choices, c)
+			}
+		}
+	}
+	if s.name == "extension" && s.src != nil && s.src.op == opMember {
+		next = b.beside(s.src, src, focus, next)
+	}
+	return extend(src, st), next
+}
+
+// beside makes the extensions of a primitive reachable: they lie beside it, in
+// the member whose name has an underscore in front.
+func (b *builder) beside(s *syntax, compiled expr, focus, next []place) []place {
+	p, ok := compiled.(*path)
+	if !ok {
+		return next
+	}
+	_, parents := b.source(s, focus)
+	for _, parent := range parents {
+		next = add(next, place{parent.want.Member("_" + s.name).Member("extension"), "extension"})
+	}
+	p.steps[len(p.steps)-1].under = b.shape.Key("_" + s.name)
+	return next
+}
+
+func (b *builder) isRoot(at []place) bool { return len(at) == 1 && at[0] == b.root[0] }
+
+// add adds a place that is not there yet.
+func add(at []place, p place) []place {
+	if slices.Contains(at, p) {
+		return at
+	}
+	return append(at, p)
+}
+
+// ofType compiles src.ofType(T). Of a member it picks the choice element with
+// that type, or else the values that are of the type.
+func (b *builder) ofType(s *syntax, focus []place) (expr, []place) {
+	of := &typeTest{name: s.args[0].name, id: typeIDs[s.args[0].name], resourceType: b.shape.Key("resourceType")}
+	inner := s.src
+	if inner == nil || inner.op != opMember {
+		src, at := b.source(s, focus)
+		return &ofTypeExpr{src, of}, b.typed(at, of.name)
+	}
+	src, at := b.source(inner, focus)
+	st := step{key: b.shape.Key(inner.name), under: -1, ofKey: b.shape.Key(inner.name + title(of.name)), of: of}
+	var next []place
+	for _, p := range at {
+		next = add(next, place{p.want.Member(inner.name + title(of.name)), of.name})
+		next = add(next, b.typed([]place{{p.want.Member(inner.name), ""}}, of.name)[0])
+	}
+	return extend(src, st), next
+}
+
+// typed returns the same places under the name of a type.
+func (b *builder) typed(at []place, name string) []place {
+	var next []place
+	for _, p := range at {
+		p.want.Member("resourceType")
+		next = add(next, place{p.want, name})
+	}
+	return next
+}

@@ -1,0 +1,372 @@
+package sqlonfhir
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An iteration says over what a select repeats its rows.
+type iteration uint8
+
+const (
+	once iteration = iota
+	forEach
+	forEachOrNull
+	repeat
+)
+
+var iterations = map[string]iteration{"forEach": forEach, "forEachOrNull": forEachOrNull, "repeat": repeat}
+
+// A pathDefinition is a parsed expression and where it stands.
+type pathDefinition struct {
+	syntax *syntax
+	place  string
+}
+
+// A columnDefinition is a column of a select; slot is its place in the row.
+type columnDefinition struct {
+	Column
+	pathDefinition
+	slot int
+}
+
+// A selectDefinition is a select or a branch of a unionAll. Its columns and
+// all below it take the slots from first on.
+type selectDefinition struct {
+	place        string
+	iteration    iteration
+	paths        []pathDefinition // of the iteration
+	columns      []columnDefinition
+	selects      []*selectDefinition
+	branches     []*selectDefinition
+	first, width int
+}
+
+// metadata are the elements of a ViewDefinition that say nothing about rows.
+var metadata = strings.Fields(`resourceType meta implicitRules language text contained url identifier version
+	versionAlgorithmString versionAlgorithmCoding name title status experimental date publisher contact description
+	useContext jurisdiction purpose copyright copyrightLabel approvalDate lastReviewDate effectivePeriod topic author
+	editor reviewer endorser relatedArtifact fhirVersion profile resource constant where select $schema`)
+
+var (
+	selectElements = []string{"column", "select", "forEach", "forEachOrNull", "repeat", "unionAll"}
+	columnElements = []string{"name", "path", "description", "collection", "type", "tag"}
+)
+
+// A reader turns the JSON of one view into definitions.
+type reader struct {
+	constants map[string]item
+}
+
+func readView(raw []byte) (*View, error) {
+	if !jsontext.Value(raw).IsValid() {
+		return nil, &DefinitionError{"", "not valid JSON"}
+	}
+	e, err := readElement(raw, "", metadata)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{}
+	for name, field := range map[string]*string{"url": &v.URL, "title": &v.Title, "description": &v.Description, "status": &v.Status} {
+		if *field, err = e.text(name); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.readIdentity(e); err != nil {
+		return nil, err
+	}
+	r := &reader{}
+	if r.constants, err = readConstants(e); err != nil {
+		return nil, err
+	}
+	if v.where, err = r.where(e); err != nil {
+		return nil, err
+	}
+	if v.selects, err = r.selects(e, "select", 0); err != nil {
+		return nil, err
+	}
+	return v, v.setColumns()
+}
+
+// readIdentity reads resourceType, name and resource.
+func (v *View) readIdentity(e element) (err error) {
+	typ, err := e.text("resourceType")
+	switch {
+	case err != nil:
+		return err
+	case typ != "" && typ != "ViewDefinition" && !strings.HasSuffix(typ, "/StructureDefinition/ViewDefinition"):
+		return &DefinitionError{"resourceType", "not a ViewDefinition"}
+	}
+	if v.Name, err = e.text("name"); err != nil {
+		return err
+	}
+	if v.Name != "" && !isSQLName(v.Name) {
+		return &DefinitionError{"name", "a letter followed by letters, digits and underscores expected"}
+	}
+	if v.Resource, err = e.text("resource"); err != nil {
+		return err
+	}
+	switch {
+	case v.Resource == "":
+		return &DefinitionError{"resource", "the resource type is missing"}
+	case !isTypeName([]byte(v.Resource)):
+		return &DefinitionError{"resource", "not the name of a resource type"}
+	}
+	return nil
+}
+
+func (r *reader) path(e element, name string) (pathDefinition, string, error) {
+	text, err := e.text(name)
+	if err == nil && text == "" {
+		err = &DefinitionError{e.at(name), "the path is missing"}
+	}
+	if err != nil {
+		return pathDefinition{}, "", err
+	}
+	p, err := r.parse(text, e.at(name))
+	return p, text, err
+}
+
+func (r *reader) parse(text, place string) (pathDefinition, error) {
+	s, err := parsePath(text, r.constants)
+	if err != nil {
+		return pathDefinition{}, &DefinitionError{place, err.Error()}
+	}
+	return pathDefinition{s, place}, nil
+}
+
+func (r *reader) where(view element) ([]pathDefinition, error) {
+	list, err := view.list("where")
+	if err != nil {
+		return nil, err
+	}
+	var where []pathDefinition
+	for _, w := range list {
+		e, err := readElement(w.raw, w.place, []string{"path", "description"})
+		if err != nil {
+			return nil, err
+		}
+		p, _, err := r.path(e, "path")
+		if err != nil {
+			return nil, err
+		}
+		where = append(where, p)
+	}
+	return where, nil
+}
+
+// selects reads the list of selects, which take slots from first on.
+func (r *reader) selects(e element, name string, first int) ([]*selectDefinition, error) {
+	list, err := e.list(name)
+	if err != nil {
+		return nil, err
+	}
+	var selects []*selectDefinition
+	for _, m := range list {
+		s, err := r.readSelect(m, first)
+		if err != nil {
+			return nil, err
+		}
+		selects = append(selects, s)
+		if name == "select" {
+			first += s.width
+		}
+	}
+	return selects, nil
+}
+
+func (r *reader) readSelect(m member, first int) (*selectDefinition, error) {
+	if strings.Count(m.place, ".") > maxNesting {
+		return nil, &DefinitionError{m.place, "the selects nest too deep"}
+	}
+	e, err := readElement(m.raw, m.place, selectElements)
+	if err != nil {
+		return nil, err
+	}
+	s := &selectDefinition{place: m.place, first: first}
+	if err := r.iteration(e, s); err != nil {
+		return nil, err
+	}
+	if err := r.columns(e, s); err != nil {
+		return nil, err
+	}
+	s.width = len(s.columns)
+	if s.selects, err = r.selects(e, "select", first+s.width); err != nil {
+		return nil, err
+	}
+	for _, child := range s.selects {
+		s.width += child.width
+	}
+	if s.branches, err = r.selects(e, "unionAll", first+s.width); err != nil || len(s.branches) == 0 {
+		return s, err
+	}
+	s.width += s.branches[0].width
+	return s, s.checkBranches()
+}
+
+func (r *reader) iteration(e element, s *selectDefinition) error {
+	for _, name := range []string{"forEach", "forEachOrNull", "repeat"} {
+		if !e.has(name) {
+			continue
+		}
+		if s.iteration != once {
+			return &DefinitionError{e.place, "at most one of forEach, forEachOrNull and repeat"}
+		}
+		s.iteration = iterations[name]
+		if name != "repeat" {
+			p, _, err := r.path(e, name)
+			if err != nil {
+				return err
+			}
+			s.paths = append(s.paths, p)
+		}
+	}
+	if s.iteration != repeat {
+		return nil
+	}
+	list, err := e.list("repeat")
+	if err == nil && len(list) == 0 {
+		err = &DefinitionError{e.at("repeat"), "the paths are missing"}
+	}
+	for _, m := range list {
+		var text string
+		if text, err = readText(m.raw, m.place); err != nil {
+			return err
+		}
+		p, err := r.parse(text, m.place)
+		if err != nil {
+			return err
+		}
+		s.paths = append(s.paths, p)
+	}
+	return err
+}
+
+func (r *reader) columns(e element, s *selectDefinition) error {
+	list, err := e.list("column")
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		c, err := r.column(m)
+		if err != nil {
+			return err
+		}
+		c.slot = s.first + len(s.columns)
+		s.columns = append(s.columns, c)
+	}
+	return nil
+}
+
+func (r *reader) column(m member) (c columnDefinition, err error) {
+	e, err := readElement(m.raw, m.place, columnElements)
+	if err != nil {
+		return c, err
+	}
+	if c.Name, err = e.text("name"); err != nil {
+		return c, err
+	}
+	switch {
+	case c.Name == "":
+		return c, &DefinitionError{e.at("name"), "the name is missing"}
+	case !isSQLName(c.Name):
+		return c, &DefinitionError{e.at("name"), "a letter followed by letters, digits and underscores expected"}
+	}
+	if c.Type, err = e.text("type"); err != nil {
+		return c, err
+	}
+	if c.Description, err = e.text("description"); err != nil {
+		return c, err
+	}
+	if c.Collection, err = e.boolean("collection"); err != nil {
+		return c, err
+	}
+	if c.Tags, err = readTags(e); err != nil {
+		return c, err
+	}
+	if c.pathDefinition, c.Path, err = r.path(e, "path"); err == nil {
+		c.ReferenceKey = c.syntax.givesVaryingKeys()
+	}
+	return c, err
+}
+
+func readTags(column element) ([]Tag, error) {
+	list, err := column.list("tag")
+	if err != nil {
+		return nil, err
+	}
+	var tags []Tag
+	for _, m := range list {
+		e, err := readElement(m.raw, m.place, []string{"name", "value"})
+		if err != nil {
+			return nil, err
+		}
+		var t Tag
+		if t.Name, err = e.text("name"); err != nil {
+			return nil, err
+		}
+		if t.Value, err = e.text("value"); err != nil {
+			return nil, err
+		}
+		if t.Name == "" || t.Value == "" {
+			return nil, &DefinitionError{m.place, "a tag has a name and a value"}
+		}
+		tags = append(tags, t)
+	}
+	return tags, nil
+}
+
+// allColumns returns the columns of a select in the order of the row.
+func (s *selectDefinition) allColumns() []Column {
+	var all []Column
+	for _, c := range s.columns {
+		all = append(all, c.Column)
+	}
+	for _, child := range s.selects {
+		all = append(all, child.allColumns()...)
+	}
+	if len(s.branches) > 0 {
+		all = append(all, s.branches[0].allColumns()...)
+	}
+	return all
+}
+
+// checkBranches demands that all branches of a unionAll have the same columns
+// in the same order.
+func (s *selectDefinition) checkBranches() error {
+	want := s.branches[0].allColumns()
+	for _, b := range s.branches[1:] {
+		got := b.allColumns()
+		if len(got) != len(want) {
+			return &DefinitionError{b.place, fmt.Sprintf("%d columns, but the first branch of the unionAll has %d", len(got), len(want))}
+		}
+		for i, c := range got {
+			switch {
+			case c.Name != want[i].Name:
+				return &DefinitionError{b.place, fmt.Sprintf("column %d is %s, but %s in the first branch of the unionAll", i+1, c.Name, want[i].Name)}
+			case c.Collection != want[i].Collection:
+				return &DefinitionError{b.place, fmt.Sprintf("column %s is a collection in one branch of the unionAll only", c.Name)}
+			}
+		}
+	}
+	return nil
+}
+
+func (v *View) setColumns() error {
+	for _, s := range v.selects {
+		v.columns = append(v.columns, s.allColumns()...)
+	}
+	if len(v.columns) == 0 {
+		return &DefinitionError{"select", "the view has no columns"}
+	}
+	seen := map[string]bool{}
+	for _, c := range v.columns {
+		if seen[c.Name] {
+			return &DefinitionError{"select", fmt.Sprintf("there are two columns %s", c.Name)}
+		}
+		seen[c.Name] = true
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package sqlonfhir
+
+import "strconv"
+
+type (
+	none         struct{}
+	this         struct{}
+	rootExpr     struct{}
+	rowIndexExpr struct{}
+	literal      struct{ item item }
+)
+
+func (none) eval(*machine, item) error { return nil }
+
+func (this) eval(m *machine, in item) error {
+	if in.kind != kindNone {
+		m.stack = append(m.stack, in)
+	}
+	return nil
+}
+
+func (rootExpr) eval(m *machine, _ item) error {
+	m.push(0, typeUnknown)
+	return nil
+}
+
+func (rowIndexExpr) eval(m *machine, _ item) error {
+	m.pushInt(m.rowIndex)
+	return nil
+}
+
+func (x literal) eval(m *machine, _ item) error {
+	m.stack = append(m.stack, x.item)
+	return nil
+}
+
+func (m *machine) pushInt(n int) {
+	from := len(m.made)
+	m.made = strconv.AppendInt(m.made, int64(n), 10)
+	m.stack = append(m.stack, numberItem(m.made[from:len(m.made):len(m.made)]))
+}
+
+// call compiles a function call.
+func (b *builder) call(s *syntax, focus []place) (expr, []place) {
+	switch s.name {
+	case "ofType":
+		return b.ofType(s, focus)
+	case "extension":
+		src, at := b.member(&syntax{op: opMember, name: "extension", src: s.src}, focus)
+		url, _ := b.compile(s.args[0], focus)
+		for _, p := range at {
+			p.want.Member("url")
+		}
+		return &extensionExpr{src, url, b.shape.Key("url")}, at
+	case "iif":
+		return b.iif(s, focus)
+	}
+	src, at := b.source(s, focus)
+	switch s.name {
+	case "where":
+		crit, _ := b.compile(s.args[0], at)
+		return &whereExpr{src, crit}, at
+	case "exists":
+		if len(s.args) == 1 {
+			crit, _ := b.compile(s.args[0], at)
+			src = &whereExpr{src, crit}
+		}
+		return &existsExpr{src, true}, nil
+	case "empty":
+		return &existsExpr{src, false}, nil
+	case "not":
+		return &notExpr{src}, nil
+	case "count":
+		return &countExpr{src}, nil
+	case "first", "last":
+		return &pickExpr{src, s.name == "last"}, at
+	case "join":
+		sep := expr(literal{item{kind: kindString, node: -1, text: []byte{}}})
+		if len(s.args) == 1 {
+			sep, _ = b.compile(s.args[0], focus)
+		}
+		return &joinExpr{src, sep}, nil
+	case "lowBoundary", "highBoundary":
+		return b.boundary(src, at, s.name == "highBoundary"), nil
+	case "getResourceKey":
+		return b.resourceKey(src, at), nil
+	case "getReferenceKey":
+		return b.referenceKey(s, src, at), nil
+	}
+	return none{}, nil
+}
+
+// whereExpr is src.where(criterion).
+type whereExpr struct{ src, criterion expr }
+
+func (x *whereExpr) eval(m *machine, in item) error {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	kept := base
+	for i, end := base, len(m.stack); i < end; i++ {
+		it := m.stack[i]
+		t, err := m.test(x.criterion, it)
+		if err != nil {
+			return err
+		}
+		if t == yes {
+			m.stack[kept] = it
+			kept++
+		}
+	}
+	m.stack = m.stack[:kept]
+	return nil
+}
+
+// extensionExpr is src.extension(url).
+type extensionExpr struct {
+	src, url expr
+	key      int32 // of url
+}
+
+func (x *extensionExpr) eval(m *machine, in item) error {
+	url, err := m.single(x.url, in)
+	if err != nil {
+		return err
+	}
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	kept := base
+	for i := base; i < len(m.stack); i++ {
+		it := m.stack[i]
+		if it.kind != kindObject || url.kind != kindString {
+			continue
+		}
+		if c := m.tape.Member(it.node, x.key); c >= 0 && string(m.tape.Text(c)) == string(m.text(&url)) {
+			m.stack[kept] = it
+			kept++
+		}
+	}
+	m.stack = m.stack[:kept]
+	return nil
+}
+
+// existsExpr is src.exists() or src.empty().
+type existsExpr struct {
+	src  expr
+	want bool
+}
+
+func (x *existsExpr) test(m *machine, in item) (truth, error) {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return empty, err
+	}
+	found := len(m.stack) > base
+	m.stack = m.stack[:base]
+	return truthOf(found == x.want), nil
+}
+
+func (x *existsExpr) eval(m *machine, in item) error { return evalTest(x, m, in) }
+
+// evalTest is the eval of a tester.
+func evalTest(x tester, m *machine, in item) error {
+	t, err := x.test(m, in)
+	if err == nil {
+		m.pushTruth(t)
+	}
+	return err
+}
+
+type notExpr struct{ src expr }
+
+func (x *notExpr) test(m *machine, in item) (truth, error) {
+	t, err := m.test(x.src, in)
+	if t != empty {
+		t = no + yes - t
+	}
+	return t, err
+}
+
+func (x *notExpr) eval(m *machine, in item) error { return evalTest(x, m, in) }
+
+type countExpr struct{ src expr }
+
+func (x *countExpr) eval(m *machine, in item) error {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	n := len(m.stack) - base
+	m.stack = m.stack[:base]
+	m.pushInt(n)
+	return nil
+}
+
+// pickExpr is src.first() or src.last().
+type pickExpr struct {
+	src  expr
+	last bool
+}
+
+func (x *pickExpr) eval(m *machine, in item) error {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	if n := len(m.stack); n > base {
+		if x.last {
+			m.stack[base] = m.stack[n-1]
+		}
+		m.stack = m.stack[:base+1]
+	}
+	return nil
+}
+
+// indexExpr is src[index].
+type indexExpr struct{ src, index expr }
+
+func (x *indexExpr) eval(m *machine, in item) error {
+	index, err := m.single(x.index, in)
+	if err != nil {
+		return err
+	}
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	if index.kind != kindNone && (index.kind != kindNumber || !isIntegerText(m.text(&index))) {
+		return errIncomparable
+	}
+	n, err := strconv.Atoi(string(m.text(&index)))
+	if err != nil || n < 0 || n >= len(m.stack)-base {
+		m.stack = m.stack[:base]
+		return nil
+	}
+	m.stack[base] = m.stack[base+n]
+	m.stack = m.stack[:base+1]
+	return nil
+}
+
+// joinExpr is src.join(separator). Nothing joined is nothing.
+type joinExpr struct{ src, separator expr }
+
+func (x *joinExpr) eval(m *machine, in item) error {
+	sep, err := m.single(x.separator, in)
+	if err != nil {
+		return err
+	}
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	if len(m.stack) == base {
+		return nil
+	}
+	from := len(m.made)
+	for i := base; i < len(m.stack); i++ {
+		if m.stack[i].kind == kindObject {
+			return errIncomparable
+		}
+		if i > base {
+			m.made = append(m.made, m.text(&sep)...)
+		}
+		m.made = append(m.made, m.text(&m.stack[i])...)
+	}
+	m.stack = append(m.stack[:base], item{kind: kindString, node: -1, text: m.made[from:len(m.made):len(m.made)]})
+	return nil
+}
+
+// iifExpr is src.iif(condition, then, otherwise).
+type iifExpr struct{ src, condition, then, otherwise expr }
+
+func (b *builder) iif(s *syntax, focus []place) (expr, []place) {
+	src, at := b.source(s, focus)
+	x := &iifExpr{src: src, otherwise: none{}}
+	x.condition, _ = b.compile(s.args[0], at)
+	var places, more []place
+	x.then, places = b.compile(s.args[1], at)
+	if len(s.args) == 3 {
+		x.otherwise, more = b.compile(s.args[2], at)
+	}
+	for _, p := range more {
+		places = add(places, p)
+	}
+	return x, places
+}
+
+func (x *iifExpr) eval(m *machine, in item) error {
+	focus := in
+	if _, ok := x.src.(this); !ok {
+		var err error
+		if focus, err = m.single(x.src, in); err != nil {
+			return err
+		}
+	}
+	t, err := m.test(x.condition, focus)
+	switch {
+	case err != nil:
+		return err
+	case t == yes:
+		return x.then.eval(m, focus)
+	}
+	return x.otherwise.eval(m, focus)
+}

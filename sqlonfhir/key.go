@@ -1,0 +1,121 @@
+package sqlonfhir
+
+import (
+	"bytes"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
+
+// resourceKeyExpr is src.getResourceKey(): the id of a resource.
+type resourceKeyExpr struct {
+	src              expr
+	id, resourceType int32
+}
+
+func (b *builder) resourceKey(src expr, at []place) expr {
+	for _, p := range at {
+		p.want.Member("id")
+		p.want.Member("resourceType")
+	}
+	return &resourceKeyExpr{src, b.shape.Key("id"), b.shape.Key("resourceType")}
+}
+
+func (x *resourceKeyExpr) eval(m *machine, in item) error {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	kept := base
+	for _, it := range m.stack[base:] {
+		if it.kind != kindObject {
+			continue
+		}
+		id, typ := m.stringMember(it.node, x.id), m.stringMember(it.node, x.resourceType)
+		if id != nil && typ != nil {
+			m.stack[kept] = item{kind: kindString, node: -1, text: id, ref: typ}
+			kept++
+		}
+	}
+	m.stack = m.stack[:kept]
+	return nil
+}
+
+// stringMember returns the text of a string member; nil when there is none.
+func (m *machine) stringMember(n, key int32) []byte {
+	if c := m.member(n, key); c >= 0 && m.tape.Node(c).Kind == tape.String {
+		return m.tape.Text(c)
+	}
+	return nil
+}
+
+// referenceKeyExpr is src.getReferenceKey(T): the id that a reference names.
+type referenceKeyExpr struct {
+	src       expr
+	reference int32
+	typ       string // empty for any
+}
+
+func (b *builder) referenceKey(s *syntax, src expr, at []place) expr {
+	for _, p := range at {
+		p.want.Member("reference")
+	}
+	x := &referenceKeyExpr{src: src, reference: b.shape.Key("reference")}
+	if len(s.args) == 1 {
+		x.typ = s.args[0].name
+	}
+	return x
+}
+
+func (x *referenceKeyExpr) eval(m *machine, in item) error {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	kept := base
+	for _, it := range m.stack[base:] {
+		if it.kind != kindObject {
+			continue
+		}
+		typ, id := splitReference(m.stringMember(it.node, x.reference))
+		if id != nil && (x.typ == "" || string(typ) == x.typ) {
+			m.stack[kept] = item{kind: kindString, node: -1, text: id, ref: typ}
+			kept++
+		}
+	}
+	m.stack = m.stack[:kept]
+	return nil
+}
+
+// splitReference returns the type and id of a relative or absolute literal
+// reference, without its version; nil when it is of another form: contained,
+// a URN, conditional, or without a type.
+func splitReference(ref []byte) (typ, id []byte) {
+	if bytes.ContainsAny(ref, "#?") {
+		return nil, nil
+	}
+	if i := bytes.Index(ref, []byte("/_history/")); i >= 0 {
+		ref = ref[:i]
+	}
+	slash := bytes.LastIndexByte(ref, '/')
+	if slash < 0 {
+		return nil, nil
+	}
+	typ, id = ref[:slash], ref[slash+1:]
+	if i := bytes.LastIndexByte(typ, '/'); i >= 0 {
+		typ = typ[i+1:]
+	}
+	if !isTypeName(typ) || len(id) == 0 {
+		return nil, nil
+	}
+	return typ, id[:len(id):len(id)]
+}
+
+// isTypeName reports whether s looks like the name of a resource type.
+func isTypeName(s []byte) bool {
+	for _, c := range s {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return false
+		}
+	}
+	return len(s) > 0 && isUpper(s[0])
+}

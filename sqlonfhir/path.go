@@ -1,0 +1,174 @@
+package sqlonfhir
+
+import (
+	"bytes"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
+
+// A path is a run of member steps. It is the form that most columns have.
+type path struct {
+	src   expr // nil for the focus
+	steps []step
+}
+
+// A step leads from an object to a member of it. Arrays are passed through.
+type step struct {
+	key     int32
+	typ     typeID    // of the values, as far as known
+	choices []choice  // what the element is called when it is a choice
+	under   int32     // the member with the element's extensions; -1 for none
+	ofKey   int32     // with of: the choice element of that type
+	of      *typeTest // with ofKey: what the values must be
+}
+
+type choice struct {
+	key int32
+	typ typeID
+}
+
+// extend returns src followed by a step.
+func extend(src expr, st step) *path {
+	switch x := src.(type) {
+	case this:
+		return &path{steps: []step{st}}
+	case *path:
+		return &path{src: x.src, steps: append(x.steps[:len(x.steps):len(x.steps)], st)}
+	}
+	return &path{src: src, steps: []step{st}}
+}
+
+func (p *path) eval(m *machine, in item) error {
+	if p.src == nil {
+		if in.kind == kindObject {
+			m.walk(in.node, p.steps)
+		}
+		return nil
+	}
+	base := len(m.stack)
+	if err := p.src.eval(m, in); err != nil {
+		return err
+	}
+	mid := len(m.stack)
+	for i := base; i < mid; i++ {
+		if m.stack[i].kind == kindObject {
+			m.walk(m.stack[i].node, p.steps)
+		}
+	}
+	m.keep(base, mid)
+	return nil
+}
+
+// walk pushes what steps lead to from an object.
+func (m *machine) walk(n int32, steps []step) {
+	st := &steps[0]
+	if st.of != nil {
+		if c := m.member(n, st.ofKey); c >= 0 {
+			m.descend(c, step{typ: st.of.id}, steps[1:])
+			return
+		}
+	}
+	if c := m.member(n, st.key); c >= 0 {
+		m.descend(c, step{typ: st.typ, of: st.of}, steps[1:])
+	} else if len(st.choices) > 0 {
+		m.walkChoice(n, st.choices, steps[1:])
+	}
+	if st.under >= 0 {
+		if c := m.member(n, st.under); c >= 0 {
+			m.descend(c, step{}, steps[1:])
+		}
+	}
+}
+
+func (m *machine) walkChoice(n int32, choices []choice, rest []step) {
+	for c, end := n+1, m.tape.Node(n).Next; c < end; c = m.tape.Node(c).Next {
+		key := m.tape.Node(c).Key
+		for _, x := range choices {
+			if x.key == key {
+				m.descend(c, step{typ: x.typ}, rest)
+				return
+			}
+		}
+	}
+}
+
+// descend goes on from the value n, whose type is at.typ and must be at.of.
+func (m *machine) descend(n int32, at step, rest []step) {
+	x := m.tape.Node(n)
+	switch {
+	case x.Kind == tape.Array:
+		for c := n + 1; c < x.Next; c = m.tape.Node(c).Next {
+			m.descend(c, at, rest)
+		}
+	case x.Kind == tape.Null:
+	case at.of != nil && !m.isOf(&item{kind: m.nodeItem(n).kind, typ: at.typ, node: n}, at.of):
+	case len(rest) == 0:
+		m.push(n, at.typ)
+	case x.Kind == tape.Object:
+		m.walk(n, rest)
+	}
+}
+
+// A typeTest is the argument of ofType.
+type typeTest struct {
+	name         string
+	id           typeID
+	resourceType int32 // its key
+}
+
+// isOf reports whether a value is of a type: by the type that it is known to
+// have, a resource by its resourceType, and else by its JSON kind.
+func (m *machine) isOf(it *item, of *typeTest) bool {
+	if it.typ != typeUnknown && of.id != typeUnknown {
+		return it.typ == of.id
+	}
+	switch it.kind {
+	case kindBoolean:
+		return of.name == "boolean" || of.name == "Boolean"
+	case kindNumber:
+		return isNumberType(of.name, m.text(it))
+	case kindString:
+		return of.name == "String" || !isUpper(of.name[0]) && of.name != "boolean" && !isNumberType(of.name, nil)
+	}
+	if r := m.tape.Member(it.node, of.resourceType); r >= 0 {
+		return m.tape.Node(r).Kind == tape.String && string(m.tape.Text(r)) == of.name
+	}
+	return isUpper(of.name[0])
+}
+
+func isUpper(c byte) bool { return c-'A' < 26 }
+
+// isNumberType reports whether a number with that text may be of a type.
+func isNumberType(name string, text []byte) bool {
+	switch name {
+	case "decimal", "Decimal":
+		return true
+	case "integer", "positiveInt", "unsignedInt", "integer64", "Integer":
+		return isIntegerText(text)
+	}
+	return false
+}
+
+func isIntegerText(text []byte) bool { return !bytes.ContainsAny(text, ".eE") }
+
+// ofTypeExpr is src.ofType(T) where src is not a member.
+type ofTypeExpr struct {
+	src expr
+	of  *typeTest
+}
+
+func (x *ofTypeExpr) eval(m *machine, in item) error {
+	base := len(m.stack)
+	if err := x.src.eval(m, in); err != nil {
+		return err
+	}
+	kept := base
+	for i := base; i < len(m.stack); i++ {
+		if m.isOf(&m.stack[i], x.of) {
+			m.stack[kept] = m.stack[i]
+			kept++
+		}
+	}
+	m.stack = m.stack[:kept]
+	return nil
+}
