@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
@@ -20,9 +19,9 @@ type resourceLines struct {
 	index  *tableWriter
 	other  *tableWriter // rows of table.Resource; nil when views cover the type
 
-	key   []byte // "Type/id" of the current line
-	line  int64  // number of the current line
-	limit int64  // latest last update, in microseconds; 0 when there is none
+	key    []byte // "Type/id" of the current line
+	line   int64  // number of the current line
+	newest int64  // latest last update, in microseconds; 0 when there is none
 }
 
 // viewRows writes the rows of one view.
@@ -97,17 +96,13 @@ func (w *resourceLines) take(l ndjson.Line) (string, error) {
 // check says what is wrong with the loaded resource as a resource, or nothing.
 func (w *resourceLines) check(line []byte) string {
 	resourceType, id := w.runner.ResourceType(), w.runner.ID()
-	switch {
-	case bytes.Equal(resourceType, w.wanted):
-	case resourceType == nil && bytes.TrimLeft(line, " \t\r")[0] != '{':
-		return ReasonNoObject
-	case resourceType == nil:
-		return ReasonNoType
-	case string(resourceType) == "OperationOutcome":
-		return ReasonOutcome
-	case !fhir.IsTypeName(string(resourceType)):
-		return ReasonBadType
-	default:
+	if !bytes.Equal(resourceType, w.wanted) {
+		if reason := resourceFault(resourceType, line); reason != "" {
+			return reason
+		}
+		if string(resourceType) == "OperationOutcome" {
+			return ReasonOutcome
+		}
 		return ReasonMismatch
 	}
 	switch {
@@ -162,7 +157,7 @@ func (w *resourceLines) writeIndex(l ndjson.Line, id []byte) {
 	updated := w.runner.LastUpdated()
 	at, known := parseTime(updated)
 	if known {
-		w.limit = max(w.limit, at)
+		w.newest = max(w.newest, at)
 	}
 	c := w.index.columns
 	c[0].(*constColumn).append()
@@ -191,4 +186,4 @@ func (w *resourceLines) writeIndex(l ndjson.Line, id []byte) {
 	c[8].(*fixedColumn[int64]).append(l.Number)
 }
 
-func (w *resourceLines) latest() int64 { return w.limit }
+func (w *resourceLines) latest() int64 { return w.newest }

@@ -25,7 +25,7 @@ import (
 // Problems: StorageFull, StorageUnwritable, StorageDamaged, CountMismatch.
 func Run(ctx context.Context, o Options, src Source) (Summary, error) {
 	o = withDefaults(o)
-	if err := clear(ctx, &o, &src); err != nil {
+	if err := clearFormer(ctx, &o, &src); err != nil {
 		return Summary{}, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options, src Source) (Summary, error) {
 	s, err := r.commit()
 	if err != nil {
 		// A context that has ended must not keep what was committed.
-		return Summary{}, errors.Join(err, clear(context.WithoutCancel(ctx), &o, &src))
+		return Summary{}, errors.Join(err, clearFormer(context.WithoutCancel(ctx), &o, &src))
 	}
 	return s, nil
 }
@@ -56,8 +56,8 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// clear removes what an earlier run of the file left.
-func clear(ctx context.Context, o *Options, src *Source) error {
+// clearFormer removes what an earlier run of the file left.
+func clearFormer(ctx context.Context, o *Options, src *Source) error {
 	if err := o.Scope.DeleteFile(ctx, blob.Staged, o.Export, src.File); err != nil {
 		return fmt.Errorf("clear staged parts: %w", err)
 	}

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"fmt"
 	"io"
 
@@ -177,10 +176,7 @@ func arrowType(t table.Type) arrow.DataType {
 
 // finish writes what is held and the file's end. Without any rows there is no
 // file.
-func (w *tableWriter) finish(ctx context.Context) error {
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
+func (w *tableWriter) finish() error {
 	if err := w.flush(); err != nil {
 		return err
 	}

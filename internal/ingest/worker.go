@@ -64,9 +64,11 @@ func (w *worker) work(blocks <-chan *ndjson.Block) {
 		b.Release()
 	}
 	for _, t := range w.tables {
-		if err := t.finish(w.run.ctx); err != nil {
-			w.run.cancel(err)
+		if w.run.ctx.Err() != nil {
 			return
+		}
+		if err := t.finish(); err != nil {
+			w.run.cancel(err)
 		}
 	}
 }
