@@ -3,6 +3,8 @@ package bulkhead
 
 import (
 	_ "github.com/alecthomas/kong"
+	_ "github.com/jotaen/kong-completion"
+	_ "github.com/posener/complete"
 	_ "github.com/apache/arrow-go/v18/parquet/pqarrow"
 	_ "github.com/cespare/xxhash/v2"
 	_ "github.com/duckdb/duckdb-go/v2"

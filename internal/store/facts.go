@@ -146,7 +146,8 @@ func (tx *Tx) SetFileIngested(x *Export, f File, parts []Part) error {
 	})
 }
 
-// ReopenFiles lists again the files that failed or were on their way.
+// ReopenFiles takes back the files that failed or were on their way: to the
+// server's list, or to raw.
 func (tx *Tx) ReopenFiles(x *Export) error {
 	return tx.q.ReopenFiles(tx.ctx, gen.ReopenFilesParams{TenantID: tx.tenant, ExportID: x.ID})
 }
@@ -166,6 +167,12 @@ func (tx *Tx) Published(x *Export) ([]string, error) {
 		sinks = append(sinks, r.Sink)
 	}
 	return sinks, err
+}
+
+// Watermark reads the watermark of a stream; ok is false when it has none.
+func (tx *Tx) Watermark(stream string) (w Watermark, ok bool, err error) {
+	r, err := tx.q.GetWatermark(tx.ctx, gen.GetWatermarkParams{TenantID: tx.tenant, Stream: stream})
+	return watermarkOf(r, err)
 }
 
 // MoveWatermark makes the export's next_since the start of its stream's next

@@ -139,11 +139,36 @@ func (s *Store) Take(ctx context.Context, ref StepRef, owner string) (l Lease, d
 	return l, due, ok, err
 }
 
-// Beat renews every lease of owner.
-func (s *Store) Beat(ctx context.Context, owner string) error {
+// Beat renews the leases of steps that run in this process.
+func (s *Store) Beat(ctx context.Context, steps []int64) error {
+	if len(steps) == 0 {
+		return nil
+	}
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).BeatSteps(ctx, gen.BeatStepsParams{Now: ms(time.Now()), Owner: owner})
+		return gen.New(tx).BeatSteps(ctx, gen.BeatStepsParams{Now: ms(time.Now()), StepIds: steps})
 	})
+}
+
+// TakeUp hands steps whose lease was last renewed before the given time to the
+// executor again: their runner died, or could not write.
+func (s *Store) TakeUp(ctx context.Context, before time.Time) error {
+	stale, err := s.queries().StaleSteps(ctx, ms(before))
+	if err != nil {
+		return Explain(fmt.Errorf("list stale steps: %w", err))
+	}
+	for _, r := range stale {
+		err := s.In(r.TenantID).Do(ctx, func(tx *Tx) error {
+			n, err := tx.q.ReadyStep(ctx, gen.ReadyStepParams{TenantID: r.TenantID, StepID: r.StepID, Before: ms(before)})
+			if err == nil && n > 0 {
+				tx.steps = append(tx.steps, StepRef{ID: r.StepID, Tenant: r.TenantID, Export: r.ExportID, Kind: r.Kind, Due: tx.now})
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Sweep makes every step that a dead process held ready again, in the

@@ -105,11 +105,15 @@ func (s *Scope) Publications(ctx context.Context, export string) ([]Publication,
 // false before the stream's first export has completed.
 func (s *Scope) Watermark(ctx context.Context, stream string) (w Watermark, ok bool, err error) {
 	r, err := s.store.queries().GetWatermark(ctx, gen.GetWatermarkParams{TenantID: s.tenant, Stream: stream})
+	return watermarkOf(r, err)
+}
+
+func watermarkOf(r gen.Watermark, err error) (Watermark, bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
-		return w, false, nil
+		return Watermark{}, false, nil
 	}
 	if err != nil {
-		return w, false, Explain(fmt.Errorf("read watermark: %w", err))
+		return Watermark{}, false, Explain(fmt.Errorf("read watermark: %w", err))
 	}
 	return Watermark{Since: r.Since, Export: r.ExportID, MovedAt: at(r.MovedAt), FullAt: at(r.FullAt)}, true, nil
 }

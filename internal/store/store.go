@@ -227,7 +227,7 @@ func Explain(err error) error {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
 		return problem.Wrap(err, problem.StorageFull, "no space is left for the ledger",
-			"Free space on the disk of the state folder; exports go on by themselves, nothing is lost.")
+			"Free space on the disk of the state folder, then start again; nothing is lost.")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
 		return problem.Wrap(err, problem.StorageUnwritable, "the ledger cannot be written",
 			"Check that the state folder exists and belongs to the user who runs bulkhead, and that its disk is healthy.")

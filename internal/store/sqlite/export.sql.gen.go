@@ -1030,8 +1030,27 @@ func (q *Queries) PutWatermark(ctx context.Context, arg PutWatermarkParams) erro
 	return err
 }
 
+const readyStep = `-- name: ReadyStep :execrows
+UPDATE step SET state = 'ready' WHERE tenant_id = ? AND step_id = ? AND state = 'running' AND heartbeat_at < ?3
+`
+
+type ReadyStepParams struct {
+	TenantID string
+	StepID   int64
+	Before   int64
+}
+
+func (q *Queries) ReadyStep(ctx context.Context, arg ReadyStepParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, readyStep, arg.TenantID, arg.StepID, arg.Before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const reopenFiles = `-- name: ReopenFiles :exec
-UPDATE output_file SET state = 'listed' WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed')
+UPDATE output_file SET state = CASE state WHEN 'ingesting' THEN 'stored' ELSE 'listed' END
+WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed', 'ingesting')
 `
 
 type ReopenFilesParams struct {

@@ -11,16 +11,27 @@ import (
 )
 
 const beatSteps = `-- name: BeatSteps :exec
-UPDATE step SET heartbeat_at = ?1 WHERE state = 'running' AND owner = ?2
+UPDATE step SET heartbeat_at = ?1 WHERE state = 'running' AND step_id IN (/*SLICE:step_ids*/?)
 `
 
 type BeatStepsParams struct {
-	Now   int64
-	Owner string
+	Now     int64
+	StepIds []int64
 }
 
 func (q *Queries) BeatSteps(ctx context.Context, arg BeatStepsParams) error {
-	_, err := q.db.ExecContext(ctx, beatSteps, arg.Now, arg.Owner)
+	query := beatSteps
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.Now)
+	if len(arg.StepIds) > 0 {
+		for _, v := range arg.StepIds {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:step_ids*/?", strings.Repeat(",?", len(arg.StepIds))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:step_ids*/?", "NULL", 1)
+	}
+	_, err := q.db.ExecContext(ctx, query, queryParams...)
 	return err
 }
 
@@ -176,39 +187,6 @@ func (q *Queries) NextWaiting(ctx context.Context) (int64, error) {
 	return at, err
 }
 
-const orphanSteps = `-- name: OrphanSteps :many
-SELECT step_id, tenant_id, export_id FROM step WHERE state = 'ready' OR state = 'running' ORDER BY step_id
-`
-
-type OrphanStepsRow struct {
-	StepID   int64
-	TenantID string
-	ExportID string
-}
-
-func (q *Queries) OrphanSteps(ctx context.Context) ([]OrphanStepsRow, error) {
-	rows, err := q.db.QueryContext(ctx, orphanSteps)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []OrphanStepsRow
-	for rows.Next() {
-		var i OrphanStepsRow
-		if err := rows.Scan(&i.StepID, &i.TenantID, &i.ExportID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const slotHolders = `-- name: SlotHolders :many
 SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
 WHERE state IN ('kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing')
@@ -239,6 +217,45 @@ func (q *Queries) SlotHolders(ctx context.Context) ([]SlotHoldersRow, error) {
 			&i.Endpoint,
 			&i.GroupID,
 			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const staleSteps = `-- name: StaleSteps :many
+SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND heartbeat_at < ?1 ORDER BY step_id
+`
+
+type StaleStepsRow struct {
+	StepID   int64
+	TenantID string
+	ExportID string
+	Kind     string
+}
+
+func (q *Queries) StaleSteps(ctx context.Context, before int64) ([]StaleStepsRow, error) {
+	rows, err := q.db.QueryContext(ctx, staleSteps, before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StaleStepsRow
+	for rows.Next() {
+		var i StaleStepsRow
+		if err := rows.Scan(
+			&i.StepID,
+			&i.TenantID,
+			&i.ExportID,
+			&i.Kind,
 		); err != nil {
 			return nil, err
 		}

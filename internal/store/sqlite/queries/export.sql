@@ -96,7 +96,8 @@ UPDATE output_file SET state = 'ingested', lines = ?, blank = ?, delivered = ?, 
 WHERE tenant_id = ? AND export_id = ? AND file = ?;
 
 -- name: ReopenFiles :exec
-UPDATE output_file SET state = 'listed' WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed');
+UPDATE output_file SET state = CASE state WHEN 'ingesting' THEN 'stored' ELSE 'listed' END
+WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed', 'ingesting');
 
 -- name: DropFiles :exec
 DELETE FROM output_file WHERE tenant_id = ? AND export_id = ?;
@@ -149,6 +150,9 @@ UPDATE step SET state = 'ready', due_at = ?, attempt = ? WHERE tenant_id = ? AND
 
 -- name: DropSteps :exec
 UPDATE step SET state = 'done', epoch = epoch + 1 WHERE tenant_id = ? AND export_id = ? AND state <> 'done';
+
+-- name: ReadyStep :execrows
+UPDATE step SET state = 'ready' WHERE tenant_id = ? AND step_id = ? AND state = 'running' AND heartbeat_at < sqlc.arg(before);
 
 -- name: OpenSteps :one
 SELECT count(*) FROM step WHERE tenant_id = ? AND export_id = ? AND kind = ? AND state <> 'done';

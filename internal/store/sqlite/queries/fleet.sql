@@ -17,10 +17,10 @@ SELECT CAST(coalesce(min(waiting_until), 0) AS INTEGER) AS at FROM export WHERE 
 SELECT tenant_id, spec, next_at FROM schedule WHERE next_at <= ? ORDER BY next_at;
 
 -- name: BeatSteps :exec
-UPDATE step SET heartbeat_at = sqlc.arg(now) WHERE state = 'running' AND owner = sqlc.arg(owner);
+UPDATE step SET heartbeat_at = sqlc.arg(now) WHERE state = 'running' AND step_id IN (sqlc.slice(step_ids));
 
--- name: OrphanSteps :many
-SELECT step_id, tenant_id, export_id FROM step WHERE state = 'ready' OR state = 'running' ORDER BY step_id;
+-- name: StaleSteps :many
+SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND heartbeat_at < sqlc.arg(before) ORDER BY step_id;
 
 -- name: FreezeTenants :exec
 UPDATE tenant SET state = 'frozen', updated_at = ? WHERE state = 'active' AND tenant_id NOT IN (sqlc.slice(tenant_ids));

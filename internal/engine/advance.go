@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A result is what a step returned.
+type result struct {
+	outcome export.Outcome
+	err     error
+}
+
+// advance records what came of a step, in one transaction that also moves the
+// export, adds the steps that follow, ends the executor's row and fills the
+// slots that became free. All retry policy is here. again is how long until
+// the step must run again, or 0.
+func (e *Engine) advance(ctx context.Context, l store.Lease, r result, complete func(*sql.Tx) error) (again time.Duration, err error) {
+	var x store.Export
+	err = e.store.In(l.Tenant).Do(ctx, func(tx *store.Tx) error {
+		if x, err = tx.Export(l.Export); err != nil {
+			return err
+		}
+		due, err := e.record(tx, &x, l, r)
+		if err != nil {
+			return err
+		}
+		if !due.IsZero() {
+			again = max(due.Sub(tx.Now()), time.Millisecond)
+			return nil
+		}
+		if err := complete(tx.SQL()); err != nil {
+			return err
+		}
+		return tx.Admitting(e.store, e.fill)
+	})
+	if errors.Is(err, store.ErrFenced) {
+		return 0, nil // somebody else has the step, or the export has ended
+	}
+	if err != nil {
+		return 0, err
+	}
+	e.tell(x, l, r)
+	if x.State.Over() {
+		e.cancelSteps(x.ID, store.ErrFenced)
+	}
+	e.announce()
+	return again, nil
+}
+
+// record writes the outcome. It returns when the step is due again, or the
+// zero time when it is done.
+func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) (time.Time, error) {
+	if r.err == nil {
+		return e.recordOutcome(tx, x, l, r.outcome)
+	}
+	if later, ok := errors.AsType[*export.Later](r.err); ok {
+		return later.Until, tx.Postpone(l, later.Until, l.Attempt)
+	}
+	if p, ok := errors.AsType[*problem.Problem](r.err); ok {
+		return time.Time{}, e.recordProblem(tx, x, l, p)
+	}
+	if err := tx.CountWeather(x, r.err); err != nil {
+		return time.Time{}, err
+	}
+	if l.Attempt+1 >= e.retry.Attempts {
+		return time.Time{}, e.recordProblem(tx, x, l, export.Exhausted(l, r.err))
+	}
+	due := tx.Now().Add(max(e.retry.wait(l.Attempt+1), export.RetryAfter(r.err)))
+	return due, tx.Postpone(l, due, l.Attempt+1)
+}
+
+// recordProblem ends what the step was for: a file, a courtesy to the server,
+// or the whole export.
+func (e *Engine) recordProblem(tx *store.Tx, x *store.Export, l store.Lease, p *problem.Problem) error {
+	p = p.For(x.Tenant)
+	switch {
+	case l.Kind == export.Release:
+		if err := tx.Finish(l); err != nil {
+			return err
+		}
+		return tx.Note(x.ID, "engine", "release_failed", string(p.Code))
+	case l.Kind == export.Download && p.Code.Kind() == problem.DownloadFailed.Kind():
+		return e.recordFileFailed(tx, x, l, p)
+	}
+	if err := tx.Finish(l); err != nil {
+		return err
+	}
+	return e.fail(tx, x, p)
+}
+
+func (e *Engine) fail(tx *store.Tx, x *store.Export, p *problem.Problem) error {
+	if err := tx.SetProblem(x, p); err != nil {
+		return err
+	}
+	x.ProblemCode, x.ProblemSummary, x.ProblemRemedy = string(p.Code), p.Summary, p.Remedy
+	if p.Code == problem.AgreementDenied || p.Code == problem.AgreementMissing {
+		return tx.Move(x, life.Deny)
+	}
+	return tx.Move(x, life.Refuse)
+}
+
+func (e *Engine) recordOutcome(tx *store.Tx, x *store.Export, l store.Lease, outcome export.Outcome) (time.Time, error) {
+	switch o := outcome.(type) {
+	case export.InProgress:
+		if err := tx.SetProgress(x, o.Progress, o.PollAt); err != nil {
+			return time.Time{}, err
+		}
+		return o.PollAt, tx.Postpone(l, o.PollAt, 0)
+	case export.FileFailed:
+		return time.Time{}, e.recordFileFailed(tx, x, l, o.Problem.For(x.Tenant))
+	}
+	if err := tx.Finish(l); err != nil {
+		return time.Time{}, err
+	}
+	return time.Time{}, e.recordDone(tx, x, l, outcome)
+}
+
+func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcome export.Outcome) error {
+	switch o := outcome.(type) {
+	case export.Accepted:
+		return e.recordAccepted(tx, x, o)
+	case export.Busy:
+		if err := tx.SetWaiting(x, o.Until, o.Reason); err != nil {
+			return err
+		}
+		return tx.Move(x, life.Busy)
+	case export.Lost:
+		if err := tx.SetProblem(x, o.Problem.For(x.Tenant)); err != nil {
+			return err
+		}
+		return tx.Move(x, life.Lost)
+	case export.Vanished:
+		if err := tx.SetProblem(x, o.Problem.For(x.Tenant)); err != nil {
+			return err
+		}
+		return tx.Move(x, life.Vanished)
+	case export.Listed:
+		return e.recordListed(tx, x, o)
+	case export.Stored:
+		if err := tx.SetFileStored(x, o.File); err != nil {
+			return err
+		}
+		return e.feed(tx, x)
+	case export.Staged:
+		return e.recordStaged(tx, x, l, o)
+	case export.Published:
+		return e.recordPublished(tx, x, l, o)
+	case export.Released:
+		return tx.SetReleased(x)
+	}
+	return fmt.Errorf("step %s returned an outcome of type %T that nobody records", l.Kind, outcome)
+}
+
+func (e *Engine) recordAccepted(tx *store.Tx, x *store.Export, o export.Accepted) error {
+	if err := tx.SetAccepted(x, o.StatusURL, o.PollAt); err != nil { // I2: before the first poll
+		return err
+	}
+	if err := tx.Move(x, life.Accepted); err != nil {
+		return err
+	}
+	return tx.AddStep(x.ID, export.Poll, "", o.PollAt)
+}
+
+func (e *Engine) recordListed(tx *store.Tx, x *store.Export, o export.Listed) error {
+	if err := tx.SetListed(x, o.TransactionTime, o.NextSince, o.RequiresToken); err != nil {
+		return err
+	}
+	if err := tx.ListFiles(x, o.Files); err != nil {
+		return err
+	}
+	if len(o.NotPermitted) > 0 {
+		if err := tx.Note(x.ID, "agreement", "not_permitted", strings.Join(o.NotPermitted, ",")); err != nil {
+			return err
+		}
+	}
+	if err := tx.Move(x, life.Listed); err != nil {
+		return err
+	}
+	return e.feed(tx, x)
+}
+
+func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o export.Staged) error {
+	summary, err := json.Marshal(o.Summary)
+	if err != nil {
+		return err
+	}
+	s := o.Summary
+	f := store.File{
+		Name: l.Subject, Lines: s.Lines, Blank: s.Blank, Delivered: s.Delivered, Quarantined: s.Quarantined, Summary: summary,
+	}
+	var parts []store.Part
+	for _, t := range s.Tables {
+		for _, p := range t.Parts {
+			parts = append(parts, store.Part{Table: t.Name, Key: string(p.Key), Rows: p.Rows})
+		}
+	}
+	if err := tx.SetFileIngested(x, f, parts); err != nil {
+		return err
+	}
+	var errorsReported int64
+	for _, issue := range s.Outcomes {
+		if issue.Severity == "error" || issue.Severity == "fatal" {
+			errorsReported += issue.Count
+		}
+	}
+	if errorsReported > 0 {
+		if err := tx.AddServerErrors(x, errorsReported); err != nil {
+			return err
+		}
+	}
+	return e.feed(tx, x)
+}
+
+// tell writes what happened to the log, once.
+func (e *Engine) tell(x store.Export, l store.Lease, r result) {
+	log := e.log.With("tenant", x.Tenant, "export", x.ID, "step", l.Kind)
+	if l.Subject != "" {
+		log = log.With("subject", l.Subject)
+	}
+	switch {
+	case r.err == nil:
+		log.Debug("step done", "state", x.State)
+	case x.State.Over() && x.ProblemCode != "":
+		log.Error("export ended", "state", x.State, "problem", x.ProblemCode, "summary", x.ProblemSummary)
+	default:
+		log.Warn("step must wait", "reason", r.err)
+	}
+}

@@ -1,0 +1,210 @@
+// Package engine runs exports: it admits them to slots, hands their steps to
+// the executor (River), records what each step found out, and keeps schedules.
+// The ledger is the truth; the executor only says which step to run next, and
+// may run one twice.
+//
+// It is the only room besides ingest and the edges that starts goroutines:
+// those of the executor and one for the tick. All of them end before Stop
+// returns.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Options are what an engine needs. All fields but Retry are required.
+type Options struct {
+	Config *config.Config
+	Store  *store.Store
+	Steps  Steps
+	Log    *slog.Logger
+	Retry  Retry
+}
+
+// Steps runs one step. *export.Steps is the one there is; tests have others.
+type Steps interface {
+	Run(ctx context.Context, w export.Work) (export.Outcome, error)
+}
+
+// An Engine works on one ledger. Its exported methods may be called
+// concurrently.
+type Engine struct {
+	config *config.Config
+	store  *store.Store
+	steps  Steps
+	log    *slog.Logger
+	retry  Retry
+	owner  string
+	river  *river.Client[*sql.Tx]
+
+	mu      sync.Mutex
+	running map[int64]running // by step
+	changed chan struct{}     // closed and replaced whenever an export moved
+
+	stopTick context.CancelFunc
+	ticking  sync.WaitGroup
+}
+
+type running struct {
+	export string
+	cancel context.CancelCauseFunc
+}
+
+// New makes an engine and binds it to its store. Nothing runs before Start.
+func New(o Options) (*Engine, error) {
+	e := &Engine{
+		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(),
+		owner: fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]), running: map[int64]running{}, changed: make(chan struct{}),
+	}
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{engine: e}); err != nil {
+		return nil, fmt.Errorf("register the step worker: %w", err)
+	}
+	client, err := river.NewClient(riversqlite.New(o.Store.DB()), &river.Config{
+		Queues: e.queues(), Workers: workers, Logger: slog.New(slog.DiscardHandler),
+		FetchCooldown: 20 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond,
+		JobTimeout: -1, MaxAttempts: 1_000_000,
+		CompletedJobRetentionPeriod: time.Hour,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the executor: %w", err)
+	}
+	e.river = client
+	o.Store.Bind(e.enqueue)
+	return e, nil
+}
+
+// queues sizes the executor so that no practice can keep another from being
+// served: there are as many downloaders as all admitted exports may use.
+func (e *Engine) queues() map[string]river.QueueConfig {
+	limits := e.config.Limits
+	return map[string]river.QueueConfig{
+		"control":  {MaxWorkers: max(2*limits.Exports, 8)},
+		"download": {MaxWorkers: max(limits.Exports*limits.DownloadsPerExport, 4)},
+		"ingest":   {MaxWorkers: ingestSteps},
+		"publish":  {MaxWorkers: 2},
+	}
+}
+
+// ingestSteps is how many files are ingested at once; each uses several
+// workers, so that one large file and many small ones both keep the machine busy.
+const ingestSteps = 2
+
+func queueOf(kind string) string {
+	switch kind {
+	case export.Download, export.Ingest, export.Publish:
+		return kind
+	}
+	return "control"
+}
+
+// Start sweeps up after a process that died, records the configured tenants
+// and begins to work. ctx bounds the start only.
+func (e *Engine) Start(ctx context.Context) error {
+	if err := e.store.PutTenants(ctx, tenantsOf(e.config)); err != nil {
+		return err
+	}
+	swept, err := e.store.Sweep(ctx)
+	if err != nil {
+		return err
+	}
+	if swept > 0 {
+		e.log.Info("took up steps of an earlier process", "steps", swept)
+	}
+	if err := e.putSchedules(ctx); err != nil {
+		return err
+	}
+	if err := e.river.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the executor: %w", err)
+	}
+	tick, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e.stopTick = stop
+	e.ticking.Go(func() { e.tick(tick) })
+	return e.admit(ctx)
+}
+
+// errStopping is the cause of a step's end when the engine stops: the step
+// records nothing and is taken up by the next process.
+var errStopping = errors.New("bulkhead is stopping")
+
+// Stop lets running steps end until ctx does, then cancels them. Work that was
+// cancelled is taken up by the next Start. It returns when everything has ended.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.stopTick()
+	e.ticking.Wait()
+	done := context.AfterFunc(ctx, func() { e.cancelSteps("", errStopping) })
+	defer done()
+	soft, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(deadline(ctx)))
+	defer cancel()
+	if err := e.river.Stop(soft); err == nil {
+		return nil
+	}
+	hard, cancelHard := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancelHard()
+	if err := e.river.StopAndCancel(hard); err != nil {
+		return fmt.Errorf("stop the executor: %w", err)
+	}
+	return nil
+}
+
+func deadline(ctx context.Context) time.Time {
+	if t, ok := ctx.Deadline(); ok {
+		return t
+	}
+	if ctx.Err() != nil {
+		return time.Now()
+	}
+	return time.Now().Add(15 * time.Second)
+}
+
+func tenantsOf(c *config.Config) []store.Tenant {
+	tenants := make([]store.Tenant, len(c.Tenants))
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		registration, _ := c.Registration(t)
+		tenants[i] = store.Tenant{
+			ID: t.ID, Name: t.Name, Registration: t.Registration, ClientID: registration.ClientID, FHIRBaseURL: t.FHIRBaseURL,
+		}
+	}
+	return tenants
+}
+
+// Changed gives a channel that is closed when an export next moves.
+func (e *Engine) Changed() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
+}
+
+func (e *Engine) announce() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// cancelSteps ends the running steps of an export, or of all with "".
+func (e *Engine) cancelSteps(exportID string, cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.running {
+		if exportID == "" || r.export == exportID {
+			r.cancel(cause)
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// givenUp is how many files of one export may fail before the rest is not
+// tried: the server is broken, not a file.
+const givenUp = 3
+
+// feed looks at an export's files and adds the steps that come next: at most
+// so many at once, the next when one has ended, so that a practice with 20,000
+// files takes turns with the others. It moves the export when a stage is whole.
+func (e *Engine) feed(tx *store.Tx, x *store.Export) error {
+	if x.State == life.Downloading {
+		if err := e.feedDownloads(tx, x); err != nil || x.State.Over() {
+			return err
+		}
+	}
+	if err := e.feedIngests(tx, x); err != nil {
+		return err
+	}
+	counts, err := tx.CountFiles(x)
+	if err != nil {
+		return err
+	}
+	if x.State != life.Ingesting || counts[store.FileStored]+counts[store.FileIngesting] > 0 {
+		return nil
+	}
+	if err := tx.Move(x, life.Ingested); err != nil {
+		return err
+	}
+	return e.feedSinks(tx, x)
+}
+
+func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
+	counts, err := tx.CountFiles(x)
+	if err != nil {
+		return err
+	}
+	if counts[store.FileFailed] < givenUp {
+		next, err := tx.FilesIn(x, store.FileListed, e.downloads(x)-counts[store.FileDownloading])
+		if err != nil {
+			return err
+		}
+		for _, file := range next {
+			if err := tx.StartFile(x, file); err != nil {
+				return err
+			}
+			if err := tx.AddStep(x.ID, export.Download, file, tx.Now()); err != nil {
+				return err
+			}
+		}
+	}
+	if counts, err = tx.CountFiles(x); err != nil {
+		return err
+	}
+	switch {
+	case counts[store.FileDownloading] > 0:
+		return nil
+	case counts[store.FileFailed] > 0:
+		return e.fail(tx, x, filesFailed(x, counts))
+	}
+	return tx.Move(x, life.Stored)
+}
+
+func filesFailed(x *store.Export, counts map[string]int64) *problem.Problem {
+	var all int64
+	for _, n := range counts {
+		all += n
+	}
+	return problem.New(problem.DownloadFailed,
+		fmt.Sprintf("%d of %d output files could not be downloaded; the last error was: %s", counts[store.FileFailed], all, x.LastError),
+		"Ask the practice or its vendor whether the server has trouble, then resume with bulkhead export "+x.Tenant+
+			" --resume: files that are here already are kept, only the missing ones are downloaded.").For(x.Tenant)
+}
+
+// recordFileFailed marks a file as failed. The export goes on with the others
+// and fails when none is left, so that everything that can be had is here
+// before a person looks.
+func (e *Engine) recordFileFailed(tx *store.Tx, x *store.Export, l store.Lease, p *problem.Problem) error {
+	if err := tx.Finish(l); err != nil {
+		return err
+	}
+	if err := tx.SetFileState(x, l.Subject, store.FileFailed); err != nil {
+		return err
+	}
+	if err := tx.CountWeather(x, errors.New(p.Summary)); err != nil {
+		return err
+	}
+	x.LastError = p.Summary
+	if err := tx.Note(x.ID, "engine", "file_failed", l.Subject); err != nil {
+		return err
+	}
+	return e.feed(tx, x)
+}
+
+func (e *Engine) downloads(x *store.Export) int64 {
+	t, err := e.config.Tenant(x.Tenant)
+	if err != nil {
+		return 1
+	}
+	return int64(e.config.Downloads(t))
+}
+
+func (e *Engine) feedIngests(tx *store.Tx, x *store.Export) error {
+	counts, err := tx.CountFiles(x)
+	if err != nil {
+		return err
+	}
+	next, err := tx.FilesIn(x, store.FileStored, ingestSteps-counts[store.FileIngesting])
+	if err != nil {
+		return err
+	}
+	for _, file := range next {
+		if err := tx.SetFileState(x, file, store.FileIngesting); err != nil {
+			return err
+		}
+		if err := tx.AddStep(x.ID, export.Ingest, file, tx.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) feedSinks(tx *store.Tx, x *store.Export) error {
+	done, err := tx.Published(x)
+	if err != nil {
+		return err
+	}
+	open := 0
+	for _, sink := range x.Sinks {
+		if slices.Contains(done, sink) {
+			continue
+		}
+		open++
+		if err := tx.AddStep(x.ID, export.Publish, sink, tx.Now()); err != nil {
+			return err
+		}
+	}
+	if open == 0 {
+		return e.complete(tx, x)
+	}
+	return nil
+}
+
+func (e *Engine) recordPublished(tx *store.Tx, x *store.Export, l store.Lease, o export.Published) error {
+	if err := tx.SetPublished(x, l.Subject, o.Receipt); err != nil {
+		return err
+	}
+	if err := tx.Note(x.ID, "engine", "published", l.Subject); err != nil {
+		return err
+	}
+	done, err := tx.Published(x)
+	if err != nil {
+		return err
+	}
+	for _, sink := range x.Sinks {
+		if !slices.Contains(done, sink) {
+			return nil
+		}
+	}
+	return e.complete(tx, x)
+}
+
+// complete ends an export that every sink has: watermark and state move in one
+// transaction (I6), and only then may the server be told to forget it (I8).
+func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
+	moves, why, err := moves(tx, x)
+	if err != nil {
+		return err
+	}
+	if moves {
+		err = tx.MoveWatermark(x)
+	} else {
+		err = tx.Note(x.ID, "engine", "watermark_kept", why)
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.Move(x, life.Complete); err != nil {
+		return err
+	}
+	return tx.AddStep(x.ID, export.Release, "", tx.Now())
+}
+
+// moves reports whether this export closes the gap up to its next_since: a full
+// one does, an incremental one only when it began at the watermark or before.
+func moves(tx *store.Tx, x *store.Export) (bool, string, error) {
+	if x.ServerErrors > 0 {
+		return false, "the server reported errors", nil
+	}
+	if x.NextSince == "" {
+		return false, "no transaction time", nil
+	}
+	if x.Mode == export.Full {
+		return true, "", nil
+	}
+	mark, ok, err := tx.Watermark(x.Stream)
+	if err != nil || !ok {
+		return false, "the stream had no full export yet", err
+	}
+	began, err := fhir.ParseInstant(x.Since)
+	if err != nil {
+		return false, "", err
+	}
+	last, err := fhir.ParseInstant(mark.Since)
+	if err != nil {
+		return false, "", err
+	}
+	if began.After(last) {
+		return false, "the export began after the watermark", nil
+	}
+	return true, "", nil
+}

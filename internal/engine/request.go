@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Intent gives what a wish for a tenant's export amounts to now, without
+// asking for it.
+func (e *Engine) Intent(ctx context.Context, t *config.Tenant, w export.Wish) (store.Intent, error) {
+	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.StreamOf(t, w))
+	if err != nil {
+		return store.Intent{}, err
+	}
+	return export.Plan(t, w, mark, ok)
+}
+
+// Request writes the intent of an export and returns its id; admission starts
+// it when slots are free. What the agreement forbids is recorded as denied and
+// returned as that problem, with the id.
+func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (string, error) {
+	t, err := e.config.Tenant(tenant)
+	if err != nil {
+		return "", err
+	}
+	i, err := e.Intent(ctx, t, w)
+	if err != nil {
+		return "", err
+	}
+	denied := export.Permit(t, i, time.Now()) // I1
+	var id string
+	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
+		open, err := tx.Open(i.Endpoint)
+		if err != nil {
+			return err
+		}
+		if open > 0 {
+			return problem.New(problem.Usage, "an export of this practice has not ended yet",
+				"Watch it with bulkhead status "+tenant+"; it goes on whenever bulkhead runs.").For(tenant)
+		}
+		if id, err = tx.Request(i); err != nil || denied == nil {
+			return err
+		}
+		x, err := tx.Export(id)
+		if err != nil {
+			return err
+		}
+		return e.fail(tx, &x, denied)
+	})
+	if err != nil {
+		return "", err
+	}
+	if denied != nil {
+		return id, denied
+	}
+	return id, e.admit(ctx)
+}
+
+// Resume takes up an export that failed, or whose kick-off went unanswered, in
+// the state in which it stopped. What is in raw, staged and in sinks is kept.
+func (e *Engine) Resume(ctx context.Context, tenant, id string) error {
+	err := e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
+		x, err := tx.Export(id)
+		if err != nil {
+			return err
+		}
+		if x.State != life.Failed && x.State != life.Unknown {
+			return problem.New(problem.Usage, fmt.Sprintf("export %s is %s; only failed exports, and those of unknown kick-off, can be resumed", id, x.State),
+				"Start a new one with bulkhead export "+tenant+".").For(tenant)
+		}
+		return e.resume(tx, &x)
+	})
+	if err != nil {
+		return err
+	}
+	return e.admit(ctx)
+}
+
+func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
+	event := life.Restart
+	if x.State == life.Failed {
+		event = life.Resume(x.FailedIn)
+	}
+	if err := tx.ClearProblem(x); err != nil {
+		return err
+	}
+	if err := tx.Move(x, event); err != nil {
+		return err
+	}
+	switch x.State {
+	case life.KickingOff:
+		if err := tx.ClearKickoffIntent(x); err != nil {
+			return err
+		}
+		return tx.AddStep(x.ID, export.Kickoff, "", tx.Now())
+	case life.Polling:
+		return tx.AddStep(x.ID, export.Poll, "", tx.Now())
+	case life.Publishing:
+		return e.feedSinks(tx, x)
+	}
+	if err := tx.ReopenFiles(x); err != nil {
+		return err
+	}
+	return e.feed(tx, x)
+}
+
+// Cancel stops an export that has not ended. What it brought stays in raw.
+func (e *Engine) Cancel(ctx context.Context, tenant, id, by string) error {
+	err := e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
+		x, err := tx.Export(id)
+		if err != nil {
+			return err
+		}
+		if err := tx.Note(id, by, "cancel", ""); err != nil {
+			return err
+		}
+		if _, err := life.Next(x.State, life.Cancel); err != nil {
+			return problem.New(problem.Usage, fmt.Sprintf("export %s is %s and cannot be cancelled", id, x.State),
+				"Look at it with bulkhead status "+tenant+".").For(tenant)
+		}
+		if err := tx.Move(&x, life.Cancel); err != nil || x.StatusURL == "" {
+			return err
+		}
+		return tx.AddStep(id, export.Release, "", tx.Now())
+	})
+	if err != nil {
+		return err
+	}
+	e.cancelSteps(id, store.ErrFenced)
+	return e.admit(ctx)
+}
+
+// Wait returns the export when it has ended, or is in the hands of a person.
+func (e *Engine) Wait(ctx context.Context, tenant, id string) (store.Export, error) {
+	for {
+		changed := e.Changed()
+		x, err := e.store.In(tenant).Export(ctx, id)
+		if err != nil || x.State.Over() || x.State == life.Unknown {
+			return x, err
+		}
+		select {
+		case <-ctx.Done():
+			return x, context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+const (
+	tickEvery = time.Second
+	beatEvery = 10 * time.Second
+	leaseDies = time.Minute // a step whose lease is this old is taken up again
+)
+
+// tick looks once a second for schedules that are due and waits that are over.
+// It reads; it writes only when something is due. What it looks at is in the
+// ledger, so nothing is missed while bulkhead is down.
+func (e *Engine) tick(ctx context.Context) {
+	second := time.NewTicker(tickEvery)
+	defer second.Stop()
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			e.complain("renew leases", e.beat(ctx))
+		case <-second.C:
+			e.complain("look at schedules", e.startDue(ctx))
+			e.complain("look at waits", e.wake(ctx))
+		}
+	}
+}
+
+func (e *Engine) complain(what string, err error) {
+	if err != nil {
+		e.log.Error("tick", "doing", what, "error", err)
+	}
+}
+
+// beat renews the leases of the steps that run here, and takes up those whose
+// runner could not record its outcome.
+func (e *Engine) beat(ctx context.Context) error {
+	e.mu.Lock()
+	ids := make([]int64, 0, len(e.running))
+	for id := range e.running {
+		ids = append(ids, id)
+	}
+	e.mu.Unlock()
+	if err := e.store.Beat(ctx, ids); err != nil {
+		return err
+	}
+	return e.store.TakeUp(ctx, time.Now().Add(-leaseDies))
+}
+
+func (e *Engine) wake(ctx context.Context) error {
+	next, err := e.store.NextWaiting(ctx)
+	if err != nil || next.IsZero() || next.After(time.Now()) {
+		return err
+	}
+	return e.admit(ctx)
+}
+
+func (e *Engine) putSchedules(ctx context.Context) error {
+	for i := range e.config.Tenants {
+		t := &e.config.Tenants[i]
+		scope := e.store.In(t.ID)
+		if t.Schedule == "" {
+			if err := scope.DropSchedule(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		next, err := schedule.Next(t.Schedule, t.Location(), time.Now())
+		if err != nil {
+			return problem.Wrap(err, problem.ConfigInvalid, "the schedule cannot be used", "Write it as five cron fields, such as 30 2 * * *.").For(t.ID)
+		}
+		if err := scope.PutSchedule(ctx, t.Schedule+" "+t.TimeZone, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) startDue(ctx context.Context) error {
+	due, err := e.store.DueSchedules(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range due {
+		t, err := e.config.Tenant(s.Tenant)
+		if err != nil || t.Schedule == "" {
+			continue
+		}
+		if err := e.startScheduled(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startScheduled requests a due export once, however long bulkhead was down,
+// and sets when the next one is due.
+func (e *Engine) startScheduled(ctx context.Context, t *config.Tenant) error {
+	next, err := schedule.Next(t.Schedule, t.Location(), time.Now())
+	if err != nil {
+		return err
+	}
+	if err := e.store.In(t.ID).Do(ctx, func(tx *store.Tx) error { return tx.MoveSchedule(next) }); err != nil {
+		return err
+	}
+	wish := export.Wish{By: "schedule"}
+	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.StreamOf(t, wish))
+	if err != nil {
+		return err
+	}
+	wish.Full = ok && schedule.FullDue(t.FullEvery, t.Location(), mark.FullAt, time.Now())
+	if _, err := e.Request(ctx, t.ID, wish); err != nil {
+		e.log.Warn("scheduled export did not start", "tenant", t.ID, "reason", err)
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package export
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/smart"
+)
+
+// Connections keeps one client for each tenant and type set, so that tokens
+// are shared by all requests that may use them and by no other tenant (I7).
+type Connections struct {
+	config *config.Config
+	store  *store.Store // nil: requests are not counted
+	base   *http.Transport
+
+	mu      sync.Mutex
+	clients map[string]*Connection
+}
+
+// A Connection is a tenant's Bulk Data client with its token source.
+type Connection struct {
+	Client *bulkdata.Client
+	Tokens *Tokens // nil when the server is open
+	HTTP   *http.Client
+}
+
+// NewConnections makes the tenants' connections as they are needed. With a
+// store, requests are counted in its rate windows. The error is a problem of
+// the configured certificates.
+func NewConnections(c *config.Config, s *store.Store) (*Connections, error) {
+	roots, err := trusted(c.TLS.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return &Connections{config: c, store: s, clients: map[string]*Connection{}, base: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 20 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   20 * time.Second,
+		ResponseHeaderTimeout: 2 * time.Minute,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConnsPerHost:   8,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+	}}, nil
+}
+
+func trusted(file string) (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if file == "" {
+		return roots, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigMissing, "the file of trusted certificates cannot be read", "Correct tls.ca_file in the configuration.")
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, problem.New(problem.ConfigInvalid, "the file of trusted certificates "+file+" holds no PEM certificate", "Correct tls.ca_file in the configuration.")
+	}
+	return roots, nil
+}
+
+// Client gives the tenant's Bulk Data client for exports of these types.
+func (c *Connections) Client(_ context.Context, t *config.Tenant, types []string) (*bulkdata.Client, error) {
+	conn, err := c.To(t, types)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Client, nil
+}
+
+// To gives the tenant's connection for exports of these types. Nothing is sent.
+func (c *Connections) To(t *config.Tenant, types []string) (*Connection, error) {
+	key := t.ID + " " + strings.Join(types, ",")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn, ok := c.clients[key]; ok {
+		return conn, nil
+	}
+	conn, err := c.connect(t, types)
+	if err != nil {
+		return nil, err
+	}
+	c.clients[key] = conn
+	return conn, nil
+}
+
+func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, error) {
+	conn := &Connection{HTTP: &http.Client{Transport: c.transport(t)}}
+	profile := c.config.Profile(t)
+	cfg := bulkdata.Config{
+		BaseURL: t.FHIRBaseURL, HTTPClient: conn.HTTP, Dialect: bulkdata.Dialect(profile.Dialect),
+		Tolerances: bulkdata.Tolerances{
+			LoopbackHTTP:               t.AllowHTTP,
+			DuplicateOn200:             profile.Tolerates(config.Duplicate200),
+			RepeatedParameters:         profile.Tolerates(config.RepeatedParameters),
+			HandlingLenient:            profile.Tolerates(config.LenientHandling),
+			EscapedAmpersands:          profile.Tolerates(config.AmpEscape),
+			TextRequiresAccessToken:    profile.Tolerates(config.TokenFlagText),
+			MissingRequiresAccessToken: profile.Tolerates(config.TokenFlagMissing),
+			MissingTransactionTime:     profile.Tolerates(config.TransactionTimeMissing),
+			FileAccept:                 profile.AcceptFile,
+		},
+	}
+	if registration, ok := c.config.Registration(t); ok {
+		key, err := signingKey(registration)
+		if err != nil {
+			return nil, problem.Of(err).For(t.ID)
+		}
+		conn.Tokens = &Tokens{
+			http: conn.HTTP, fhirBase: t.FHIRBaseURL, tokenURL: registration.TokenURL,
+			config: smart.Config{
+				ClientID: registration.ClientID, Key: key, Scopes: c.config.Scopes(t, types), HTTPClient: conn.HTTP,
+				JWKSURL: registration.JWKSURL, LoopbackHTTP: t.AllowHTTP,
+			},
+		}
+		cfg.Tokens = conn.Tokens
+	}
+	client, err := bulkdata.New(cfg)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigInvalid, "the FHIR base URL cannot be used", "Correct fhir_base_url in the tenant's configuration.").For(t.ID)
+	}
+	conn.Client = client
+	return conn, nil
+}
+
+func signingKey(r config.Registration) (*smart.Key, error) {
+	text, err := r.Key()
+	if err != nil {
+		return nil, err
+	}
+	key, err := smart.ParseKey([]byte(text.Reveal()))
+	if err != nil {
+		return nil, problem.Wrap(err, problem.KeyInvalid, "the signing key cannot be used", "Make one with bulkhead keys new, and register its public part with the vendor.")
+	}
+	return key, nil
+}
+
+// Tokens is a token source that finds its token endpoint when it is first
+// needed. It is safe for concurrent use.
+type Tokens struct {
+	http     *http.Client
+	fhirBase string
+	tokenURL string // as configured; empty means discovery
+	config   smart.Config
+
+	mu     sync.Mutex
+	source *smart.TokenSource
+}
+
+// Token gives an access token; see smart.TokenSource.
+func (t *Tokens) Token(ctx context.Context) (*oauth2.Token, error) {
+	source, err := t.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return source.Token(ctx)
+}
+
+// Invalidate drops a token that a server refused.
+func (t *Tokens) Invalidate(token *oauth2.Token) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.source != nil {
+		t.source.Invalidate(token)
+	}
+}
+
+func (t *Tokens) ready(ctx context.Context) (*smart.TokenSource, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.source != nil {
+		return t.source, nil
+	}
+	cfg := t.config
+	cfg.TokenURL = t.tokenURL
+	if cfg.TokenURL == "" {
+		found, err := smart.Discover(ctx, t.http, t.fhirBase)
+		if err != nil {
+			return nil, err
+		}
+		cfg.TokenURL = found.TokenEndpoint
+	}
+	source, err := smart.NewTokenSource(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the token request: %w", err)
+	}
+	t.source = source
+	return source, nil
+}
+
+// transport counts the tenant's requests in its endpoint's clock-minute
+// window, tokens included, and keeps back what the window has no room for.
+func (c *Connections) transport(t *config.Tenant) http.RoundTripper {
+	limit := c.config.RequestsPerMinute(t)
+	if limit == 0 || c.store == nil {
+		return c.base
+	}
+	return &window{next: c.base, ledger: c.store.In(t.ID), endpoint: t.FHIRBaseURL, limit: int64(limit)}
+}
+
+type window struct {
+	next     http.RoundTripper
+	ledger   *store.Scope
+	endpoint string
+	limit    int64
+}
+
+// RoundTrip sends the request if the window has room; a *Later otherwise. A
+// server that answers 429 without saying until when has spent the window.
+func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
+	ok, next, err := w.ledger.TakeRequest(r.Context(), w.endpoint, w.limit)
+	if err == nil && !ok {
+		err = &Later{Until: next, Reason: fmt.Sprintf("the practice's %d requests of this minute are spent", w.limit)}
+	}
+	if err != nil {
+		if r.Body != nil {
+			err = errors.Join(err, r.Body.Close())
+		}
+		return nil, err
+	}
+	answer, err := w.next.RoundTrip(r)
+	if err == nil && answer.StatusCode == http.StatusTooManyRequests && answer.Header.Get("Retry-After") == "" {
+		if err := w.ledger.FillWindow(r.Context(), w.endpoint, w.limit); err != nil {
+			return nil, errors.Join(err, answer.Body.Close())
+		}
+	}
+	return answer, err
+}

@@ -1,0 +1,91 @@
+package export
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// download streams one output file into raw, compressed by us and otherwise as
+// it came (I10). The file is visible in raw only when it is whole and durable
+// (I3), so running the step again is harmless.
+func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	if err := standing(t); err != nil { // I1
+		return nil, err
+	}
+	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.Connect(ctx, t, w.Export.Types)
+	if err != nil {
+		return nil, err
+	}
+	body, err := client.Open(ctx, bulkdata.File{
+		Section: bulkdata.Section(file.Section), Type: file.ResourceType, URL: file.URL, Access: bulkdata.AccessRule(w.Export.RequiresToken),
+	}, bulkdata.OpenOptions{})
+	if err != nil {
+		return downloadFailed(t, w, err)
+	}
+	defer body.Close() //nolint:errcheck // it is read to its end or given up
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if file, err = s.keep(ctx, scope, w, file, body); err != nil {
+		return downloadFailed(t, w, err)
+	}
+	return Stored{file}, nil
+}
+
+func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.File, body *bulkdata.Body) (_ store.File, err error) {
+	key, err := scope.RawKey(w.Export.ID, file.Name)
+	if err != nil {
+		return file, err
+	}
+	out, err := scope.Create(ctx, key)
+	if err != nil {
+		return file, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	hash := sha256.New()
+	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: body, count: s.Meter.of(w.Export.ID).downloaded}, hash))
+	if err != nil {
+		return file, err
+	}
+	if err := out.Commit(); err != nil { // I3
+		return file, err
+	}
+	file.Bytes, file.WireBytes, file.SHA256 = n, body.WireBytes(), hex.EncodeToString(hash.Sum(nil))
+	return file, nil
+}
+
+func compress(w io.Writer, r io.Reader) (n int64, err error) {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return 0, err
+	}
+	n, err = io.Copy(z, r)
+	return n, errors.Join(err, z.Close())
+}
+
+// downloadFailed tells a file that cannot be had from an export that cannot go on.
+func downloadFailed(t *config.Tenant, w Work, err error) (Outcome, error) {
+	err = explain(t, w, err)
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code.Kind() == problem.DownloadFailed.Kind() {
+		p := problem.Wrap(p.Err, problem.DownloadFailed, fmt.Sprintf("output file %s: %s", w.Lease.Subject, p.Summary), p.Remedy)
+		return FileFailed{p}, nil
+	}
+	return nil, err
+}

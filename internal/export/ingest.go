@@ -1,0 +1,83 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// ingest turns one raw file into staged rows and quarantined lines.
+func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	if err := standing(t); err != nil { // I1
+		return nil, err
+	}
+	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return nil, err
+	}
+	summary, err := ingest.Run(ctx, ingest.Options{
+		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
+	}, ingest.Source{
+		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType,
+		Open: func(ctx context.Context) (io.ReadCloser, error) { return s.openRaw(ctx, scope, w, file.Name) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := countsAgree(file, summary); err != nil {
+		return nil, err
+	}
+	return Staged{summary}, nil
+}
+
+// countsAgree compares with the manifest. A file with fewer lines than the
+// server promised is not whole; one with more is.
+func countsAgree(file store.File, s ingest.Summary) error {
+	if got := s.Lines - s.Blank; file.Expected >= 0 && got < file.Expected {
+		return problem.New(problem.CountMismatch,
+			fmt.Sprintf("output file %s has %d resources, the manifest promised %d", file.Name, got, file.Expected),
+			"Start a new export; if the server's counts are always wrong, tell its vendor.")
+	}
+	return nil
+}
+
+func (s *Steps) openRaw(ctx context.Context, scope *blob.Scope, w Work, name string) (io.ReadCloser, error) {
+	key, err := scope.RawKey(w.Export.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := scope.Open(ctx, key)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.StorageDamaged, "raw file "+name+" cannot be read",
+			"Check the disk of the state folder; then start a new export of the practice.")
+	}
+	z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return &decoded{Reader: &metered{ctx: ctx, r: z, count: s.Meter.of(w.Export.ID).ingested}, z: z, raw: raw}, nil
+}
+
+type decoded struct {
+	io.Reader
+	z   *zstd.Decoder
+	raw io.Closer
+}
+
+func (d *decoded) Close() error {
+	d.z.Close()
+	return d.raw.Close()
+}

@@ -1,0 +1,98 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// RequestOf gives the kick-off request of an intent.
+func RequestOf(i store.Intent) bulkdata.Request {
+	return bulkdata.Request{
+		Level: bulkdata.Level(i.Level), GroupID: groupOf(i), Types: i.Types, Since: i.Since,
+	}
+}
+
+func groupOf(i store.Intent) string {
+	if i.Level != config.LevelGroup {
+		return ""
+	}
+	return i.Group
+}
+
+// kickoff sends one kick-off. That it is about to be sent is durable before it
+// leaves (I2): a runner that finds the intent of another, without an answer,
+// does not send a second one.
+func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	if !w.Export.KickoffSentAt.IsZero() {
+		return Lost{lost(w, nil)}, nil
+	}
+	if p := Permit(t, w.Export.Intent, time.Now()); p != nil { // I1
+		return nil, p
+	}
+	client, err := s.Connect(ctx, t, w.Export.Types)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
+		if err := tx.Hold(w.Lease); err != nil {
+			return err
+		}
+		return tx.SetKickoffIntent(&w.Export) // I2
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.Kickoff(ctx, RequestOf(w.Export.Intent))
+	if err != nil {
+		return s.kickoffFailed(ctx, t, w, err)
+	}
+	return Accepted{StatusURL: answer.StatusURL, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered)}, nil
+}
+
+func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cause error) (Outcome, error) {
+	if bulkdata.MayHaveStarted(cause) {
+		return Lost{lost(w, cause)}, nil
+	}
+	keep := context.WithoutCancel(ctx) // what is known now must not be lost because we are stopping
+	if err := s.Store.In(t.ID).Do(keep, func(tx *store.Tx) error {
+		if err := tx.Hold(w.Lease); err != nil {
+			return err
+		}
+		return tx.ClearKickoffIntent(&w.Export)
+	}); err != nil {
+		return nil, errors.Join(err, cause)
+	}
+	if busy, ok := errors.AsType[*bulkdata.BusyError](cause); ok {
+		return s.busy(t, busy), nil
+	}
+	return nil, explain(t, w, cause)
+}
+
+// busy says when to try again: when the server says, or else after as long as
+// the profile waits at most between two polls.
+func (s *Steps) busy(t *config.Tenant, b *bulkdata.BusyError) Outcome {
+	profile := s.Config.Profile(t)
+	wait := max(profile.Poll.Ceiling.Std(), profile.Poll.Floor.Std())
+	reason := "the server is busy with another export of this group"
+	if cool := profile.KickoffCooldown.Std(); cool > 0 {
+		wait, reason = cool, "the server takes one kick-off of a group in "+cool.String()
+	}
+	if b.RetryAfter.Given {
+		wait = max(b.RetryAfter.Wait, profile.Poll.Floor.Std())
+	}
+	return Busy{Until: time.Now().Add(wait), Reason: reason}
+}
+
+func lost(w Work, cause error) *problem.Problem {
+	return problem.Wrap(cause, problem.KickoffUnknown,
+		fmt.Sprintf("export %s was requested from the server, but no answer came: an export may be running there that nobody can reach", w.Export.ID),
+		"Ask the practice whether an export is running, or just resume with bulkhead export "+w.Export.Tenant+
+			" --resume: it asks once more, and waits if the server says that one is running.")
+}

@@ -1,0 +1,121 @@
+// Package export holds the steps of an export's life: kick off, poll, download
+// one file, ingest one file, publish to one sink, release. A step is short and
+// may be run again at any time with the same effect. It returns what it found
+// out; engine records that in one place. Steps never sleep, loop or log.
+//
+// An export that dies with the process is taken up by running the step its
+// state names again. Only the kick-off cannot be repeated safely: its intent
+// is durable before the request leaves (I2), and an intent without an answer
+// is shown to a person.
+//
+// https://hl7.org/fhir/uv/bulkdata/STU2/export.html
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// The kinds of steps.
+const (
+	Kickoff  = "kickoff"
+	Poll     = "poll"
+	Download = "download"
+	Ingest   = "ingest"
+	Publish  = "publish"
+	Release  = "release"
+)
+
+// Kinds lists them in the order of an export's life.
+var Kinds = []string{Kickoff, Poll, Download, Ingest, Publish, Release}
+
+// Work is one step to run: its lease and the export as it stands.
+type Work struct {
+	Lease  store.Lease
+	Export store.Export
+}
+
+// An Outcome is what a step found out. A step that returns an error instead
+// found either a *Later, a *problem.Problem, or weather: an error that waiting
+// may cure.
+type Outcome interface{ isOutcome() }
+
+// Accepted: the server took the kick-off.
+type Accepted struct {
+	StatusURL string
+	PollAt    time.Time // when to ask first
+}
+
+// Busy: the server wants the next kick-off later.
+type Busy struct {
+	Until  time.Time
+	Reason string
+}
+
+// Lost: a kick-off was sent, or may have been, and no answer came.
+type Lost struct{ Problem *problem.Problem }
+
+// InProgress: the server is still working.
+type InProgress struct {
+	Progress string
+	PollAt   time.Time
+}
+
+// Listed: the manifest is stored and names these files.
+type Listed struct {
+	TransactionTime string
+	NextSince       string
+	RequiresToken   string
+	Files           []store.File
+	NotPermitted    []string // types in the manifest that the agreement does not permit: not downloaded
+}
+
+// Stored: the file's bytes are verified and durable in raw (I3).
+type Stored struct{ File store.File }
+
+// FileFailed: this file cannot be had; others may still be.
+type FileFailed struct{ Problem *problem.Problem }
+
+// Staged: the file's rows are staged, its refused lines in quarantine.
+type Staged struct{ Summary ingest.Summary }
+
+// Published: the sink has the export.
+type Published struct{ Receipt json.RawMessage }
+
+// Vanished: the server no longer knows the export.
+type Vanished struct{ Problem *problem.Problem }
+
+// Released: the server was told that it may forget the export.
+type Released struct{}
+
+func (Accepted) isOutcome()   {}
+func (Busy) isOutcome()       {}
+func (Lost) isOutcome()       {}
+func (InProgress) isOutcome() {}
+func (Listed) isOutcome()     {}
+func (Stored) isOutcome()     {}
+func (FileFailed) isOutcome() {}
+func (Staged) isOutcome()     {}
+func (Published) isOutcome()  {}
+func (Vanished) isOutcome()   {}
+func (Released) isOutcome()   {}
+
+// Later says that a step must wait for a known time: no failure, no attempt
+// is spent.
+type Later struct {
+	Until  time.Time
+	Reason string
+}
+
+// Error says what is waited for.
+func (l *Later) Error() string {
+	return fmt.Sprintf("%s: not before %s", l.Reason, l.Until.UTC().Format(time.RFC3339))
+}
+
+// Unwrap marks it for the Bulk Data client: the request was never sent.
+func (l *Later) Unwrap() error { return errNotSent }

@@ -1,0 +1,95 @@
+package export
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+func practice() *config.Tenant {
+	return &config.Tenant{
+		ID: "lakeside", Registration: "ecw", FHIRBaseURL: "https://ehr.example/fhir/r4/LAKESD",
+		Level: config.LevelGroup, Group: "g1", Types: []string{"Patient", "Condition", "Patient"}, Sinks: []string{"tables"},
+	}
+}
+
+func TestTheFirstExportIsFullAndTheNextStartsAtTheWatermark(t *testing.T) {
+	first, err := Plan(practice(), Wish{By: "cli"}, store.Watermark{}, false)
+	if err != nil || first.Mode != Full || first.Since != "" {
+		t.Fatalf("first export: mode %s, since %q, %v", first.Mode, first.Since, err)
+	}
+	if diff := cmp.Diff([]string{"Condition", "Patient"}, first.Types); diff != "" {
+		t.Errorf("types: %s", diff)
+	}
+	mark := store.Watermark{Since: "2026-03-01T10:00:00Z"}
+	second, err := Plan(practice(), Wish{}, mark, true)
+	if err != nil || second.Mode != Incremental || second.Since != mark.Since || second.Stream != first.Stream {
+		t.Errorf("second export: %+v, %v", second, err)
+	}
+	full, err := Plan(practice(), Wish{Full: true}, mark, true)
+	if err != nil || full.Mode != Full || full.Since != "" {
+		t.Errorf("export --full: mode %s, since %q, %v", full.Mode, full.Since, err)
+	}
+}
+
+func TestOtherTypesOrAnotherGroupAreAnotherStream(t *testing.T) {
+	p := practice()
+	base := StreamOf(p, Wish{})
+	for _, w := range []Wish{{Types: []string{"Patient"}}, {Group: "g2"}} {
+		if StreamOf(p, w) == base {
+			t.Errorf("wish %+v shares the stream of the configured export", w)
+		}
+	}
+	if StreamOf(p, Wish{Types: []string{"Patient", "Condition"}}) != base {
+		t.Error("the order of types makes another stream")
+	}
+}
+
+func TestASinceThatIsNoInstantIsRefused(t *testing.T) {
+	if _, err := Plan(practice(), Wish{Since: "yesterday"}, store.Watermark{}, false); err == nil {
+		t.Error("--since yesterday was accepted")
+	}
+}
+
+func TestAConfiguredFloorBoundsTheFirstExport(t *testing.T) {
+	p := practice()
+	p.Since = config.Moment{Time: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)}
+	i, err := Plan(p, Wish{}, store.Watermark{}, false)
+	if err != nil || i.Since != "2025-01-01T00:00:00.000Z" {
+		t.Fatalf("since = %q, %v", i.Since, err)
+	}
+	x := store.Export{Intent: i}
+	if types, _ := Replaceable(x, nil, nil); len(types) != 0 {
+		t.Errorf("an export with a floor may remove %v: what is older than the floor is not in it", types)
+	}
+}
+
+func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
+	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Observation", "Patient"}}}
+	files := []store.File{{ResourceType: "Observation", Quarantined: 1}, {ResourceType: "Patient"}}
+	cases := []struct {
+		name   string
+		change func(*store.Export)
+		others []string
+		want   []string
+	}{
+		{"full", func(*store.Export) {}, nil, []string{"Condition", "Patient"}},
+		{"incremental", func(x *store.Export) { x.Mode = Incremental }, nil, nil},
+		{"server errors", func(x *store.Export) { x.ServerErrors = 1 }, nil, nil},
+		{"another stream", func(*store.Export) {}, []string{`["Patient","Binary"]`}, []string{"Condition"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			y := x
+			c.change(&y)
+			got, err := Replaceable(y, files, c.others)
+			if err != nil || !cmp.Equal(c.want, got) {
+				t.Errorf("Replaceable = %v, %v, want %v", got, err, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,129 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/table"
+)
+
+// publish gives the whole export to one sink.
+func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	name := w.Lease.Subject
+	if p := agreement.Check(t.Agreement, agreement.Ask{ // I1
+		Tenant: t.ID, At: time.Now(), Types: w.Export.Types, Sinks: []string{name},
+	}); p != nil {
+		return nil, p
+	}
+	destination, ok := s.Sinks[name]
+	if !ok {
+		return nil, problem.New(problem.ConfigInvalid, "sink "+name+" is no longer configured",
+			"Configure it again, or cancel the export and start a new one.")
+	}
+	d, release, err := s.delivery(ctx, t, w.Export)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	receipt, err := destination.Publish(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("publish to sink %s: %w", name, err)
+	}
+	text, err := json.Marshal(receipt)
+	if err != nil {
+		return nil, err
+	}
+	return Published{Receipt: text}, nil
+}
+
+// delivery gathers what the export brings. release frees its local files.
+func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export) (d sink.Delivery, release func(), err error) {
+	files, err := s.Store.In(t.ID).Files(ctx, x.ID)
+	if err != nil {
+		return d, nil, err
+	}
+	if err := addUp(files); err != nil {
+		return d, nil, err
+	}
+	others, err := s.Store.In(t.ID).OtherStreams(ctx, x.Stream)
+	if err != nil {
+		return d, nil, err
+	}
+	d = sink.Delivery{Tenant: t.ID, Export: x.ID, Mode: sink.Mode(x.Mode)}
+	d.TransactionTime, _ = fhir.ParseInstant(x.TransactionTime) // zero when the server gave none
+	if d.Replace, err = Replaceable(x, files, others); err != nil {
+		return d, nil, err
+	}
+	for _, f := range files {
+		d.Files = append(d.Files, x.ID+"/"+f.Name)
+	}
+	parts, release, err := s.localParts(ctx, t, x)
+	if err != nil {
+		return d, nil, err
+	}
+	for _, schema := range append(s.Views.TablesOf(typesIn(x, files)), table.Resource) {
+		d.Tables = append(d.Tables, sink.Table{Table: schema, Files: parts[schema.Name]})
+	}
+	d.Index, d.Deleted = parts[table.Index.Name], parts[table.Deleted.Name]
+	return d, release, nil
+}
+
+// typesIn gives the types asked for and those that came unasked.
+func typesIn(x store.Export, files []store.File) []string {
+	types := append([]string(nil), x.Types...)
+	for _, f := range files {
+		if f.Section == "output" {
+			types = append(types, f.ResourceType)
+		}
+	}
+	return fhir.TypeSet(types)
+}
+
+// addUp checks that every line of every file is accounted for (I4).
+func addUp(files []store.File) error {
+	for _, f := range files {
+		if f.Lines != f.Delivered+f.Quarantined+f.Blank {
+			return problem.New(problem.CountMismatch,
+				fmt.Sprintf("file %s: %d lines are not %d delivered + %d quarantined + %d blank", f.Name, f.Lines, f.Delivered, f.Quarantined, f.Blank),
+				"Report this: it is a bug in bulkhead. Nothing was published.")
+		}
+	}
+	return nil
+}
+
+func (s *Steps) localParts(ctx context.Context, t *config.Tenant, x store.Export) (map[string][]sink.File, func(), error) {
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err := s.Store.In(t.ID).Parts(ctx, x.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	var releases []func()
+	release := func() {
+		for _, r := range releases {
+			r()
+		}
+	}
+	local := map[string][]sink.File{}
+	for _, p := range parts {
+		path, done, err := scope.LocalPath(ctx, blob.Key(p.Key))
+		if err != nil {
+			release()
+			return nil, nil, err
+		}
+		releases = append(releases, done)
+		local[p.Table] = append(local[p.Table], sink.File{Path: path, Rows: p.Rows})
+	}
+	return local, release, nil
+}

@@ -1,0 +1,28 @@
+package export
+
+import (
+	"context"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+)
+
+// release tells the server that it may forget an export that is complete, or
+// that a person cancelled. It is never sent for any other: a failed export
+// that can be resumed must stay (I8).
+func (s *Steps) release(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	if s.NoRelease || (w.Export.State != life.Completed && w.Export.State != life.Cancelled) { // I8
+		return Released{}, nil
+	}
+	if err := standing(t); err != nil { // I1
+		return nil, err
+	}
+	client, err := s.Connect(ctx, t, w.Export.Types)
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Cancel(ctx, w.Export.StatusURL); err != nil {
+		return nil, explain(t, w, err)
+	}
+	return Released{}, nil
+}

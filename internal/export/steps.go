@@ -1,0 +1,63 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/views"
+)
+
+var errNotSent = bulkdata.ErrNotSent
+
+// Steps holds what the steps need. Its method Run may be called concurrently.
+type Steps struct {
+	Config  *config.Config
+	Store   *store.Store
+	Files   *blob.Store
+	Views   *views.Set
+	Sinks   map[string]sink.Sink
+	Connect func(ctx context.Context, t *config.Tenant, types []string) (*bulkdata.Client, error)
+	Meter   *Meter
+
+	// NoRelease leaves finished exports at the server. It is for servers whose
+	// operators want to look at them.
+	NoRelease bool
+}
+
+// Run runs one step.
+func (s *Steps) Run(ctx context.Context, w Work) (Outcome, error) {
+	t, err := s.Config.Tenant(w.Lease.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	switch w.Lease.Kind {
+	case Kickoff:
+		return s.kickoff(ctx, t, w)
+	case Poll:
+		return s.poll(ctx, t, w)
+	case Download:
+		return s.download(ctx, t, w)
+	case Ingest:
+		return s.ingest(ctx, t, w)
+	case Publish:
+		return s.publish(ctx, t, w)
+	case Release:
+		return s.release(ctx, t, w)
+	}
+	return nil, fmt.Errorf("there is no step of kind %q", w.Lease.Kind)
+}
+
+// standing asks whether the tenant's agreement still holds at this moment (I1).
+func standing(t *config.Tenant) error {
+	if p := agreement.Check(t.Agreement, agreement.Ask{Tenant: t.ID, At: time.Now()}); p != nil {
+		return p
+	}
+	return nil
+}
