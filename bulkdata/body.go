@@ -194,13 +194,9 @@ func (b *Body) endOf(err error) error {
 	switch {
 	case err == io.EOF && (b.Length < 0 || b.wire.got == b.Length):
 		return io.EOF
-	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) && b.wire.err == nil:
-		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: io.ErrUnexpectedEOF}
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		return b.fail(EncodingBroken, "")
 	case b.wire.err != nil && b.wire.err != io.EOF:
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: endOf(b.ctx, b.wire.err)}
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: io.ErrUnexpectedEOF}
 	}
 	return b.fail(EncodingBroken, "")

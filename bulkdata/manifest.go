@@ -310,10 +310,11 @@ func extensionNames(value jsontext.Value) []string {
 		_, _ = d.ReadToken()
 		for d.PeekKind() == '"' {
 			name, err := d.ReadToken()
-			if err != nil || d.SkipValue() != nil {
+			if err != nil {
 				break
 			}
 			names = append(names, name.String())
+			_ = d.SkipValue() // whole already: the manifest was parsed
 		}
 	case '[':
 		var list []struct {
