@@ -1,0 +1,309 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+func openLedger(t *testing.T) (*store.Store, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "state", "ledger.db")
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if err := s.PutTenants(t.Context(), []store.Tenant{
+		{ID: "lakeside", Name: "Lakeside", Registration: "ecw", ClientID: "c1", FHIRBaseURL: "https://ehr.example/LAKESD"},
+		{ID: "hillcrest", Name: "Hillcrest", Registration: "ecw", ClientID: "c1", FHIRBaseURL: "https://ehr.example/HILLCR"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return s, path
+}
+
+func codeOf(err error) problem.Code {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p.Code
+	}
+	return ""
+}
+
+func request(t *testing.T, s *store.Store, tenant string) store.Export {
+	t.Helper()
+	var x store.Export
+	err := s.In(tenant).Do(t.Context(), func(tx *store.Tx) error {
+		id, err := tx.Request(store.Intent{
+			Stream: "s", Registration: "ecw", Endpoint: "https://ehr.example/" + tenant, Level: "group", Group: "g",
+			Types: []string{"Patient"}, Mode: "full", Sinks: []string{"tables"}, RequestedBy: "test",
+		})
+		if err != nil {
+			return err
+		}
+		x, err = tx.Export(id)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestALedgerHasOneHolderAndTellsWho(t *testing.T) {
+	s, path := openLedger(t)
+	_, err := store.Open(t.Context(), path)
+	if codeOf(err) != problem.LedgerLocked {
+		t.Fatalf("second Open = %v, want ledger_locked", err)
+	}
+	look, err := store.Look(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer look.Close()
+	if tenants, err := look.Tenants(t.Context()); err != nil || len(tenants) != 2 {
+		t.Errorf("beside the holder: %d tenants, %v", len(tenants), err)
+	}
+	if err := look.PutTenants(t.Context(), nil); err == nil {
+		t.Error("a ledger that is only looked at was written")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatalf("Open after Close = %v", err)
+	}
+	again.Close()
+}
+
+func TestALedgerIsForItsOwnerOnly(t *testing.T) {
+	_, path := openLedger(t)
+	for _, name := range []string{path, path + ".lock"} {
+		fi, err := os.Stat(name)
+		if err != nil || fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, %v, want 0600", filepath.Base(name), fi.Mode().Perm(), err)
+		}
+	}
+}
+
+func TestALedgerThatCannotBeUsedSaysWhy(t *testing.T) {
+	dir := t.TempDir()
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("this is no database ", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newer := filepath.Join(dir, "newer.db")
+	s, err := store.Open(t.Context(), newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DB().Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	blocked := filepath.Join(dir, "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]problem.Code{
+		garbage:                               problem.LedgerDamaged,
+		newer:                                 problem.LedgerNewer,
+		filepath.Join(blocked, "sub", "l.db"): problem.StorageUnwritable,
+	} {
+		if s, err := store.Open(t.Context(), path); codeOf(err) != want {
+			t.Errorf("Open(%s) = %v, want the problem %s", filepath.Base(path), err, want)
+			if err == nil {
+				s.Close()
+			}
+		}
+	}
+	if _, err := store.Look(filepath.Join(dir, "none.db")); codeOf(err) != problem.ConfigMissing {
+		t.Errorf("Look without a ledger = %v", err)
+	}
+}
+
+func TestTheStatusViewHasTheColumnsOfTheUsualTable(t *testing.T) {
+	s, _ := openLedger(t)
+	x := request(t, s, "lakeside")
+	err := s.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
+		if err := tx.SetProblem(&x, problem.New(problem.ServerFailing, "it fails", "Ask.")); err != nil {
+			return err
+		}
+		return tx.Move(&x, life.Refuse)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.DB().Query(`SELECT * FROM tenant_export_status ORDER BY tenant_id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, _ := rows.Columns()
+	want := []string{"tenant_id", "last_export_time", "last_export_status", "fhir_base_url", "client_id", "polling_url", "retry_count", "error_state"}
+	if diff := cmp.Diff(want, columns); diff != "" {
+		t.Error(diff)
+	}
+	var got [][2]string
+	for rows.Next() {
+		var tenant, base, client string
+		var time, status, url, problem sql.NullString
+		var retries int
+		if err := rows.Scan(&tenant, &time, &status, &base, &client, &url, &retries, &problem); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, [2]string{tenant, status.String + " " + problem.String})
+	}
+	if diff := cmp.Diff([][2]string{{"hillcrest", " "}, {"lakeside", "failed it fails"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAStepThatWasTakenOverIsFenced(t *testing.T) {
+	s, _ := openLedger(t)
+	var ref store.StepRef
+	s.Bind(func(_ context.Context, _ *sql.Tx, steps []store.StepRef) error { ref = steps[0]; return nil })
+	x := request(t, s, "lakeside")
+	if err := s.In("lakeside").Do(t.Context(), func(tx *store.Tx) error { return tx.AddStep(x.ID, "poll", "", time.Now()) }); err != nil {
+		t.Fatal(err)
+	}
+	first, _, ok, err := s.Take(t.Context(), ref, "paused")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	second, _, ok, err := s.Take(t.Context(), ref, "successor")
+	if err != nil || !ok || second.Epoch != first.Epoch+1 {
+		t.Fatalf("second lease %+v, %v, %v", second, ok, err)
+	}
+	in := s.In("lakeside")
+	for name, write := range map[string]func(tx *store.Tx) error{
+		"hold":     func(tx *store.Tx) error { return tx.Hold(first) },
+		"finish":   func(tx *store.Tx) error { return tx.Finish(first) },
+		"postpone": func(tx *store.Tx) error { return tx.Postpone(first, time.Now(), 1) },
+	} {
+		if err := in.Do(t.Context(), write); !errors.Is(err, store.ErrFenced) {
+			t.Errorf("%s by the paused runner = %v, want ErrFenced", name, err)
+		}
+	}
+	if err := in.Do(t.Context(), func(tx *store.Tx) error { return tx.Finish(second) }); err != nil {
+		t.Errorf("finish by the successor = %v", err)
+	}
+	if _, _, ok, err := s.Take(t.Context(), ref, "late"); ok || err != nil {
+		t.Errorf("a step that is done was taken: %v, %v", ok, err)
+	}
+}
+
+func TestAnExportMovesOnlyFromTheStateItWasReadIn(t *testing.T) {
+	s, _ := openLedger(t)
+	x := request(t, s, "lakeside")
+	stale := x
+	in := s.In("lakeside")
+	if err := in.Do(t.Context(), func(tx *store.Tx) error { return tx.Move(&x, life.Admit) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Do(t.Context(), func(tx *store.Tx) error { return tx.Move(&stale, life.Cancel) }); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("move from a stale state = %v, want ErrFenced", err)
+	}
+	if err := s.In("hillcrest").Do(t.Context(), func(tx *store.Tx) error { return tx.Move(&x, life.Cancel) }); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("move by another tenant = %v, want ErrFenced", err)
+	}
+}
+
+func TestTheIntentOfAKickoffIsWrittenOnce(t *testing.T) {
+	s, _ := openLedger(t)
+	x := request(t, s, "lakeside")
+	in := s.In("lakeside")
+	intend := func() error {
+		return in.Do(t.Context(), func(tx *store.Tx) error { return tx.SetKickoffIntent(&x) })
+	}
+	if err := in.Do(t.Context(), func(tx *store.Tx) error { return tx.Move(&x, life.Admit) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := intend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := intend(); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("second intent = %v, want ErrFenced", err)
+	}
+}
+
+func TestRequestsAreCountedByClockMinute(t *testing.T) {
+	s, _ := openLedger(t)
+	in := s.In("lakeside")
+	minute := time.Now().Truncate(time.Minute)
+	granted := 0
+	for range 5 {
+		ok, next, err := in.TakeRequest(t.Context(), "e", 3)
+		if err != nil || !next.After(time.Now()) {
+			t.Fatal(next, err)
+		}
+		if ok {
+			granted++
+		}
+	}
+	if granted != 3 && time.Now().Truncate(time.Minute).Equal(minute) {
+		t.Errorf("%d of 5 requests were granted, the limit is 3", granted)
+	}
+	if ok, _, err := s.In("hillcrest").TakeRequest(t.Context(), "e", 3); err != nil || !ok {
+		t.Errorf("another practice's window is spent as well: %v, %v", ok, err)
+	}
+	if err := s.In("hillcrest").FillWindow(t.Context(), "e", 3); err != nil {
+		t.Fatal(err)
+	}
+	if ok, _, _ := s.In("hillcrest").TakeRequest(t.Context(), "e", 3); ok && time.Now().Truncate(time.Minute).Equal(minute) {
+		t.Error("a window that the server closed granted a request")
+	}
+}
+
+func TestTenantsThatAreNoLongerConfiguredAreFrozen(t *testing.T) {
+	s, _ := openLedger(t)
+	if err := s.PutTenants(t.Context(), []store.Tenant{{ID: "lakeside", Name: "Lakeside"}}); err != nil {
+		t.Fatal(err)
+	}
+	tenants, err := s.Tenants(t.Context())
+	if err != nil || len(tenants) != 2 || !tenants[0].Frozen || tenants[1].Frozen {
+		t.Errorf("tenants = %+v, %v", tenants, err)
+	}
+}
+
+// I7: every query of a tenant's rows is bound to the tenant.
+func TestEveryQueryNamesTheTenant(t *testing.T) {
+	text, err := os.ReadFile("sqlite/queries/export.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := regexp.MustCompile(`(?s)tenant_id = (\?|sqlc\.arg\(tenant_id\))|INSERT INTO \w+ \(tenant_id|INSERT INTO \w+ \(export_id, tenant_id`)
+	queries := strings.Split(string(text), "-- name: ")[1:]
+	if len(queries) < 40 {
+		t.Fatalf("only %d queries found", len(queries))
+	}
+	for _, q := range queries {
+		if !bound.MatchString(q) {
+			t.Errorf("query %s is not bound to a tenant", strings.Fields(q)[0])
+		}
+	}
+	fleet, err := os.ReadFile("sqlite/queries/fleet.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	harmless := map[string]bool{"NextWaiting": true, "BeatSteps": true}
+	for _, q := range strings.Split(string(fleet), "-- name: ")[1:] {
+		name := strings.Fields(q)[0]
+		if !strings.Contains(q, "tenant_id") && !strings.Contains(q, "SELECT * FROM tenant") && !harmless[name] {
+			t.Errorf("fleet query %s does not say whose rows it gives", name)
+		}
+	}
+}
