@@ -118,6 +118,7 @@ func (s *Server) handle(a *answer, r *http.Request, log Request, serve func(*Req
 		panic(http.ErrAbortHandler)
 	}
 	log.At, log.Method = time.Now(), r.Method
+	s.record.come(log.Practice)
 	log.Authorized = r.Header.Get("Authorization") != ""
 	log.Stray = log.Stray && log.Authorized
 	defer func() { // also when a fault has broken the connection

@@ -47,15 +47,29 @@ type record struct {
 	mu     sync.Mutex
 	kept   []Request
 	counts map[string]map[Kind]int
+	open   map[string]int // requests being answered, by practice
 	stray  int
-	more   chan struct{} // closed and replaced whenever a request is added
+	more   chan struct{} // closed and replaced whenever a request comes or is over
 }
 
 // keepRequests bounds the memory of a long-lived sandbox.
 const keepRequests = 100_000
 
 func newRecord() *record {
-	return &record{counts: map[string]map[Kind]int{}, more: make(chan struct{})}
+	return &record{counts: map[string]map[Kind]int{}, open: map[string]int{}, more: make(chan struct{})}
+}
+
+// come notes that a request to practice code is being answered; add ends it.
+func (r *record) come(code string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open[code]++
+	r.tell()
+}
+
+func (r *record) tell() {
+	close(r.more)
+	r.more = make(chan struct{})
 }
 
 func (r *record) add(q Request) {
@@ -74,8 +88,8 @@ func (r *record) add(q Request) {
 	if q.Stray {
 		r.stray++
 	}
-	close(r.more)
-	r.more = make(chan struct{})
+	r.open[q.Practice]--
+	r.tell()
 }
 
 // Requests returns the requests that practice code answered, oldest first; at
@@ -112,8 +126,16 @@ func (s *Server) Strays() int {
 	return s.record.stray
 }
 
-// More returns a channel that is closed when the next request has been
-// answered. Take it before looking, so that nothing is missed.
+// Pending returns how many requests practice code is answering now, those that
+// hang among them.
+func (s *Server) Pending(code string) int {
+	s.record.mu.Lock()
+	defer s.record.mu.Unlock()
+	return s.record.open[code]
+}
+
+// More returns a channel that is closed when the next request comes or is
+// over. Take it before looking, so that nothing is missed.
 func (s *Server) More() <-chan struct{} {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()
