@@ -55,3 +55,11 @@ func (c coding) json() string {
 func quantity(unit, code string) string {
 	return `,"unit":"` + unit + `","system":"` + ucum + `","code":"` + code + `"}`
 }
+
+// What follows the value of Quantities that records write often.
+var (
+	inMinutes     = quantity("minutes", "min")
+	inDays        = quantity("days", "d")
+	inKilograms   = quantity("kg", "kg")
+	inMillilitres = quantity("mL", "mL")
+)

@@ -42,7 +42,7 @@ func writeEncounter(c *cursor) {
 	if c.d.chance(50) {
 		c.lit(`,"length":{"value":`)
 		c.int(int((c.vs.end - c.vs.start) / minute))
-		c.lit(quantity("minutes", "min"))
+		c.lit(inMinutes)
 	}
 	c.reasons()
 	if c.d.chance(15) {

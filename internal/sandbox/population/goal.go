@@ -46,7 +46,7 @@ func writeGoal(c *cursor) {
 	if c.d.chance(70) {
 		c.lit(`,"detailQuantity":{"value":`)
 		c.dec(550+5*c.d.below(60), 1)
-		c.lit(quantity("kg", "kg"))
+		c.lit(inKilograms)
 	} else {
 		c.lit(`,"detailString":"as agreed"`)
 	}

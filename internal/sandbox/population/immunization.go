@@ -79,7 +79,7 @@ func writeImmunization(c *cursor) {
 	c.on("expirationDate", c.vs.start+int64(90+c.d.below(400))*day)
 	c.lit(arms[c.d.below(2)])
 	c.lit(`,"route":{"coding":[{"system":"` + terms + `v3-RouteOfAdministration","code":"IM","display":"Injection, intramuscular"}]},"doseQuantity":{"value":0.5`)
-	c.lit(quantity("mL", "mL"))
+	c.lit(inMillilitres)
 	c.lit(`,"performer":[{"actor":{`)
 	c.ref(c.doctor())
 	c.lit(`}}]`)

@@ -110,7 +110,7 @@ func (c *cursor) days(name string, n int) {
 	c.open(name)
 	c.lit(`"value":`)
 	c.int(n)
-	c.lit(quantity("days", "d"))
+	c.lit(inDays)
 }
 
 // because appends ,"reasonReference":[{...}].

@@ -21,7 +21,7 @@ type person struct {
 	died     int64 // or never
 	deleted  int64 // or never
 	interval float64
-	first    int64 // earliest time of the first visit
+	first    int64 // begin of the day of the first visit
 	problems [maxProblems]problem
 	n        int // problems in use
 }
@@ -54,7 +54,7 @@ func (c *cursor) meet(i int, until int64) bool {
 	d := dice(h)
 	raw := float64(c.start) + d.unit()*float64(c.epoch-c.start-7*day)
 	if i >= c.config.Patients {
-		raw = float64(c.epoch) + (float64(i-c.config.Patients)+unit(h))*c.joinGap()
+		raw = float64(c.epoch+day) + (float64(i-c.config.Patients)+unit(h))*c.joinGap()
 	}
 	at := c.weekday(int64(raw))
 	c.pt = person{index: i, h: h, joined: at + 7*hour + 30*minute + int64(d.below(1500))*second + int64(d.below(1000))}
@@ -115,7 +115,7 @@ type visit struct {
 	n          int // active problems
 }
 
-// raw is the earliest time of the e-th visit; it grows with e.
+// raw comes before all of the e-th visit, by less than a week; it grows with e.
 func (c *cursor) raw(e int) int64 {
 	if e == 0 {
 		return c.pt.first
@@ -129,7 +129,11 @@ func (c *cursor) raw(e int) int64 {
 func (c *cursor) appointment(e int) (visit, bool) {
 	h := fold(c.pt.h, uint64(e)+0x8e5)
 	v := visit{e: e, h: h}
-	v.start = c.weekday(c.raw(e)) + 8*hour + int64(h>>8%108)*5*minute
+	at := c.pt.first
+	if e > 0 {
+		at = c.weekday(c.raw(e) + day)
+	}
+	v.start = at + 8*hour + int64(h>>8%108)*5*minute
 	v.end = v.start + int64(10+h>>24%45)*minute
 	v.created = v.end + 2*minute + int64(h>>32%uint64(5*minute))
 	return v, v.created < c.pt.died

@@ -104,125 +104,78 @@ var labs = []lab{
 	newLab("5803-2", "pH of urine", "pH", "[pH]", 50, 80, 1),
 }
 
-// The vital signs, in the order of the table below.
-const (
-	vitalPressure = iota
-	vitalPulse
-	vitalWeight
-	vitalHeight
-	vitalMassIndex
-	vitalTemperature
-	vitalBreaths
-	vitalOxygen
-	vitalHead
-)
-
-// A vital is a vital sign.
-type vital struct {
-	profile string
-	code    string // CodeableConcept
-	scale   int
-	unit    string // Quantity after the value
-}
-
-func newVital(profile, code, name, unit, unitCode string, scale int) vital {
-	return vital{usCore + profile, concept(name, coding{loinc, code, name}), scale, quantity(unit, unitCode)}
-}
-
-var vitals = []vital{
-	newVital("blood-pressure", "85354-9", "Blood pressure", "mmHg", "mm[Hg]", 0),
-	newVital("heart-rate", "8867-4", "Heart rate", "beats/minute", "/min", 0),
-	newVital("body-weight", "29463-7", "Body weight", "kg", "kg", 1),
-	newVital("body-height", "8302-2", "Body height", "cm", "cm", 1),
-	newVital("bmi", "39156-5", "Body mass index", "kg/m2", "kg/m2", 2),
-	newVital("body-temperature", "8310-5", "Body temperature", "degF", "[degF]", 2),
-	newVital("respiratory-rate", "9279-1", "Breaths per minute", "breaths/minute", "/min", 0),
-	{
-		usCore + "pulse-oximetry", concept("Oxygen saturation",
-			coding{loinc, "59408-5", "Oxygen saturation by pulse oximetry"}, coding{loinc, "2708-6", "Oxygen saturation"}),
-		1, quantity("%", "%"),
-	},
-	newVital("head-circumference", "9843-4", "Head circumference", "cm", "cm", 1),
-}
-
-var (
-	systolic  = concept("", coding{loinc, "8480-6", "Systolic blood pressure"})
-	diastolic = concept("", coding{loinc, "8462-4", "Diastolic blood pressure"})
-)
-
-// What patients are asked once a visit.
-const (
-	askSmoking = iota
-	askMood
-	askFalls
-	askWork
-	askPeriod
-	askPregnancy
-	askFamily
-	asks
-)
-
-// An ask is a question whose answer is an Observation.
-type ask struct {
-	profile string
-	code    string // CodeableConcept
-	social  bool   // social history, not a survey
-}
-
-var questions = [asks]ask{
-	{usCore + "smokingstatus", concept("", coding{loinc, "72166-2", "Tobacco smoking status"}), true},
-	{usCore + "observation-screening-assessment", concept("", coding{loinc, "44261-6", "PHQ-9 total score"}), false},
-	{usCore + "observation-screening-assessment", concept("", coding{loinc, "52552-7", "Falls in the past year"}), false},
-	{usCore + "observation-occupation", concept("", coding{loinc, "11341-5", "Occupation"}), true},
-	{usCore + "simple-observation", concept("", coding{loinc, "8665-2", "Last menstrual period start"}), true},
-	{usCore + "observation-pregnancystatus", concept("", coding{loinc, "82810-3", "Pregnancy status"}), true},
-	{usCore + "simple-observation", concept("", coding{loinc, "10157-6", "Diseases in the family"}), true},
-}
-
-var (
-	smoking = []string{
-		concept("", coding{snomed, "266919005", "Never smoked"}),
-		concept("", coding{snomed, "8517006", "Former smoker"}),
-		concept("", coding{snomed, "449868002", "Smokes every day"}),
-		concept("", coding{snomed, "428041000124106", "Smokes some days"}),
-		concept("", coding{snomed, "266927001", "Smoking status unknown"}),
+// panel is the order that the visit's laboratory results answer.
+func (c *cursor) panel() int {
+	switch {
+	case c.vs.n > 0:
+		return chronic[c.pt.problems[c.vs.active[c.vs.e%c.vs.n]].disease].panel
+	case c.vs.acute >= 0:
+		return acute[c.vs.acute].panel
 	}
-	work = []string{
-		concept("Teacher", coding{"urn:oid:2.16.840.1.114222.4.5.327", "2310", "Elementary school teacher"}),
-		concept("Nurse", coding{"urn:oid:2.16.840.1.114222.4.5.327", "3255", "Registered nurse"}),
-		concept("Driver", coding{"urn:oid:2.16.840.1.114222.4.5.327", "9130", "Truck driver"}),
-		concept("Carpenter", coding{"urn:oid:2.16.840.1.114222.4.5.327", "6230", "Carpenter"}),
-	}
-	pregnancy = []string{
-		concept("", coding{snomed, "60001007", "Not pregnant"}),
-		concept("", coding{snomed, "77386006", "Pregnant"}),
-	}
-	families = []string{
-		"Mother: diabetes; father: none known",
-		"None known",
-		"Father died at 61 of a \"heart attack\"\nSister: asthma",
-		"Großmutter mütterlicherseits: Schlaganfall",
-	}
-)
-
-// answers of the PHQ-9 and what they score.
-var moods = [4]string{
-	coding{loinc, "LA6568-5", "Not at all"}.json(),
-	coding{loinc, "LA6569-3", "Several days"}.json(),
-	coding{loinc, "LA6570-1", "More than half the days"}.json(),
-	coding{loinc, "LA6571-9", "Nearly every day"}.json(),
+	return panelBlood
 }
 
-// mood is the visit's answer to the i-th question of the PHQ-9, 0 to 3.
-func (v *visit) mood(i int) int {
-	d := dice(fold(v.h, 0x3009+uint64(i)))
-	return d.below(1 + d.below(4))
+// lab is the result at the cursor. Where a panel has more results than a visit,
+// they take turns.
+func (c *cursor) lab() *lab {
+	turn := c.vs.e / 2 % 3
+	return &labs[(panels[c.panel()].first+turn*c.vs.labs()+c.j-c.vs.vitals-1)%len(labs)]
 }
 
-func (v *visit) moodTotal() int {
-	total := 0
-	for i := range 9 {
-		total += v.mood(i)
+// interpretations by letter, from A.
+var interpretations = func() (s [26]string) {
+	for code, name := range map[byte]string{'H': "High", 'L': "Low", 'N': "Normal", 'A': "Abnormal"} {
+		s[code-'A'] = `,"interpretation":[` + bare(terms+"v3-ObservationInterpretation", string(rune(code)), name) + `]`
 	}
-	return total
+	return s
+}()
+
+func (c *cursor) labResult() {
+	l := c.lab()
+	c.lit(`,"basedOn":[{`)
+	c.ref(c.here(kindServiceRequest, 0))
+	c.lit(`}]`)
+	c.lit(categoryLab)
+	c.about(l.code)
+	d := dice(fold(fold(c.pt.h, 0x1ab), uint64(c.vs.e)<<8|uint64(c.j)))
+	switch {
+	case c.d.chance(1):
+		c.lit(valueUnknown)
+	case len(l.answers) > 0:
+		c.lit(`,"valueCodeableConcept":`)
+		c.lit(l.answers[d.below(1+d.below(len(l.answers)))])
+	case len(l.words) > 0:
+		c.field("valueString", *pick(&d, l.words))
+	default:
+		c.labQuantity(l, &d)
+	}
+	c.refer("specimen", c.here(kindSpecimen, 0))
+	c.lit(l.ranges)
+}
+
+func (c *cursor) labQuantity(l *lab, d *dice) {
+	span := l.high - l.low
+	// Half of the value is the patient's own level, half the day's.
+	own := int(fold(fold(c.pt.h, uint64(l.low)), uint64(l.high)) % uint64(span+1))
+	value := l.low + (own+d.below(span+1))/2 + (d.below(span+1)-span/2)/2 + c.v.below(max(2, span/20))
+	if d.chance(6) {
+		value = l.high + d.below(span)
+	}
+	value = max(value, 1)
+	c.lit(`,"valueQuantity":{"value":`)
+	if l.floor && value < l.low {
+		c.dec(l.low, l.scale)
+		c.lit(`,"comparator":"<"`)
+	} else {
+		c.dec(value, l.scale)
+	}
+	c.lit(l.unit)
+	switch {
+	case value > l.high:
+		c.lit(interpretations['H'-'A'])
+	case value < l.low && !l.floor:
+		c.lit(interpretations['L'-'A'])
+	case c.d.chance(70):
+		c.lit(interpretations['N'-'A'])
+	}
 }
