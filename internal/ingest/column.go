@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -39,6 +40,12 @@ func (b *bitmap) append(valid bool) {
 	b.n++
 }
 
+func (b *bitmap) appendNulls(k int) {
+	b.n += k
+	b.nulls += k
+	b.bits = extend(b.bits, (b.n+7)/8-len(b.bits))
+}
+
 func (b *bitmap) truncate(n int) {
 	b.bits = b.bits[:(n+7)/8]
 	if n&7 != 0 {
@@ -61,72 +68,106 @@ func (b *bitmap) buffer() *memory.Buffer {
 	return memory.NewBufferBytes(b.bits)
 }
 
+// extend appends k zeros.
+func extend[T any](s []T, k int) []T {
+	n := len(s)
+	s = slices.Grow(s, k)[:n+k]
+	clear(s[n:])
+	return s
+}
+
+// rows says which rows have a value. Nulls are only counted until a value
+// follows them, so that a column without values costs nothing.
+type rows struct {
+	valid bitmap
+	gap   int // nulls behind the last row of valid
+}
+
+func (r *rows) null()    { r.gap++ }
+func (r *rows) len() int { return r.valid.n + r.gap }
+func (r *rows) reset()   { r.valid.reset(); r.gap = 0 }
+
+// fill makes the gap real and returns how many nulls it was.
+func (r *rows) fill() int {
+	k := r.gap
+	if k > 0 {
+		r.valid.appendNulls(k)
+		r.gap = 0
+	}
+	return k
+}
+
+// truncate reports whether rows before the gap were cut off too.
+func (r *rows) truncate(n int) bool {
+	if n >= r.valid.n {
+		r.gap = n - r.valid.n
+		return false
+	}
+	r.gap = 0
+	r.valid.truncate(n)
+	return true
+}
+
 // fixedColumn holds numbers: Int32, Int64, Double, Date and Timestamp.
 type fixedColumn[T arrow.FixedWidthType] struct {
+	rows
 	kind   arrow.DataType
 	values []T
-	valid  bitmap
 }
 
 func (c *fixedColumn[T]) append(v T) {
+	if k := c.fill(); k > 0 {
+		c.values = extend(c.values, k)
+	}
 	c.values = append(c.values, v)
 	c.valid.append(true)
 }
 
-func (c *fixedColumn[T]) null() {
-	var zero T
-	c.values = append(c.values, zero)
-	c.valid.append(false)
-}
-
-func (c *fixedColumn[T]) len() int  { return c.valid.n }
 func (c *fixedColumn[T]) size() int { return 8 * len(c.values) }
 
 func (c *fixedColumn[T]) truncate(n int) {
-	c.values = c.values[:n]
-	c.valid.truncate(n)
+	if c.rows.truncate(n) {
+		c.values = c.values[:n]
+	}
 }
 
 func (c *fixedColumn[T]) reset() {
+	c.rows.reset()
 	c.values = c.values[:0]
-	c.valid.reset()
 }
 
 func (c *fixedColumn[T]) array() arrow.Array {
-	values := memory.NewBufferBytes(arrow.GetBytes(c.values))
-	return wrap(c.kind, &c.valid, values)
+	c.values = extend(c.values, c.fill())
+	return wrap(c.kind, &c.valid, memory.NewBufferBytes(arrow.GetBytes(c.values)))
 }
 
 // boolColumn holds booleans as bits.
 type boolColumn struct {
+	rows
 	values bitmap
-	valid  bitmap
 }
 
 func (c *boolColumn) append(v bool) {
+	c.values.appendNulls(c.fill())
 	c.values.append(v)
 	c.valid.append(true)
 }
 
-func (c *boolColumn) null() {
-	c.values.append(false)
-	c.valid.append(false)
-}
-
-func (c *boolColumn) len() int  { return c.valid.n }
 func (c *boolColumn) size() int { return len(c.values.bits) }
 
 func (c *boolColumn) truncate(n int) {
-	c.values.truncate(n)
-	c.valid.truncate(n)
+	if c.rows.truncate(n) {
+		c.values.truncate(n)
+	}
 }
 
 func (c *boolColumn) reset() {
+	c.rows.reset()
 	c.values.reset()
-	c.valid.reset()
 }
 
 func (c *boolColumn) array() arrow.Array {
+	c.values.appendNulls(c.fill())
 	return wrap(arrow.FixedWidthTypes.Boolean, &c.valid, memory.NewBufferBytes(c.values.bits))
 }
 

@@ -15,6 +15,9 @@ const (
 	defaultRowGroupRows = 32768
 	// rowGroupBytes ends a row group of long rows early.
 	rowGroupBytes = 16 << 20
+	// pageBytes keeps most pages below 128 KiB, up to which the compressor
+	// needs no history of 8 MiB.
+	pageBytes = 64 << 10
 )
 
 // A tableWriter gathers the rows of one table and writes them as row groups.
@@ -142,7 +145,7 @@ func (w *tableWriter) schema() (*arrow.Schema, *parquet.WriterProperties) {
 		parquet.WithCompressionLevel(1),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithMaxRowGroupLength(1 << 31),
-		parquet.WithDataPageSize(256 << 10),
+		parquet.WithDataPageSize(pageBytes),
 		parquet.WithDictionaryPageSizeLimit(2 * maxDictionary),
 		parquet.WithMaxStatsSize(256),
 	}

@@ -31,6 +31,15 @@ func (v *values) append(text []byte) {
 	v.ends = append(v.ends, int32(len(v.text)))
 }
 
+func (v *values) appendEmpty(k int) {
+	if len(v.ends) == 0 {
+		v.ends = append(v.ends, 0)
+	}
+	for range k {
+		v.ends = append(v.ends, int32(len(v.text)))
+	}
+}
+
 func (v *values) len() int { return max(len(v.ends)-1, 0) }
 
 func (v *values) at(i int32) []byte { return v.text[v.ends[i]:v.ends[i+1]] }
@@ -54,7 +63,7 @@ func (v *values) buffers() []*memory.Buffer {
 // textColumn holds texts: each different one once and an index for each row,
 // until there are too many different ones; then, for good, all of them.
 type textColumn struct {
-	valid bitmap
+	rows
 	plain bool
 
 	index []int32 // by row, while not plain; 0 for a null
@@ -73,6 +82,7 @@ func newTextColumn() *textColumn {
 }
 
 func (c *textColumn) append(text []byte) {
+	c.fill()
 	c.valid.append(true)
 	if c.plain {
 		c.all.append(text)
@@ -90,13 +100,15 @@ func (c *textColumn) append(text []byte) {
 	}
 }
 
-func (c *textColumn) null() {
-	c.valid.append(false)
-	if c.plain {
-		c.all.append(nil)
-		return
+// fill makes the nulls before the next text real.
+func (c *textColumn) fill() {
+	switch k := c.rows.fill(); {
+	case k == 0:
+	case c.plain:
+		c.all.appendEmpty(k)
+	default:
+		c.index = extend(c.index, k)
 	}
-	c.index = append(c.index, 0)
 }
 
 // entry returns the number of text in the dictionary, where it puts it when it
@@ -144,23 +156,22 @@ func (c *textColumn) turnPlain() {
 	c.index, c.dict, c.slots, c.hash = nil, values{}, nil, nil
 }
 
-func (c *textColumn) len() int { return c.valid.n }
-
 func (c *textColumn) size() int { return len(c.all.text) + len(c.dict.text) + 4*c.valid.n }
 
 // truncate leaves entries of the dictionary that no row names any more: they
 // are rare, and reset forgets them.
 func (c *textColumn) truncate(n int) {
-	c.valid.truncate(n)
-	if c.plain {
+	switch {
+	case !c.rows.truncate(n):
+	case c.plain:
 		c.all.truncate(n)
-		return
+	default:
+		c.index = c.index[:n]
 	}
-	c.index = c.index[:n]
 }
 
 func (c *textColumn) reset() {
-	c.valid.reset()
+	c.rows.reset()
 	c.all.reset()
 	if c.plain {
 		return
@@ -171,6 +182,7 @@ func (c *textColumn) reset() {
 }
 
 func (c *textColumn) array() arrow.Array {
+	c.fill()
 	if c.plain {
 		return wrap(arrow.BinaryTypes.String, &c.valid, c.all.buffers()[1:]...)
 	}
