@@ -19,6 +19,7 @@ import (
 func small() population.Config {
 	return population.Config{
 		Seed: 7, Practice: "Harbor Pediatrics & \"Family\" Médecine", Patients: 60,
+		VisitsPerPatient: 5, ObservationsPerPatient: 45,
 		ChangeRate: 0.01, DeleteRate: 0.01, PatientDeleteRate: 0.004, JoinRate: 0.02,
 	}
 }
