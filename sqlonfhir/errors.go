@@ -32,10 +32,13 @@ const (
 type EvalError struct {
 	View   string // the view's name
 	Column string // the column's name; empty outside of columns
-	Place  string // where in the view, such as "select[0].column[2].path"
+	Place  string // where in the view, such as "select[0].column[2].path"; empty for the view as a whole
 	Reason string // one of the Reason constants
 }
 
 func (e *EvalError) Error() string {
+	if e.Place == "" {
+		return fmt.Sprintf("evaluate view %s: %s", e.View, e.Reason)
+	}
 	return fmt.Sprintf("evaluate view %s: %s: %s", e.View, e.Place, e.Reason)
 }
