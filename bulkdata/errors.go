@@ -171,6 +171,8 @@ const (
 	EncodingUnknown        Reason = "the content encoding was not asked for"
 	EncodingBroken         Reason = "the compressed body is broken"
 	RatioExceeded          Reason = "the body expands beyond the decompression limit"
+	NotExpectedResource    Reason = "the body is not the resource asked for"
+	PagesTooMany           Reason = "there are too many pages"
 	RangeInvalid           Reason = "the part sent is not the part asked for"
 )
 

@@ -340,3 +340,23 @@ func TestTheRequestTimeoutIsWeather(t *testing.T) {
 		}
 	})
 }
+
+func TestKickoffWorksOverHTTP2(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); r.ProtoMajor != 2 || err != nil || len(body) > 0 {
+			t.Errorf("%s with body %q, %v", r.Proto, body, err)
+		}
+		w.Header().Set("Content-Location", "/s")
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	c, err := New(Config{BaseURL: srv.URL, HTTPClient: srv.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Kickoff(t.Context(), group); err != nil {
+		t.Error(err)
+	}
+}

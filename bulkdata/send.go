@@ -279,11 +279,12 @@ func (a *answer) outcome() (*OperationOutcome, string) {
 	return nil, plainText(string(a.body[:min(len(a.body), 4*maxErrorBody)]), maxErrorBody)
 }
 
-// checkStatusURL parses a status URL and reports why the token may not go there.
+// checkStatusURL parses the URL of a status, or of a search's next page, and
+// reports why the token may not go there.
 func (c *Client) checkStatusURL(op Operation, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, &OriginError{Op: op, Why: "the status URL is not a URL", URL: text}
+		return nil, &OriginError{Op: op, Why: "it is not a URL", URL: text}
 	}
 	if err := checkURL(u, c.tolerances.LoopbackHTTP); err != nil {
 		return nil, &OriginError{Op: op, Origin: shownOrigin(u), Why: err.Error(), URL: text}
