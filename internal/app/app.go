@@ -1,0 +1,131 @@
+// Package app is the only wiring: it makes the rooms from a configuration and
+// joins them. It holds no behaviour of its own.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
+	"github.com/bulkhead-fhir/bulkhead/internal/engine"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/parquetsink"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/views"
+)
+
+// An App is a configured bulkhead that holds its ledger. Close gives it up.
+type App struct {
+	Config      *config.Config
+	Store       *store.Store
+	Files       *blob.Store
+	Views       *views.Set
+	Connections *export.Connections
+	Engine      *engine.Engine
+	Meter       *export.Meter
+}
+
+// Options are what is not in the configuration.
+type Options struct {
+	Log   *slog.Logger
+	Retry engine.Retry // the zero value has the engine's defaults
+}
+
+// Ledger gives the path of a configuration's ledger.
+func Ledger(c *config.Config) string { return filepath.Join(c.Folder, "ledger.db") }
+
+// Open makes everything and takes the ledger. Nothing runs before Start.
+// Another process that holds the ledger is the problem LedgerLocked.
+func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
+	a := &App{Config: c, Meter: export.NewMeter()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.closeFiles())
+		}
+	}()
+	if a.Views, err = views.Load(c.Views...); err != nil {
+		return nil, err
+	}
+	if a.Store, err = store.Open(ctx, Ledger(c)); err != nil {
+		return nil, err
+	}
+	if a.Files, err = blob.OpenLocal(filepath.Join(c.Folder, "files")); err != nil {
+		return nil, err
+	}
+	sinks, err := Sinks(c)
+	if err != nil {
+		return nil, err
+	}
+	if a.Connections, err = export.NewConnections(c, a.Store); err != nil {
+		return nil, err
+	}
+	a.Engine, err = engine.New(engine.Options{
+		Config: c, Store: a.Store, Log: o.Log, Retry: o.Retry,
+		Steps: &export.Steps{
+			Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter,
+		},
+	})
+	return a, err
+}
+
+// Start begins to work.
+func (a *App) Start(ctx context.Context) error { return a.Engine.Start(ctx) }
+
+// drain is how long running steps may take to end before they are cancelled.
+const drain = 10 * time.Second
+
+// Close stops the work and gives up the ledger. What was cancelled is taken up
+// at the next start.
+func (a *App) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	return errors.Join(a.Engine.Stop(ctx), a.closeFiles())
+}
+
+func (a *App) closeFiles() error {
+	var err error
+	if a.Files != nil {
+		err = a.Files.Close()
+	}
+	if a.Store != nil {
+		err = errors.Join(err, a.Store.Close())
+	}
+	return err
+}
+
+// Sinks makes the configured sinks by name.
+func Sinks(c *config.Config) (map[string]sink.Sink, error) {
+	sinks := map[string]sink.Sink{}
+	for name, s := range c.Sinks {
+		var err error
+		switch s.Kind {
+		case config.DuckDB:
+			sinks[name], err = Tables(c, name)
+		case config.Parquet:
+			sinks[name], err = parquetsink.Open(parquetsink.Options{Folder: s.Folder})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sinks, nil
+}
+
+// Tables gives a DuckDB sink, to publish to or to query. An empty name means
+// the first one by name.
+func Tables(c *config.Config, name string) (*duckdbsink.Sink, error) {
+	for _, n := range c.SinkNames() {
+		if s := c.Sinks[n]; s.Kind == config.DuckDB && (name == "" || name == n) {
+			return duckdbsink.Open(duckdbsink.Options{Path: s.File})
+		}
+	}
+	return nil, problem.New(problem.ConfigInvalid, "there is no DuckDB sink to query",
+		"Configure a sink of kind duckdb; a parquet sink can be queried by any program that reads Parquet.")
+}

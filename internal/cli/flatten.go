@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/views"
+	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
+)
+
+type flattenCommand struct {
+	Files  []string `arg:"" help:"NDJSON files, plain, .gz or .zst; - is standard input."`
+	View   []string `required:"" short:"w" placeholder:"VIEW" help:"A ViewDefinition file, or the name of a built-in view such as patient; may be repeated."`
+	Format string   `enum:"csv,ndjson,parquet" default:"csv" help:"csv, ndjson or parquet."`
+	Out    string   `short:"o" placeholder:"PATH" help:"Where rows go: a file, or a folder when there are several views (default: standard output)."`
+}
+
+// Run writes the rows of the views over the files. A line that is refused is
+// told on standard error and counted; it ends nothing.
+func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
+	list, err := c.views()
+	if err != nil {
+		return err
+	}
+	out := &outputs{command: c, views: list, streams: g.streams}
+	defer func() { err = errors.Join(err, out.close()) }()
+	f, err := ingest.NewFlattener(ingest.FlattenOptions{
+		Views: list, Format: ingest.Format(c.Format), Open: out.open,
+		Refused: func(r ingest.Refusal) error {
+			_, err := fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
+			return err
+		},
+	})
+	if err != nil {
+		return problem.Wrap(err, problem.ViewInvalid, "the views cannot be used together", "Correct the view at the place named.")
+	}
+	var total ingest.FlattenCounts
+	for _, name := range c.Files {
+		n, err := readInto(ctx, f, name, g.streams.In)
+		if err != nil {
+			return errors.Join(err, f.Close())
+		}
+		total.Lines, total.Rows, total.Refused, total.Other = total.Lines+n.Lines, total.Rows+n.Rows, total.Refused+n.Refused, total.Other+n.Other
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write rows: %w", err)
+	}
+	_, err = fmt.Fprintf(g.streams.Err, "%s lines, %s rows, %s of other types, %s refused\n",
+		thousands(total.Lines), thousands(total.Rows), thousands(total.Other), thousands(total.Refused))
+	return err
+}
+
+func readInto(ctx context.Context, f *ingest.Flattener, name string, stdin io.Reader) (ingest.FlattenCounts, error) {
+	if name == "-" {
+		return f.Read(ctx, "standard input", stdin)
+	}
+	src, err := os.Open(name)
+	if err != nil {
+		return ingest.FlattenCounts{}, problem.Wrap(err, problem.Usage, "an input file cannot be read", "Name files that exist and that you may read.")
+	}
+	n, err := f.Read(ctx, filepath.Base(name), src)
+	return n, errors.Join(err, src.Close())
+}
+
+// views reads view files, and looks names up among the built-in ones.
+func (c *flattenCommand) views() ([]*sqlonfhir.View, error) {
+	set, err := views.Load()
+	if err != nil {
+		return nil, err
+	}
+	builtin := map[string]*sqlonfhir.View{}
+	for _, t := range set.Types() {
+		for _, v := range set.For(t) {
+			builtin[v.Name] = v.View
+		}
+	}
+	list := make([]*sqlonfhir.View, len(c.View))
+	for i, name := range c.View {
+		if v, ok := builtin[name]; ok {
+			list[i] = v
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, problem.Wrap(err, problem.ViewInvalid, "there is no built-in view and no file "+name, "Give a file, or a table's name such as patient or observation_component.")
+		}
+		if list[i], err = sqlonfhir.Parse(text); err != nil {
+			return nil, problem.Wrap(err, problem.ViewInvalid, "view "+name+" cannot be used", "Correct it at the place named.")
+		}
+	}
+	return list, nil
+}
+
+// outputs opens one output for each view.
+type outputs struct {
+	command *flattenCommand
+	views   []*sqlonfhir.View
+	streams Streams
+	closers []func() error
+}
+
+func (o *outputs) open(view int) (io.Writer, error) {
+	path := o.command.Out
+	if path == "" || path == "-" {
+		if len(o.views) > 1 {
+			return nil, problem.New(problem.Usage, "rows of several views cannot share standard output", "Give a folder with --out.")
+		}
+		w := bufio.NewWriterSize(o.streams.Out, 1<<16)
+		o.closers = append(o.closers, w.Flush)
+		return w, nil
+	}
+	if len(o.views) > 1 {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, problem.Wrap(err, problem.StorageUnwritable, "the folder for the rows cannot be made", "Give a folder that you may write.")
+		}
+		path = filepath.Join(path, strings.ToLower(o.views[view].Name)+"."+o.command.Format)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.StorageUnwritable, "the rows cannot be written", "Give a file in a folder that you may write.")
+	}
+	w := bufio.NewWriterSize(f, 1<<16)
+	o.closers = append(o.closers, func() error { return errors.Join(w.Flush(), f.Close()) })
+	return w, nil
+}
+
+func (o *outputs) close() error {
+	var err error
+	for _, c := range o.closers {
+		err = errors.Join(err, c())
+	}
+	return err
+}

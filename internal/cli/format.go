@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// thousands writes 1234567 as 1,234,567.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// clock writes a time of today as 15:04:05, another with its day.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	t = t.Local()
+	if now := time.Now(); t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "it says nothing more"
+	}
+	return s
+}
+
+// A grid prints rows in columns as wide as they need. Columns named in right
+// are set flush right.
+type grid struct {
+	header []string
+	rows   [][]string
+	right  map[int]bool
+}
+
+func (t *grid) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *grid) print(g *Globals) {
+	width := make([]int, len(t.header))
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, cell := range row {
+			pad := width[i] - utf8.RuneCountInString(cell)
+			switch {
+			case t.right[i]:
+				g.printf("%*s%s  ", pad, "", cell)
+			case i == len(row)-1:
+				g.printf("%s", cell)
+			default:
+				g.printf("%s%*s  ", cell, pad, "")
+			}
+		}
+		g.printf("\n")
+	}
+}

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// working opens the configured bulkhead, starts it, runs f and stops it. Work
+// that has not ended when f returns goes on at the next start.
+func (g *Globals) working(ctx context.Context, cfg *config.Config, o app.Options, f func(a *app.App) error) error {
+	o.Log = g.logger()
+	a, err := app.Open(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(err, a.Close(ctx))
+	}
+	err = f(a)
+	return errors.Join(err, a.Close(ctx))
+}
+
+// looking opens the ledger to read it, beside a process that works on it.
+func (g *Globals) looking(f func(cfg *config.Config, s *store.Store) error) error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	s, err := store.Look(app.Ledger(cfg))
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // it was only read
+	return f(cfg, s)
+}

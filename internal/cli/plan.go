@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// wishFlags are the flags that change what one export asks for.
+type wishFlags struct {
+	Full  bool     `help:"Ask for everything and remove what the practice no longer has."`
+	Since string   `placeholder:"INSTANT" help:"Ask for what changed since this time instead of since the last export."`
+	Type  []string `short:"t" placeholder:"TYPE" help:"Ask for these resource types instead of the configured ones."`
+	Group string   `placeholder:"ID" help:"Export this group instead of the configured one."`
+}
+
+func (w wishFlags) wish() export.Wish {
+	return export.Wish{Full: w.Full, Since: w.Since, Types: w.Type, Group: w.Group, By: "command"}
+}
+
+type planCommand struct {
+	Tenant string `arg:"" help:"The practice."`
+	wishFlags
+}
+
+// A plan is what an export would do.
+type plan struct {
+	Tenant            string            `json:"tenant"`
+	Mode              string            `json:"mode"`
+	Since             string            `json:"since,omitempty"`
+	Method            string            `json:"method"`
+	URL               string            `json:"url"`
+	Headers           map[string]string `json:"headers"`
+	Scopes            []string          `json:"scopes,omitempty"`
+	Agreement         string            `json:"agreement"`
+	Allowed           bool              `json:"allowed"`
+	Sinks             []string          `json:"sinks"`
+	RequestsPerMinute int               `json:"requests_per_minute,omitempty"`
+	Downloads         int               `json:"downloads_at_once"`
+	PollEvery         string            `json:"poll_every"`
+}
+
+// Run prints the plan. It sends nothing.
+func (c *planCommand) Run(ctx context.Context, g *Globals) error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	t, err := cfg.Tenant(c.Tenant)
+	if err != nil {
+		return err
+	}
+	intent, err := intentOf(ctx, cfg, t, c.wish())
+	if err != nil {
+		return err
+	}
+	p, err := planOf(cfg, t, intent)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.emit(p)
+	}
+	g.printPlan(p, intent)
+	return nil
+}
+
+// intentOf reads the watermark, if there is a ledger, and plans by it.
+func intentOf(ctx context.Context, cfg *config.Config, t *config.Tenant, w export.Wish) (store.Intent, error) {
+	ledger, err := store.Look(app.Ledger(cfg))
+	if err != nil {
+		return export.Plan(t, w, store.Watermark{}, false) // no ledger: the first export
+	}
+	defer ledger.Close() //nolint:errcheck // it was only read
+	mark, ok, err := ledger.In(t.ID).Watermark(ctx, export.StreamOf(t, w))
+	if err != nil {
+		return store.Intent{}, err
+	}
+	return export.Plan(t, w, mark, ok)
+}
+
+func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) {
+	connections, err := export.NewConnections(cfg, nil)
+	if err != nil {
+		return plan{}, err
+	}
+	conn, err := connections.To(t, i.Types)
+	if err != nil {
+		return plan{}, err
+	}
+	request, err := conn.Client.Plan(export.RequestOf(i))
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{
+		Tenant: t.ID, Mode: i.Mode, Since: i.Since, Method: request.Method, URL: request.URL, Headers: map[string]string{},
+		Agreement: "permits it", Allowed: true, Sinks: i.Sinks,
+		RequestsPerMinute: cfg.RequestsPerMinute(t), Downloads: cfg.Downloads(t), PollEvery: cfg.Profile(t).Poll.Default.String(),
+	}
+	for name := range request.Header {
+		p.Headers[name] = request.Header.Get(name)
+	}
+	if conn.Tokens != nil {
+		p.Scopes = cfg.Scopes(t, i.Types)
+	}
+	if denied := export.Permit(t, i, time.Now()); denied != nil {
+		p.Allowed, p.Agreement = false, denied.Summary+". "+denied.Remedy
+	}
+	return p, nil
+}
+
+func (g *Globals) printPlan(p plan, i store.Intent) {
+	g.printf("tenant     %s\nmode       %s", p.Tenant, p.Mode)
+	if p.Since != "" {
+		g.printf(" since %s", p.Since)
+	}
+	g.printf("\nrequest    %s %s\n", p.Method, p.URL)
+	for _, name := range []string{"Accept", "Prefer"} {
+		if v := p.Headers[name]; v != "" {
+			g.printf("           %s: %s\n", name, v)
+		}
+	}
+	g.printf("types      %d: %s\n", len(i.Types), strings.Join(i.Types, " "))
+	if len(p.Scopes) > 0 {
+		g.printf("scopes     %s\n", strings.Join(p.Scopes, " "))
+	} else {
+		g.printf("scopes     none: the server is open\n")
+	}
+	g.printf("agreement  %s\nsinks      %s\n", p.Agreement, strings.Join(p.Sinks, ", "))
+	g.printf("requests   kick-off 1, polls every %s or as told, one for each output file (%d at once), token calls as tokens expire", p.PollEvery, p.Downloads)
+	if p.RequestsPerMinute > 0 {
+		g.printf("; at most %d a minute", p.RequestsPerMinute)
+	}
+	g.printf("\nnothing was sent\n")
+}

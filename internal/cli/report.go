@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A typeReport is what one export brought of one type.
+type typeReport struct {
+	Tenant      string           `json:"tenant"`
+	Export      string           `json:"export"`
+	Type        string           `json:"type"`
+	Files       int              `json:"files"`
+	Bytes       int64            `json:"bytes"`
+	Resources   int64            `json:"resources"`
+	Quarantined int64            `json:"quarantined"`
+	Reasons     map[string]int64 `json:"reasons,omitempty"`
+	Deleted     int64            `json:"deleted"`
+	New         int64            `json:"new"`
+	Changed     int64            `json:"changed"`
+	Unchanged   int64            `json:"unchanged"`
+	Seconds     float64          `json:"seconds"` // of download and ingest, summed over files
+}
+
+// report prints what exports brought, by tenant and type.
+func (g *Globals) report(ctx context.Context, s *store.Store, exports []store.Export) error {
+	table := grid{
+		header: []string{"tenant", "type", "files", "resources", "new", "changed", "unchanged", "deleted", "refused", "seconds", "refused because"},
+		right:  map[int]bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true},
+	}
+	for _, x := range exports {
+		rows, err := reportOf(ctx, s, x)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if g.JSON {
+				if err := g.emit(r); err != nil {
+					return err
+				}
+				continue
+			}
+			table.add(r.Tenant, r.Type, fmt.Sprint(r.Files), thousands(r.Resources), thousands(r.New), thousands(r.Changed),
+				thousands(r.Unchanged), thousands(r.Deleted), thousands(r.Quarantined), fmt.Sprintf("%.2f", r.Seconds), reasons(r.Reasons))
+		}
+	}
+	if !g.JSON && len(table.rows) > 0 {
+		g.printf("\n")
+		table.print(g)
+	}
+	return nil
+}
+
+func reasons(counts map[string]int64) string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s ×%d", reason, counts[reason]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func reportOf(ctx context.Context, s *store.Store, x store.Export) ([]typeReport, error) {
+	files, err := s.In(x.Tenant).Files(ctx, x.ID)
+	if err != nil {
+		return nil, err
+	}
+	byType := map[string]*typeReport{}
+	of := func(name string) *typeReport {
+		if byType[name] == nil {
+			byType[name] = &typeReport{Tenant: x.Tenant, Export: x.ID, Type: name, Reasons: map[string]int64{}}
+		}
+		return byType[name]
+	}
+	for _, f := range files {
+		if f.Section != "output" || f.StoredAt.IsZero() {
+			continue
+		}
+		if err := addFile(of(f.ResourceType), f); err != nil {
+			return nil, err
+		}
+	}
+	if x.State == life.Completed {
+		if err := addReceipt(ctx, s, x, of); err != nil {
+			return nil, err
+		}
+	}
+	rows := make([]typeReport, 0, len(byType))
+	for _, name := range slices.Sorted(maps.Keys(byType)) {
+		rows = append(rows, *byType[name])
+	}
+	return rows, nil
+}
+
+func addFile(r *typeReport, f store.File) error {
+	r.Files++
+	r.Bytes += f.Bytes
+	r.Resources += f.Delivered
+	r.Quarantined += f.Quarantined
+	r.Seconds += f.StoredAt.Sub(f.StartedAt).Seconds()
+	if f.IngestedAt.IsZero() {
+		return nil
+	}
+	r.Seconds += f.IngestedAt.Sub(f.StoredAt).Seconds()
+	var summary ingest.Summary
+	if err := json.Unmarshal(f.Summary, &summary); err != nil {
+		return fmt.Errorf("read the summary of %s: %w", f.Name, err)
+	}
+	for reason, n := range summary.ByReason {
+		r.Reasons[reason] += n
+	}
+	return nil
+}
+
+// addReceipt adds what the first sink did: all sinks took the same delivery.
+func addReceipt(ctx context.Context, s *store.Store, x store.Export, of func(string) *typeReport) error {
+	done, err := s.In(x.Tenant).Publications(ctx, x.ID)
+	if err != nil || len(done) == 0 {
+		return err
+	}
+	var receipt sink.Receipt
+	if err := json.Unmarshal(done[0].Receipt, &receipt); err != nil {
+		return fmt.Errorf("read the receipt of sink %s: %w", done[0].Sink, err)
+	}
+	for _, t := range receipt.Types {
+		r := of(t.ResourceType)
+		r.New, r.Changed, r.Unchanged, r.Deleted = t.New, t.Changed, t.Unchanged, t.Deleted
+	}
+	return nil
+}

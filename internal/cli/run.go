@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
+)
+
+type runCommand struct{}
+
+// Run works until it is told to stop: schedules start exports, exports that
+// were interrupted go on. SIGTERM lets running steps end for ten seconds and
+// loses nothing.
+func (*runCommand) Run(ctx context.Context, g *Globals) error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	return g.working(ctx, cfg, app.Options{}, func(*app.App) error {
+		scheduled := 0
+		for _, t := range cfg.Tenants {
+			if t.Schedule != "" {
+				scheduled++
+			}
+		}
+		g.printf("bulkhead looks after %d practices, %d of them on a schedule; state in %s\nlook on with bulkhead status; stop with Ctrl-C or SIGTERM\n",
+			len(cfg.Tenants), scheduled, cfg.Folder)
+		<-ctx.Done()
+		g.printf("stopping: running steps may end, the rest goes on at the next start\n")
+		return nil
+	})
+}

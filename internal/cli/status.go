@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+type statusCommand struct {
+	Tenant string `arg:"" optional:"" help:"One practice, with its latest exports."`
+	Export string `placeholder:"ID" help:"One export, with its timeline and its files."`
+	Limit  int    `default:"10" help:"How many exports of the practice to list."`
+}
+
+// A standing is one line of the overview.
+type standing struct {
+	Tenant       string     `json:"tenant"`
+	Name         string     `json:"name"`
+	Frozen       bool       `json:"frozen,omitempty"`
+	Export       string     `json:"export,omitempty"`
+	State        life.State `json:"state,omitempty"`
+	Mode         string     `json:"mode,omitempty"`
+	RequestedAt  *time.Time `json:"requested_at,omitempty"`
+	EndedAt      *time.Time `json:"ended_at,omitempty"`
+	WaitingUntil *time.Time `json:"waiting_until,omitempty"`
+	NextPollAt   *time.Time `json:"next_poll_at,omitempty"`
+	Progress     string     `json:"progress,omitempty"`
+	Retries      int64      `json:"retries"`
+	Problem      string     `json:"problem,omitempty"`
+	Code         string     `json:"code,omitempty"`
+	Next         string     `json:"next,omitempty"`
+}
+
+func standingOf(t store.Tenant, x store.Export) standing {
+	return standing{
+		Tenant: t.ID, Name: t.Name, Frozen: t.Frozen, Export: x.ID, State: x.State, Mode: x.Mode,
+		RequestedAt: maybe(x.RequestedAt), EndedAt: maybe(x.EndedAt), WaitingUntil: maybe(x.WaitingUntil), NextPollAt: maybe(x.NextPollAt),
+		Progress: x.Progress, Retries: x.RetryCount, Problem: x.ProblemSummary, Code: x.ProblemCode, Next: x.ProblemRemedy,
+	}
+}
+
+func maybe(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Run prints the overview, a practice, or an export. It only reads, so it may
+// be used beside a bulkhead that works.
+func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
+	return g.looking(func(cfg *config.Config, s *store.Store) error {
+		tenants, err := s.Tenants(ctx)
+		if err != nil {
+			return err
+		}
+		if c.Tenant == "" {
+			return g.overview(ctx, s, tenants)
+		}
+		for _, t := range tenants {
+			if t.ID == c.Tenant {
+				return c.tenant(ctx, g, s, t)
+			}
+		}
+		_, err = cfg.Tenant(c.Tenant)
+		if err == nil {
+			g.printf("%s has had no export yet\n", c.Tenant)
+		}
+		return err
+	})
+}
+
+func (g *Globals) overview(ctx context.Context, s *store.Store, tenants []store.Tenant) error {
+	table := grid{header: []string{"tenant", "name", "state", "since", "mode", "retries", "problem"}, right: map[int]bool{5: true}}
+	for _, t := range tenants {
+		x, _, err := s.In(t.ID).Latest(ctx)
+		if err != nil {
+			return err
+		}
+		if g.JSON {
+			if err := g.emit(standingOf(t, x)); err != nil {
+				return err
+			}
+			continue
+		}
+		table.add(t.ID, t.Name, stateOf(t, x), clock(x.StateAt), x.Mode, fmt.Sprint(x.RetryCount), x.ProblemSummary)
+	}
+	if !g.JSON {
+		table.print(g)
+	}
+	return nil
+}
+
+func stateOf(t store.Tenant, x store.Export) string {
+	switch {
+	case t.Frozen:
+		return "frozen"
+	case x.ID == "":
+		return "never exported"
+	}
+	return string(x.State)
+}
+
+func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, t store.Tenant) error {
+	if c.Export != "" {
+		return g.one(ctx, s, t, c.Export)
+	}
+	exports, err := s.In(t.ID).Exports(ctx, c.Limit)
+	if err != nil {
+		return err
+	}
+	table := grid{header: []string{"export", "mode", "state", "requested", "ended", "retries", "problem"}, right: map[int]bool{5: true}}
+	for _, x := range exports {
+		if g.JSON {
+			if err := g.emit(standingOf(t, x)); err != nil {
+				return err
+			}
+			continue
+		}
+		table.add(x.ID, x.Mode, string(x.State), clock(x.RequestedAt), clock(x.EndedAt), fmt.Sprint(x.RetryCount), x.ProblemSummary)
+	}
+	if g.JSON {
+		return nil
+	}
+	g.printf("%s  %s  %s\n\n", t.ID, t.Name, t.FHIRBaseURL)
+	table.print(g)
+	if len(exports) > 0 && exports[0].ProblemRemedy != "" {
+		g.printf("\nnext: %s\n", exports[0].ProblemRemedy)
+	}
+	return nil
+}
+
+// one prints an export with its timeline and what it brought.
+func (g *Globals) one(ctx context.Context, s *store.Store, t store.Tenant, id string) error {
+	x, err := s.In(t.ID).Export(ctx, id)
+	if err != nil {
+		return err
+	}
+	entries, err := s.In(t.ID).Timeline(ctx, id)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		if err := g.emit(standingOf(t, x)); err != nil {
+			return err
+		}
+		return g.report(ctx, s, []store.Export{x})
+	}
+	g.printf("%s  %s  %s export, %s\n", t.ID, x.ID, x.Mode, x.State)
+	if x.ProblemSummary != "" {
+		g.printf("problem: %s\nnext:    %s\n", x.ProblemSummary, x.ProblemRemedy)
+	}
+	g.printf("\n")
+	for _, e := range entries {
+		g.printf("%s  %-16s %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), e.Kind, e.Detail)
+	}
+	return g.report(ctx, s, []store.Export{x})
+}

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A watcher follows exports to their end and shows where they are: lines that
+// change in place on a terminal, one line for each change elsewhere, JSON
+// objects with --json.
+type watcher struct {
+	g     *Globals
+	app   *app.App
+	live  bool
+	drawn int               // lines on the screen
+	said  map[string]string // last line of each export
+	rates map[string]rate
+}
+
+type rate struct {
+	at    time.Time
+	bytes int64
+	mbps  float64
+}
+
+// watch shows the exports until all have ended or are in a person's hands, and
+// returns them with the problems of those that did not complete.
+func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Export, error) {
+	w := &watcher{
+		g: g, app: a, live: isTerminal(g.streams.Out) && !g.JSON, said: map[string]string{}, rates: map[string]rate{},
+	}
+	pace := time.NewTicker(250 * time.Millisecond)
+	defer pace.Stop()
+	for {
+		changed := a.Engine.Changed()
+		exports, err := w.look(ctx, refs)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.show(ctx, exports); err != nil {
+			return nil, err
+		}
+		if ended(exports) {
+			return exports, w.finish(ctx, exports)
+		}
+		select {
+		case <-ctx.Done():
+			return exports, context.Cause(ctx)
+		case <-changed:
+		case <-pace.C:
+		}
+	}
+}
+
+func ended(exports []store.Export) bool {
+	for _, x := range exports {
+		if !x.State.Over() && x.State != life.Unknown {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *watcher) look(ctx context.Context, refs []ref) ([]store.Export, error) {
+	exports := make([]store.Export, len(refs))
+	for i, r := range refs {
+		var err error
+		if exports[i], err = w.app.Store.In(r.Tenant).Export(ctx, r.Export); err != nil {
+			return nil, err
+		}
+	}
+	return exports, nil
+}
+
+func (w *watcher) show(ctx context.Context, exports []store.Export) error {
+	var screen strings.Builder
+	for _, x := range exports {
+		line, err := w.line(ctx, x)
+		if err != nil {
+			return err
+		}
+		switch {
+		case w.live:
+			fmt.Fprintf(&screen, "\x1b[2K%s\n", line)
+		case w.said[x.ID] != line && w.worthSaying(x, line):
+			w.said[x.ID] = line
+			if err := w.say(x, line); err != nil {
+				return err
+			}
+		}
+	}
+	if w.live {
+		if w.drawn > 0 {
+			w.g.printf("\x1b[%dA", w.drawn)
+		}
+		w.drawn = len(exports)
+		w.g.printf("%s", screen.String())
+	}
+	return nil
+}
+
+// worthSaying keeps lines that only count on to a new state or a new trouble,
+// so that a log file of an export stays short.
+func (w *watcher) worthSaying(x store.Export, line string) bool {
+	head := func(s string) string { before, _, _ := strings.Cut(s, " · "); return before }
+	return w.said[x.ID] == "" || head(w.said[x.ID]) != head(line)
+}
+
+func (w *watcher) say(x store.Export, line string) error {
+	if !w.g.JSON {
+		w.g.printf("%s\n", line)
+		return nil
+	}
+	return w.g.emit(map[string]any{
+		"at": time.Now().UTC().Format(time.RFC3339Nano), "tenant": x.Tenant, "export": x.ID, "state": x.State, "retries": x.RetryCount,
+	})
+}
+
+// line says in one line where an export is.
+func (w *watcher) line(ctx context.Context, x store.Export) (string, error) {
+	detail, err := w.detail(ctx, x)
+	if err != nil {
+		return "", err
+	}
+	if x.State != life.Completed && !x.State.Over() && x.RetryCount > 0 {
+		detail += fmt.Sprintf(" · retried %d×: %s", x.RetryCount, x.LastError)
+	}
+	return fmt.Sprintf("%-16s %-11s %s", x.Tenant, x.State, detail), nil
+}
+
+func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
+	switch x.State {
+	case life.Requested:
+		return "for a free slot", nil
+	case life.KickingOff:
+		return "asking the server for a " + x.Mode + " export", nil
+	case life.Waiting:
+		return fmt.Sprintf("until %s: %s", clock(x.WaitingUntil), x.WaitingFor), nil
+	case life.Polling:
+		return fmt.Sprintf("the server is working · %s, next poll %s", orNothing(x.Progress), clock(x.NextPollAt)), nil
+	case life.Downloading, life.Ingesting:
+		return w.moving(ctx, x)
+	case life.Publishing:
+		return "to " + strings.Join(x.Sinks, ", "), nil
+	case life.Completed:
+		return w.completed(ctx, x)
+	}
+	return x.ProblemSummary, nil
+}
+
+func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
+	files, err := w.app.Store.In(x.Tenant).Files(ctx, x.ID)
+	if err != nil {
+		return "", err
+	}
+	stored, lines := 0, int64(0)
+	for _, f := range files {
+		if !f.StoredAt.IsZero() {
+			stored++
+		}
+		lines += f.Lines
+	}
+	downloaded, ingested := w.app.Meter.Read(x.ID)
+	return fmt.Sprintf("%d files · %d stored, %s lines, %s, %.0f MB/s", len(files), stored, thousands(lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
+}
+
+// rate gives megabytes a second over the last half second or so.
+func (w *watcher) rate(export string, bytes int64) float64 {
+	r, now := w.rates[export], time.Now()
+	if r.at.IsZero() {
+		r = rate{at: now, bytes: bytes}
+	}
+	if elapsed := now.Sub(r.at); elapsed > 500*time.Millisecond {
+		r = rate{at: now, bytes: bytes, mbps: float64(bytes-r.bytes) / 1e6 / elapsed.Seconds()}
+	}
+	w.rates[export] = r
+	return r.mbps
+}
+
+func (w *watcher) completed(ctx context.Context, x store.Export) (string, error) {
+	files, err := w.app.Store.In(x.Tenant).Files(ctx, x.ID)
+	if err != nil {
+		return "", err
+	}
+	var delivered, refused int64
+	for _, f := range files {
+		if f.Section == "output" {
+			delivered += f.Delivered
+		}
+		refused += f.Quarantined
+	}
+	return fmt.Sprintf("%s export · %s resources, %d refused lines, %d files, %.1f s",
+		x.Mode, thousands(delivered), refused, len(files), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
+}
+
+// finish prints what the exports brought, and gathers what went wrong.
+func (w *watcher) finish(ctx context.Context, exports []store.Export) error {
+	var problems []error
+	for _, x := range exports {
+		w.app.Meter.Forget(x.ID)
+		if err := problemOf(x); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := w.g.report(ctx, w.app.Store, exports); err != nil {
+		return err
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,42 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+)
+
+func TestABuiltInProfileCanBeWrittenAndReadBack(t *testing.T) {
+	for name, p := range config.Profiles() {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			text, err := p.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write := func(file string, text []byte) {
+				if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Mkdir(filepath.Join(dir, "profiles"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			write("profiles/"+name+".yaml", text)
+			write("bulkhead.yaml", []byte("profiles: profiles\ntenants:\n  - {id: t, open: true, profile: "+name+
+				", level: group, group: g, types: [Patient], fhir_base_url: 'https://ehr.example/fhir', agreement: {reference: r, status: active, effective_from: 2026-01-01, types: ['*'], groups: ['*'], sinks: ['*']}}\n"))
+			c, err := config.Load(filepath.Join(dir, "bulkhead.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(p, c.Profile(&c.Tenants[0]), cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,28 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func TestNoWayOfPrintingShowsTheText(t *testing.T) {
+	const text = "canary-value"
+	s := New(text)
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "s", s, "in", struct{ S String }{s})
+	encoded, err := json.Marshal(map[string]any{"s": s, "p": &s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := fmt.Sprintf("%s %v %+v %#v %q %x %d %v", s, s, s, s, s, s, s, []String{s}) + log.String() + string(encoded)
+	if strings.Contains(shown, text) || strings.Contains(shown, fmt.Sprintf("%x", text)) {
+		t.Errorf("the secret is shown in %s", shown)
+	}
+	if s.Reveal() != text || s.IsZero() || !New("").IsZero() {
+		t.Error("the secret is not kept")
+	}
+}
