@@ -3,6 +3,8 @@ package secret
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -22,12 +24,14 @@ func (s String) Reveal() string { return s.text }
 // IsZero reports whether there is no text.
 func (s String) IsZero() bool { return s.text == "" }
 
-// String, GoString and the marshalers below keep the text out of logs,
-// errors, JSON and YAML.
+// String hides the text where a fmt.Stringer is asked for.
 func (s String) String() string { return redacted }
 
-// GoString hides the text from %#v.
-func (s String) GoString() string { return redacted }
+// Format hides the text from every verb of fmt, also from those that are not
+// meant for strings and would print the fields.
+func (s String) Format(f fmt.State, _ rune) {
+	io.WriteString(f, redacted) //nolint:errcheck // fmt has no way to tell of it
+}
 
 // LogValue hides the text from slog.
 func (s String) LogValue() slog.Value { return slog.StringValue(redacted) }
