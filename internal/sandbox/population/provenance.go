@@ -2,13 +2,9 @@ package population
 
 // A Provenance says who wrote the record of a visit.
 var provenancePart = part{
-	level: ofVisit,
-	slots: one,
-	life: func(c *cursor) life {
-		l := c.leaf(4)
-		l.fixed = true
-		return l
-	},
+	level:   ofVisit,
+	slots:   one,
+	life:    func(c *cursor) life { return c.leaf(4).unedited() },
 	profile: always(usCore + "provenance"),
 	body:    writeProvenance,
 }
