@@ -6,8 +6,8 @@
 // names. Nothing is stored: a resource's bytes follow from the seed, its type
 // and its place, so any shard of any type can be written on its own, in
 // constant memory, and two processes write the same bytes. The package reads
-// no clock, opens no file and starts no goroutine. No person, address, number
-// or account in it is real.
+// no clock, opens no file and starts no goroutine. People, addresses, numbers and
+// accounts are made up at random; a likeness to real ones is chance.
 //
 // https://hl7.org/fhir/us/core/STU6.1/
 package population
