@@ -354,3 +354,32 @@ func FuzzSniff(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRead(b *testing.B) {
+	const lines = 200_000
+	plain := strings.Repeat(ndjson, lines/2)
+	for name, c := range map[string]struct{ encoding, body string }{
+		"plain": {"", plain}, "gzip": {"gzip", zip(b, plain)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(plain)))
+			b.ReportAllocs()
+			for b.Loop() {
+				answer := &http.Response{
+					StatusCode: 200, ContentLength: int64(len(c.body)), Body: io.NopCloser(strings.NewReader(c.body)),
+					Header: http.Header{"Content-Type": {ndjsonType}, "Content-Encoding": {c.encoding}},
+				}
+				body, err := openAnswer(b, answer, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, body); err != nil {
+					b.Fatal(err)
+				}
+				if err := body.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -12,8 +12,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 )
 
-// practise is an EHR that has finished every export before it is asked.
-func practise() *httptest.Server {
+// ehr is an EHR that has finished every export before it is asked.
+func ehr() *httptest.Server {
 	mux := http.NewServeMux()
 	srv := httptest.NewTLSServer(mux)
 	mux.HandleFunc("GET /fhir/Group/g1/$export", func(w http.ResponseWriter, _ *http.Request) {
@@ -37,7 +37,7 @@ func practise() *httptest.Server {
 
 // An export from its kick-off to the lines of its files.
 func Example() {
-	srv := practise()
+	srv := ehr()
 	defer srv.Close()
 	ctx := context.Background()
 	client, err := bulkdata.New(bulkdata.Config{BaseURL: srv.URL + "/fhir", HTTPClient: srv.Client()})

@@ -118,5 +118,8 @@ func (c *Client) judge(m *Manifest) error {
 	if !m.HasOutput && c.dialect != STU4 {
 		return errors.New("output is missing")
 	}
+	if kind, err := fileType(m.OutputFormat); m.OutputFormat != "" && m.OutputFormat != "ndjson" && (err != nil || kind != "") {
+		return errors.New("outputFormat is not NDJSON")
+	}
 	return nil
 }

@@ -77,6 +77,7 @@ func TestA200ThatIsNoManifest(t *testing.T) {
 		"no token rule": {`{"transactionTime":"2026-01-02T03:04:05Z","output":[]}`, ManifestInvalid},
 		"text rule":     {`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"true","output":[]}`, ManifestInvalid},
 		"no output":     {`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true}`, ManifestInvalid},
+		"CSV":           {`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[],"outputFormat":"text/csv"}`, ManifestInvalid},
 		"too large":     {`{"a":"` + strings.Repeat("x", 2000) + `"}`, TooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,12 +95,13 @@ func TestA200ThatIsNoManifest(t *testing.T) {
 
 func TestTolerancesAreNamedOneByOne(t *testing.T) {
 	for body, change := range map[string]func(*Config){
-		`{"requiresAccessToken":true,"output":[]}`:                                                func(c *Config) { c.Tolerances.MissingTransactionTime = true },
-		`{"transactionTime":"2026-01-02T03:04:05Z","output":[]}`:                                  func(c *Config) { c.Tolerances.MissingRequiresAccessToken = true },
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"true","output":[]}`:     func(c *Config) { c.Tolerances.TextRequiresAccessToken = true },
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true}`:                   func(c *Config) { c.Dialect = STU4 },
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":null}`:     nil,
-		`{"transactionTime":"2026-01-02T03:04:05","requiresAccessToken":true,"output":[],"x":{}}`: nil,
+		`{"requiresAccessToken":true,"output":[]}`:                                                                                   func(c *Config) { c.Tolerances.MissingTransactionTime = true },
+		`{"transactionTime":"2026-01-02T03:04:05Z","output":[]}`:                                                                     func(c *Config) { c.Tolerances.MissingRequiresAccessToken = true },
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"true","output":[]}`:                                        func(c *Config) { c.Tolerances.TextRequiresAccessToken = true },
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true}`:                                                      func(c *Config) { c.Dialect = STU4 },
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":null}`:                                        nil,
+		`{"transactionTime":"2026-01-02T03:04:05","requiresAccessToken":true,"output":[],"x":{}}`:                                    nil,
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[],"outputFormat":"application/fhir+ndjson"}`: nil,
 	} {
 		if s, err := statusOf(t, reply(200, body), change); err != nil || s.State != Complete {
 			t.Errorf("%s: %v", body, err)

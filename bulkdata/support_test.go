@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -92,12 +93,13 @@ func serverOf(t testing.TB, handler http.HandlerFunc, change func(*Config)) (*Cl
 const duplicate = `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"duplicate","diagnostics":"CANARY Mrs Smith"}]}`
 
 func outcomeOf(codes ...string) string {
-	text := `{"resourceType":"OperationOutcome","issue":[`
+	var text strings.Builder
+	text.WriteString(`{"resourceType":"OperationOutcome","issue":[`)
 	for i, code := range codes {
 		if i > 0 {
-			text += ","
+			text.WriteString(",")
 		}
-		text += `{"severity":"error","code":"` + code + `","details":{"text":"CANARY text"}}`
+		text.WriteString(`{"severity":"error","code":"` + code + `","details":{"text":"CANARY text"}}`)
 	}
-	return text + "]}"
+	return text.String() + "]}"
 }

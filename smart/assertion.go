@@ -2,7 +2,7 @@ package smart
 
 import (
 	"crypto/rand"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -27,7 +27,7 @@ func (s *TokenSource) assertion(now time.Time) (string, error) {
 		ID:      rand.Text(), // 130 random bits
 	})
 	if err != nil {
-		return "", errors.New("client id or token URL is not valid UTF-8")
+		return "", fmt.Errorf("%w: client id or token URL is not valid UTF-8", errSigning)
 	}
 	options := (&jose.SignerOptions{}).WithType("JWT")
 	if s.cfg.JWKSURL != "" {
@@ -39,11 +39,11 @@ func (s *TokenSource) assertion(now time.Time) (string, error) {
 		Key:       jose.JSONWebKey{Key: key.private, KeyID: key.id},
 	}, options)
 	if err != nil {
-		return "", errors.New("the key cannot sign")
+		return "", errSigning
 	}
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		return "", errors.New("the key cannot sign")
+		return "", errSigning
 	}
 	return signed.CompactSerialize()
 }

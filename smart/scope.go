@@ -57,17 +57,17 @@ func covered(text string, granted []string) bool {
 	if err != nil {
 		return false
 	}
-	var letters string
+	var letters strings.Builder
 	for _, other := range granted {
 		have, err := ParseScope(other)
 		if err != nil || have.Context != want.Context || have.Query != "" && have.Query != want.Query {
 			continue
 		}
 		if have.Type == "*" || have.Type == want.Type {
-			letters += have.Letters
+			letters.WriteString(have.Letters)
 		}
 	}
-	return !strings.ContainsFunc(want.Letters, func(r rune) bool { return !strings.ContainsRune(letters, r) })
+	return !strings.ContainsFunc(want.Letters, func(r rune) bool { return !strings.ContainsRune(letters.String(), r) })
 }
 
 // checkScopes returns the scopes without repetitions.

@@ -50,8 +50,8 @@ type Config struct {
 	AssertionLifetime time.Duration
 	// Timeout bounds one token request; 30 seconds when zero.
 	Timeout time.Duration
-	// RefusalHold is how long a refusal (no weather) is given again without
-	// asking the server again, because servers lock out clients that insist;
+	// RefusalHold is how long a server's refusal is given again without asking
+	// the server again, because servers lock out clients that insist;
 	// one minute when zero, negative for not at all.
 	RefusalHold time.Duration
 	// LoopbackHTTP permits plain http to a loopback address.
@@ -176,7 +176,7 @@ func (s *TokenSource) renew(ctx context.Context) (*oauth2.Token, error) {
 	defer s.mu.Unlock()
 	s.cached, s.refusal = nil, nil
 	if failed != nil {
-		if !failed.Temporary() && s.cfg.RefusalHold > 0 {
+		if failed.Status != 0 && !failed.Temporary() && s.cfg.RefusalHold > 0 {
 			s.refusal, s.askAt = failed, time.Now().Add(s.cfg.RefusalHold)
 		}
 		return nil, failed

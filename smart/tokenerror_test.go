@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,7 @@ func TestABrokenNetworkIsWeather(t *testing.T) {
 			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"access_tok`), brokenReader{}))
 			return resp, nil
 		},
+		"a limiter": func(*http.Request) (*http.Response, error) { return nil, errors.New("no room in this minute") },
 	} {
 		t.Run(name, inBubble(func(t *testing.T) {
 			_, err := newSource(t, rt, nil).Token(t.Context())
@@ -115,3 +117,21 @@ func TestABrokenNetworkIsWeather(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestAServerWithoutTLSIsNoWeatherAndIsAskedAgain(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("an assertion went over plain http")
+	}))
+	srv.Config.ErrorLog = silent
+	srv.Start()
+	defer srv.Close()
+	s := newSource(t, nil, func(c *Config) {
+		c.TokenURL, c.HTTPClient = strings.Replace(srv.URL, "http", "https", 1), nil
+	})
+	for range 2 {
+		_, err := s.Token(t.Context())
+		if e, ok := errors.AsType[*TokenError](err); !ok || e.Temporary() || e.Held {
+			t.Errorf("Token = %v", err)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,18 +16,20 @@ import (
 // longestWait is the longest Retry-After that is believed.
 const longestWait = 24 * time.Hour
 
-// isWeather reports whether a failure may pass by itself: a broken network, or
-// a status that says so. A certificate that does not verify does not.
+// errSigning says that no assertion could be made.
+var errSigning = errors.New("the key cannot sign")
+
+// isWeather reports whether a failure may pass by itself: a status that says
+// so, or no answer at all. A certificate that does not verify does not pass,
+// nor a server without TLS, nor what we refuse ourselves.
 func isWeather(status int, err error) bool {
 	if status != 0 {
 		return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
 	}
 	_, cert := errors.AsType[*tls.CertificateVerificationError](err)
-	if cert || errors.Is(err, context.Canceled) || errors.Is(err, errHop) {
-		return false
-	}
-	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, errBroken)
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	return err != nil && !cert && !plain && !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, errHop) && !errors.Is(err, errSigning)
 }
 
 // withoutURL takes the URL, whose query may be secret, out of a client's error.
