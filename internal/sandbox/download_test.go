@@ -3,10 +3,13 @@ package sandbox
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -139,5 +142,76 @@ func TestFilesHoldAboutTheNumberAskedFor(t *testing.T) {
 	r := c.send(http.MethodGet, m.Output[0].URL, map[string]string{"Accept-Encoding": "gzip", "Range": "bytes=0-1"}, 200)
 	if r.Header.Get("Content-Encoding") != "" || r.Header.Get("Accept-Ranges") != "" {
 		t.Error("ecw serves gzip or ranges")
+	}
+}
+
+// endless is a source of one file without end.
+type endless struct {
+	records
+	yielded atomic.Int64
+	stopped chan struct{}
+}
+
+func (e *endless) Size(context.Context, Query) (int, bool, error) { return 1, true, nil }
+
+func (e *endless) Open(context.Context, Query) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		defer close(e.stopped)
+		line := []byte(e.records["Observation"][0].text)
+		for yield(line, nil) {
+			e.yielded.Add(int64(len(line)))
+		}
+	}
+}
+
+func TestFilesAreMadeWhileTheyAreRead(t *testing.T) {
+	src := &endless{records: records{}.add("Observation", 1), stopped: make(chan struct{})}
+	p := openPractice(quick(Standard()))
+	p.Source = src
+	srv, c := play(t, Config{Practices: []Practice{p}})
+	m := c.wait(c.kickoff(srv.Practice("open").Base(), "/$export"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.Output[0].URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const read = 8 << 20
+	if _, err := io.CopyN(io.Discard, resp.Body, read); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	<-src.stopped // or the server goes on for nobody
+	if ahead := src.yielded.Load() - read; ahead > 32<<20 {
+		t.Errorf("the server made %d bytes more than were read", ahead)
+	}
+}
+
+func TestABodyMayHangInTheMiddle(t *testing.T) {
+	p, c := withFault(t, Fault{On: KindFile, Times: 1, Do: ActionHang, AtByte: 100})
+	m := c.wait(c.kickoff(p.Base(), "/$export?_type=Observation"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.Output[0].URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	head := make([]byte, 100)
+	if _, err := io.ReadFull(resp.Body, head); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.s.Pending("open"); n != 1 {
+		t.Errorf("%d requests hang, want 1", n)
+	}
+	if err := p.s.Close(); err != nil {
+		t.Error(err)
+	}
+	if n, err := io.Copy(io.Discard, resp.Body); err == nil || n != 0 {
+		t.Errorf("%d bytes more, error %v", n, err)
 	}
 }

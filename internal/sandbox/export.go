@@ -156,7 +156,7 @@ func (e *export) layType(ctx context.Context, t string) error {
 		return nil
 	}
 	q := Query{Type: t, Since: e.since, Until: e.until}
-	n, _, err := src.Size(ctx, q)
+	n, exact, err := src.Size(ctx, q)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -167,8 +167,10 @@ func (e *export) layType(ctx context.Context, t string) error {
 	for q.Shard = range q.Shards {
 		f := &file{kind: t, index: len(e.filesOf(t)), query: q}
 		f.name = fmt.Sprintf("%s-%d.ndjson", t, f.index+1)
-		if f.count, err = e.count(ctx, f); err != nil {
-			return err
+		if f.count = n; q.Shards > 1 || !exact || e.limited(t) {
+			if f.count, err = e.count(ctx, f); err != nil {
+				return err
+			}
 		}
 		if f.count != 0 {
 			e.files = append(e.files, f)

@@ -33,16 +33,16 @@ const (
 // A Fault makes some requests of a practice fail. It is plain values, so that
 // a file of faults can say it.
 type Fault struct {
-	On   Kind   // requests of this kind; empty means all
-	Type string // only files of this resource type; empty means all
-	File string // only this output file; empty means all
+	On   Kind   `yaml:"on"`   // requests of this kind; empty means all
+	Type string `yaml:"type"` // only files of this resource type; empty means all
+	File string `yaml:"file"` // only this output file; empty means all
 
-	After int // so many matching requests pass first
-	Times int // then so many fail; 0 means all of them
+	After int `yaml:"after"` // so many matching requests pass first
+	Times int `yaml:"times"` // then so many fail; 0 means all of them
 
-	Do     Action
-	Status int   // for ActionStatus
-	AtByte int64 // bytes of the body that pass before it happens
+	Do     Action `yaml:"do"`
+	Status int    `yaml:"status"` // for ActionStatus
+	AtByte int64  `yaml:"atByte"` // bytes of the body that pass before it happens
 }
 
 func (f Fault) matches(q asked) bool {

@@ -11,69 +11,69 @@ import (
 // are in the sandbox's time (Config.TimeScale).
 type Knobs struct {
 	// What is offered.
-	Levels  []Level             // levels of $export
-	Lacks   []string            // types that the vendor does not offer though the practice has them
-	Admin   []string            // types that are exported practice-wide, whatever the group
-	Implies map[string][]string // asking for the first exports the others as well
+	Levels  []Level             `yaml:"levels"`  // levels of $export
+	Lacks   []string            `yaml:"lacks"`   // types that the vendor does not offer though the practice has them
+	Admin   []string            `yaml:"admin"`   // types that are exported practice-wide, whatever the group
+	Implies map[string][]string `yaml:"implies"` // asking for the first exports the others as well
 
 	// Kick-off.
-	StrictHeaders   bool     // Accept and Prefer must match exactly: absent 422, otherwise 400
-	DateSince       bool     // _since may be a plain date
-	LenientParams   bool     // unknown parameters are ignored instead of refused
-	TypeScopeStatus int      // answer when _type names a type outside the token's scopes
-	GroupScope      string   // a scope without which kick-off is 403; "" asks for none
-	NoGroupStatus   int      // answer when the group is unknown or not enabled
-	DisabledGroups  []string // groups (by the id that $export wants) that are switched off
-	Duplicate       Duplicate
-	SlotUntilDelete bool // a finished export holds its group's slot until it is deleted
+	StrictHeaders   bool      `yaml:"strictHeaders"`   // Accept and Prefer must match exactly: absent 422, otherwise 400
+	DateSince       bool      `yaml:"dateSince"`       // _since may be a plain date
+	LenientParams   bool      `yaml:"lenientParams"`   // unknown parameters are ignored instead of refused
+	TypeScopeStatus int       `yaml:"typeScopeStatus"` // answer when _type names a type outside the token's scopes
+	GroupScope      string    `yaml:"groupScope"`      // a scope without which kick-off is 403; "" asks for none
+	NoGroupStatus   int       `yaml:"noGroupStatus"`   // answer when the group is unknown or not enabled
+	DisabledGroups  []string  `yaml:"disabledGroups"`  // groups (by the id that $export wants) that are switched off
+	Duplicate       Duplicate `yaml:"duplicate"`
+	SlotUntilDelete bool      `yaml:"slotUntilDelete"` // a finished export holds its group's slot until it is deleted
 
 	// Polling.
-	Takes      time.Duration // how long an export runs
-	Progress   []int         // percentages shown one after the other while it runs
-	RetryAfter time.Duration // with 202; less than half a scaled second shows as 0
-	NoRetry    bool          // no Retry-After with 202
-	Stuck      bool          // exports never finish
-	Gone       Gone          // how a cancelled export answers
-	Expiry     time.Duration // a finished export is forgotten after this; 0 means never
-	LowerCase  bool          // content-location, retry-after and x-progress in lower case on the wire
+	Takes      time.Duration `yaml:"takes"`      // how long an export runs
+	Progress   []int         `yaml:"progress"`   // percentages shown one after the other while it runs
+	RetryAfter time.Duration `yaml:"retryAfter"` // with 202; less than half a scaled second shows as 0
+	NoRetry    bool          `yaml:"noRetry"`    // no Retry-After with 202
+	Stuck      bool          `yaml:"stuck"`      // exports never finish
+	Gone       Gone          `yaml:"gone"`       // how a cancelled export answers
+	Expiry     time.Duration `yaml:"expiry"`     // a finished export is forgotten after this; 0 means never
+	LowerCase  bool          `yaml:"lowerCase"`  // content-location, retry-after and x-progress in lower case on the wire
 
 	// Manifest.
-	FilesPer      int  // resources per output file, about
-	Count         bool // output items carry count
-	Deletions     bool // with _since the manifest has a deleted section
-	OmitError     bool // no error section
-	AmpEscape     bool // file URLs carry &amp; for &
-	EmptyManifest bool // a finished export answers 200 with no body
+	FilesPer      int  `yaml:"filesPer"`      // resources per output file, about
+	Count         bool `yaml:"count"`         // output items carry count
+	Deletions     bool `yaml:"deletions"`     // with _since the manifest has a deleted section
+	OmitError     bool `yaml:"omitError"`     // no error section
+	AmpEscape     bool `yaml:"ampEscape"`     // file URLs carry &amp; for &
+	EmptyManifest bool `yaml:"emptyManifest"` // a finished export answers 200 with no body
 
 	// Files.
-	Ranges bool // Range and ETag are served
-	Gzip   bool // gzip when asked for
-	Bad    []BadLines
+	Ranges bool       `yaml:"ranges"` // Range and ETag are served
+	Gzip   bool       `yaml:"gzip"`   // gzip when asked for
+	Bad    []BadLines `yaml:"bad"`
 
 	// Rate is how many requests a wall-clock window (RateWindow long) takes
 	// from all clients together; the rest is answered with a bare 429. 0 means
 	// no limit. A token costs one request of the practice where it is first
 	// used, since the shared token server cannot know which practice it is for.
-	Rate       int
-	RateWindow time.Duration
+	Rate       int           `yaml:"rate"`
+	RateWindow time.Duration `yaml:"rateWindow"`
 
 	// Token is how the practice's own token endpoint behaves. OwnToken makes
 	// discovery name it instead of the shared one.
-	Token    TokenKnobs
-	OwnToken bool
+	Token    TokenKnobs `yaml:"token"`
+	OwnToken bool       `yaml:"ownToken"`
 
 	// Faults are tried in order; the first that applies happens.
-	Faults []Fault
+	Faults []Fault `yaml:"faults"`
 }
 
 // TokenKnobs is how a token endpoint behaves.
 type TokenKnobs struct {
-	Algorithms  []string // accepted signature algorithms
-	Advertise   bool     // discovery lists the algorithms
-	BadScope    string   // OAuth error code when a scope is not offered to the client
-	Life        time.Duration
-	JWKSRefresh time.Duration // a fetched JWK Set is used this long
-	Faults      []Fault
+	Algorithms  []string      `yaml:"algorithms"` // accepted signature algorithms
+	Advertise   bool          `yaml:"advertise"`  // discovery lists the algorithms
+	BadScope    string        `yaml:"badScope"`   // OAuth error code when a scope is not offered to the client
+	Life        time.Duration `yaml:"life"`
+	JWKSRefresh time.Duration `yaml:"jwksRefresh"` // a fetched JWK Set is used this long
+	Faults      []Fault       `yaml:"faults"`
 }
 
 // A Level is a level of export.
@@ -111,12 +111,12 @@ const (
 // BadLines damages lines of one output file. The lines keep their places, so
 // the file's number of lines stays what it was.
 type BadLines struct {
-	Type string // resource type
-	File int    // which of the type's files, from 0
+	Type string `yaml:"type"` // resource type
+	File int    `yaml:"file"` // which of the type's files, from 0
 
-	Broken    int // lines that are no JSON
-	WrongType int // lines whose resourceType is another
-	NoID      int // lines without id
+	Broken    int `yaml:"broken"`    // lines that are no JSON
+	WrongType int `yaml:"wrongType"` // lines whose resourceType is another
+	NoID      int `yaml:"noId"`      // lines without id
 }
 
 // practiceTypes are the administrative types: they belong to no patient.

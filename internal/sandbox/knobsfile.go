@@ -1,0 +1,46 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+)
+
+// ApplyKnobs changes practices as a YAML text says: a map from practice code
+// to knobs by their yaml names, each laid over the knobs that the practice has
+// (or its profile's preset). An unknown practice or knob is an error, which
+// shows the place in the text; then nothing is changed.
+func ApplyKnobs(text []byte, practices []Practice) error {
+	var files map[string]yamlKnobs
+	if err := yaml.UnmarshalWithOptions(text, &files, yaml.Strict()); err != nil {
+		return fmt.Errorf("read knobs: %w", err)
+	}
+	changed := slices.Clone(practices)
+	for code, f := range files {
+		i := slices.IndexFunc(changed, func(p Practice) bool { return p.Code == code })
+		if i < 0 {
+			return fmt.Errorf("read knobs: there is no practice %q", code)
+		}
+		k := Preset(changed[i].Profile)
+		if changed[i].Knobs != nil {
+			k = changed[i].Knobs.clone()
+		}
+		if err := yaml.UnmarshalWithOptions(f.text, &k, yaml.Strict()); err != nil {
+			return fmt.Errorf("read knobs of practice %q: %w", code, err)
+		}
+		changed[i].Knobs = &k
+	}
+	copy(practices, changed)
+	return nil
+}
+
+// yamlKnobs keeps the text of one practice's knobs until it is known what they
+// are laid over.
+type yamlKnobs struct{ text []byte }
+
+// UnmarshalYAML keeps text.
+func (f *yamlKnobs) UnmarshalYAML(text []byte) error {
+	f.text = slices.Clone(text)
+	return nil
+}
