@@ -18,7 +18,7 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/table", "internal/life",
-	"internal/config", "internal/tenant", "internal/agreement", "internal/audit",
+	"internal/config", "internal/agreement",
 	"internal/store/sqlite", "internal/store", "internal/blob",
 	"internal/views", "internal/ingest", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",
 	"internal/export", "internal/schedule", "internal/engine",

@@ -96,7 +96,7 @@ func TestNamesAreTheStandardsOwnWords(t *testing.T) {
 func TestWordsOfAnIdentifierAreFound(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
-		"exportJob": true, "JobStatus": true, "jobs": true, "URLHelper": true, "utilPath": true, "queue_manager": true,
+		"exportJob": true, "JobStatus": true, "jobs": true, "URLHelper": true, "Helper": false, "utilPath": true, "queue_manager": true,
 		"jobID": false, "JobIDs": false, "job_id": false, "export": false, "jobless": false, "futile": false,
 	} {
 		if _, got := banned(name); got != want {
@@ -141,8 +141,12 @@ func declared(file *ast.File) []string {
 	return names
 }
 
-// banned reports the first banned word of a name; job_id is eCW's own word.
+// banned reports the first banned word of a name; job_id is eCW's own word, and
+// Helper is testing's.
 func banned(name string) (string, bool) {
+	if name == "Helper" {
+		return "", false
+	}
 	list := words(name)
 	for i, word := range list {
 		if word == "job" && i+1 < len(list) && (list[i+1] == "id" || list[i+1] == "ids") {
