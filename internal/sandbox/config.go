@@ -12,11 +12,12 @@ import (
 
 // A Config says which practices a Server plays and how.
 type Config struct {
-	// Addr and TokenAddr are where the FHIR server and the token server
-	// listen; empty means a free port on 127.0.0.1.
-	Addr, TokenAddr string
+	// Addr, TokenAddr and StorageAddr are where the FHIR server, the token
+	// server and the storage for output files listen; empty means a free port
+	// on 127.0.0.1.
+	Addr, TokenAddr, StorageAddr string
 
-	// Plain serves http instead of https. It is refused unless both addresses
+	// Plain serves http instead of https. It is refused unless all addresses
 	// are loopback addresses.
 	Plain bool
 	// Expired makes the FHIR server show a certificate that ran out yesterday.
@@ -109,7 +110,7 @@ func (c Config) check() error {
 	if c.TimeScale < 0 {
 		return fmt.Errorf("time scale %g is negative", c.TimeScale)
 	}
-	for _, addr := range []string{c.Addr, c.TokenAddr} {
+	for _, addr := range []string{c.Addr, c.TokenAddr, c.StorageAddr} {
 		if c.Plain && !isLoopback(addr) {
 			return fmt.Errorf("plain http is only for loopback addresses, not %s", addr)
 		}
@@ -123,6 +124,11 @@ func (c Config) check() error {
 			return fmt.Errorf("practice %q is there twice", p.Code)
 		}
 		seen[p.Code] = true
+	}
+	if c.Token != nil {
+		if err := c.Token.check(); err != nil {
+			return err
+		}
 	}
 	for _, cl := range c.Clients {
 		for _, code := range cl.Practices {
@@ -144,6 +150,11 @@ func (p Practice) check() error {
 		return fmt.Errorf("unknown profile %q", p.Profile)
 	case p.Open && p.Profile != ProfileStandard:
 		return fmt.Errorf("only profile %q can be open", ProfileStandard)
+	}
+	if p.Knobs != nil {
+		if err := p.Knobs.check(); err != nil {
+			return err
+		}
 	}
 	ids := map[string]bool{}
 	for _, g := range p.Groups {

@@ -13,16 +13,27 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// download serves an output file, made line by line as it goes.
+// download answers a request for an output file at the FHIR server.
 // https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
 func (p *PracticeServer) download(x *exchange) {
 	e := p.exportAsked(x)
 	if e == nil {
 		return
 	}
+	name := x.r.URL.Query().Get("file_name")
+	if x.k.Access == AccessRedirect {
+		x.Header().Set("Location", e.storageURL(x.k, name))
+		x.WriteHeader(http.StatusTemporaryRedirect)
+		return
+	}
+	p.serveFile(x, e, name)
+}
+
+// serveFile serves an output file, made line by line as it goes.
+func (p *PracticeServer) serveFile(x *exchange, e *export, name string) {
 	var f *file
 	if !e.cancelled.Load() && e.finished(x.k) && e.err == nil {
-		f = e.file(x.r.URL.Query().Get("file_name"))
+		f = e.file(name)
 	}
 	if f == nil {
 		x.refuse(http.StatusNotFound, "not-found", "There is no such output file.")

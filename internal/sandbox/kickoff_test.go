@@ -108,6 +108,9 @@ func TestKickoffRefusals(t *testing.T) {
 			if r.outcome() != tc.code {
 				t.Errorf("outcome %q, want %q: %s", r.outcome(), tc.code, r.body)
 			}
+			if (tc.status == 403) != strings.Contains(string(r.body), "HAPI-0333") {
+				t.Errorf("outcome: %s", r.body)
+			}
 		})
 	}
 	if n := len(srv.Practice("ABCDEF").exports); n != 0 {
@@ -191,6 +194,8 @@ func TestStandardExportsAtAllLevels(t *testing.T) {
 			t.Errorf("request %q, want %q", m.Request, want)
 		}
 		counts := map[string]int{}
+		c.get(base+"/Group/g1", http.StatusOK)
+		c.get(base+"/Group/g2", http.StatusNotFound)
 		for _, i := range m.Output {
 			counts[i.Type] += *i.Count
 			if n := strings.Count(string(c.get(i.URL, 200).body), "\n"); n != *i.Count {

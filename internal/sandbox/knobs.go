@@ -46,9 +46,11 @@ type Knobs struct {
 	EmptyManifest bool `yaml:"emptyManifest"` // a finished export answers 200 with no body
 
 	// Files.
-	Ranges bool       `yaml:"ranges"` // Range and ETag are served
-	Gzip   bool       `yaml:"gzip"`   // gzip when asked for
-	Bad    []BadLines `yaml:"bad"`
+	Access   Access        `yaml:"access"`
+	LinkLife time.Duration `yaml:"linkLife"` // how long a link to the storage works; 0 means for ever
+	Ranges   bool          `yaml:"ranges"`   // Range and ETag are served
+	Gzip     bool          `yaml:"gzip"`     // gzip when asked for
+	Bad      []BadLines    `yaml:"bad"`
 
 	// Rate is how many requests a wall-clock window (RateWindow long) takes
 	// from all clients together; the rest is answered with a bare 429. 0 means
@@ -96,6 +98,17 @@ const (
 	Duplicate200     Duplicate = "200oo" // 200 with an OperationOutcome, issue code duplicate
 	Duplicate409     Duplicate = "409"
 	Duplicate429     Duplicate = "429"
+)
+
+// Access is how output files are fetched.
+type Access string
+
+// The ways to output files. The storage is a third origin, which knows no
+// tokens and refuses a request that brings one.
+const (
+	AccessBearer    Access = ""          // from the FHIR server, with a token
+	AccessRedirect  Access = "redirect"  // the FHIR server, after checking the token, answers 307 to the storage
+	AccessPresigned Access = "presigned" // the manifest names the storage; requiresAccessToken is false
 )
 
 // Gone is how the status URL of a cancelled export answers.

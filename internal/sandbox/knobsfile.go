@@ -29,6 +29,9 @@ func ApplyKnobs(text []byte, practices []Practice) error {
 		if err := yaml.UnmarshalWithOptions(f.text, &k, yaml.Strict()); err != nil {
 			return fmt.Errorf("read knobs of practice %q: %w", code, err)
 		}
+		if err := k.check(); err != nil {
+			return fmt.Errorf("read knobs of practice %q: %w", code, err)
+		}
 		changed[i].Knobs = &k
 	}
 	copy(practices, changed)

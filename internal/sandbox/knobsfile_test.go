@@ -44,13 +44,24 @@ ABCDEF:
 
 func TestKnobsThatAreUnknownAreErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"ABCDEF: {take: 5m}":           "take",
-		"ABCDEF: {token: {lives: 1h}}": "lives",
-		"ABCDEF: {faults: [{onn: x}]}": "onn",
-		"NOBODY: {takes: 5m}":          "NOBODY",
-		"ABCDEF: {takes: soon}":        "soon",
-		"open: {rate: 1}\nABCDEF: [1]": "ABCDEF",
-		"- just: a list":               "knobs",
+		"ABCDEF: {take: 5m}":                                 "take",
+		"ABCDEF: {token: {lives: 1h}}":                       "lives",
+		"ABCDEF: {faults: [{onn: x}]}":                       "onn",
+		"NOBODY: {takes: 5m}":                                "NOBODY",
+		"ABCDEF: {takes: soon}":                              "soon",
+		"open: {rate: 1}\nABCDEF: [1]":                       "ABCDEF",
+		"ABCDEF: {faults: [{do: explode}]}":                  "explode",
+		"ABCDEF: {faults: [{on: x, do: hang}]}":              "x",
+		"ABCDEF: {faults: [{do: status, status: 7}]}":        "7",
+		"ABCDEF: {duplicate: twice}":                         "twice",
+		"ABCDEF: {gone: away}":                               "away",
+		"ABCDEF: {access: none}":                             "none",
+		"ABCDEF: {levels: [planet]}":                         "planet",
+		"ABCDEF: {rate: -1}":                                 "negative",
+		"ABCDEF: {noGroupStatus: 200}":                       "200",
+		"ABCDEF: {token: {algorithms: [HS256]}}":             "HS256",
+		"ABCDEF: {token: {faults: [{after: -1, do: hang}]}}": "negative",
+		"- just: a list":                                     "knobs",
 	} {
 		practices := []Practice{ecwPractice(nil), openPractice(nil)}
 		err := ApplyKnobs([]byte(text), practices)

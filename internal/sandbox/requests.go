@@ -19,6 +19,7 @@ const (
 	KindPoll     Kind = "poll"
 	KindDelete   Kind = "delete" // DELETE of a status URL
 	KindFile     Kind = "file"
+	KindStorage  Kind = "storage" // an output file, from the storage
 	KindToken    Kind = "token"
 	KindOther    Kind = "other"
 )
@@ -36,7 +37,8 @@ type Request struct {
 	Authorized bool   // it carried an Authorization header
 
 	// Stray marks an Authorization header where none belongs: on the token
-	// server, at an open practice, at a URL that is no practice's.
+	// server or the storage, at an open practice, at a URL that is no
+	// practice's.
 	Stray bool
 	// Fault is what was done to the request on purpose.
 	Fault Action

@@ -4,8 +4,8 @@
 // a test wants to go wrong. Output files are made while they are served;
 // nothing the size of an export is ever held.
 //
-// It never holds real records, never keeps a token where it can be read back,
-// and never shares code with our own clients: it is a second reading of the
+// It is never a server for real records, never shows a token or a query in
+// what it remembers, and never shares code with our own clients: it is a second reading of the
 // standards, so that one mistake cannot hide on both sides.
 //
 // https://hl7.org/fhir/uv/bulkdata/STU2/export.html and

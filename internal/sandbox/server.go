@@ -24,6 +24,7 @@ type Server struct {
 	caFile    string
 	fhirURL   string
 	tokenURL  string
+	storage   *storage
 	practices map[string]*PracticeServer
 	order     []string
 	tokens    *tokens
@@ -53,7 +54,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.makeCA(cfg); err != nil {
 		return nil, err
 	}
-	fhir, token, err := s.listen(ctx, cfg)
+	listeners, err := s.listen(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +63,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		s.order = append(s.order, p.Code)
 	}
 	if s.tokens, err = newTokens(s, cfg); err != nil {
-		return nil, errors.Join(err, fhir.Close(), token.Close())
+		return nil, errors.Join(err, closeAll(listeners))
 	}
 	s.ctx, s.stop = context.WithCancel(ctx)
-	s.serve(fhir, s.fhirHandler(), cfg.HTTP2)
-	s.serve(token, s.tokens.handler(), cfg.HTTP2)
+	for i, h := range []http.Handler{s.fhirHandler(), s.tokens.handler(), s.storage.handler()} {
+		s.serve(listeners[i], h, cfg.HTTP2)
+	}
 	return s, nil
 }
 
@@ -86,15 +88,36 @@ func (s *Server) makeCA(cfg Config) (err error) {
 	return nil
 }
 
-// listen opens both listeners and sets the URLs that name them.
-func (s *Server) listen(ctx context.Context, cfg Config) (fhir, token net.Listener, err error) {
-	if fhir, s.fhirURL, err = s.listenOne(ctx, cfg.Addr, cfg.Expired); err != nil {
-		return nil, nil, fmt.Errorf("listen for FHIR: %w", err)
+// listen opens the listeners of the FHIR server, the token server and the
+// storage, and sets the URLs that name them.
+func (s *Server) listen(ctx context.Context, cfg Config) ([]net.Listener, error) {
+	s.storage = newStorage(s)
+	var open []net.Listener
+	for _, l := range []struct {
+		what, addr string
+		expired    bool
+		url        *string
+	}{
+		{"FHIR", cfg.Addr, cfg.Expired, &s.fhirURL},
+		{"tokens", cfg.TokenAddr, false, &s.tokenURL},
+		{"storage", cfg.StorageAddr, false, &s.storage.url},
+	} {
+		one, url, err := s.listenOne(ctx, l.addr, l.expired)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("listen for %s: %w", l.what, err), closeAll(open))
+		}
+		*l.url = url
+		open = append(open, one)
 	}
-	if token, s.tokenURL, err = s.listenOne(ctx, cfg.TokenAddr, false); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listen for tokens: %w", err), fhir.Close())
+	return open, nil
+}
+
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
 	}
-	return fhir, token, nil
+	return errors.Join(errs...)
 }
 
 func (s *Server) listenOne(ctx context.Context, addr string, expired bool) (net.Listener, string, error) {
@@ -200,6 +223,7 @@ func (s *Server) Practice(code string) *PracticeServer { return s.practices[code
 type Summary struct {
 	FHIR      string            `json:"fhir"`             // origin of the FHIR server
 	Token     string            `json:"token"`            // the shared token endpoint
+	Storage   string            `json:"storage"`          // origin of the storage that practices may keep output files on
 	CAFile    string            `json:"caFile,omitempty"` // as configured
 	Practices []PracticeSummary `json:"practices"`
 }
@@ -224,7 +248,7 @@ type GroupSummary struct {
 
 // Summary describes the server as it now is.
 func (s *Server) Summary() Summary {
-	sum := Summary{FHIR: s.fhirURL, Token: s.tokenURL + sharedTokenPath, CAFile: s.caFile}
+	sum := Summary{FHIR: s.fhirURL, Token: s.tokenURL + sharedTokenPath, Storage: s.storage.url, CAFile: s.caFile}
 	for _, code := range s.order {
 		sum.Practices = append(sum.Practices, s.practices[code].summary())
 	}

@@ -92,7 +92,7 @@ func (e *export) manifest(k Knobs) map[string]any {
 	m := map[string]any{
 		"transactionTime":     fhir.FormatInstant(e.until),
 		"request":             e.request,
-		"requiresAccessToken": !e.p.cfg.Open,
+		"requiresAccessToken": !e.p.cfg.Open && k.Access != AccessPresigned,
 		"output":              e.items(e.files, k),
 		"error":               []any{},
 	}
@@ -109,6 +109,9 @@ func (e *export) items(files []*file, k Knobs) []any {
 	items := make([]any, 0, len(files))
 	for _, f := range files {
 		u := e.fileURL(f)
+		if k.Access == AccessPresigned {
+			u = e.storageURL(k, f.name)
+		}
 		if k.AmpEscape {
 			u = strings.ReplaceAll(u, "&", "&amp;")
 		}
