@@ -14,10 +14,11 @@ import (
 const (
 	defaultRowGroupRows = 32768
 	// rowGroupBytes ends a row group of long rows early.
-	rowGroupBytes = 16 << 20
-	// pageBytes keeps most pages below 128 KiB, up to which the compressor
-	// needs no history of 8 MiB.
-	pageBytes = 64 << 10
+	rowGroupBytes = 8 << 20
+	// pageBytes and pageRows keep most pages below 64 KiB: up to that size
+	// the compressor needs no history, which would be 8 MiB.
+	pageBytes = 40 << 10
+	pageRows  = 512
 )
 
 // A tableWriter gathers the rows of one table and writes them as row groups.
@@ -146,6 +147,7 @@ func (w *tableWriter) schema() (*arrow.Schema, *parquet.WriterProperties) {
 		parquet.WithDictionaryDefault(false),
 		parquet.WithMaxRowGroupLength(1 << 31),
 		parquet.WithDataPageSize(pageBytes),
+		parquet.WithBatchSize(pageRows),
 		parquet.WithDictionaryPageSizeLimit(2 * maxDictionary),
 		parquet.WithMaxStatsSize(256),
 	}
