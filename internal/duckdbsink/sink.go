@@ -23,7 +23,7 @@ var _ sink.Sink = (*Sink)(nil)
 const database = "bulkhead"
 
 // rowGroup bounds what one thread holds of a wide table before it writes.
-const rowGroup = 16 << 10
+const rowGroup = 30 << 10
 
 // A Sink publishes to one DuckDB file. It holds nothing open between calls and
 // may be used concurrently: publications wait for each other and for queries.

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,9 +46,6 @@ type Decision struct {
 // Decide judges every line of d against the tenant's old state, a relation
 // with the columns of State. It changes nothing outside the engine.
 func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Decision, error) {
-	if err := e.prepare(ctx, d); err != nil {
-		return nil, fmt.Errorf("prepare the decision: %w", err)
-	}
 	before, err := e.countByType(ctx, old)
 	if err != nil {
 		return nil, fmt.Errorf("count the resources there: %w", err)
@@ -60,6 +58,9 @@ func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Deci
 		total += f.Rows
 	}
 	chunks := total/chunkRows + 1
+	if err := e.prepare(ctx, d, chunks > 1); err != nil {
+		return nil, fmt.Errorf("prepare the decision: %w", err)
+	}
 	for k := range chunks {
 		if err := e.judge(ctx, d, old, part(k, chunks)); err != nil {
 			return nil, fmt.Errorf("judge the delivered lines: %w", err)
@@ -76,9 +77,14 @@ func part(k, n int64) string {
 	return fmt.Sprintf("hash(resource_type, id) %% %d = %d", n, k)
 }
 
-func (e *Engine) prepare(ctx context.Context, d sink.Delivery) error {
+// prepare makes the tables of the decision, of a large one on disk.
+func (e *Engine) prepare(ctx context.Context, d sink.Delivery, large bool) error {
+	where := ":memory:"
+	if large {
+		where = filepath.Join(e.tempDir, "work.duckdb")
+	}
 	err := e.Exec(ctx,
-		"ATTACH ':memory:' AS work (COMPRESS)",
+		"ATTACH "+Literal(where)+" AS work",
 		"CREATE TABLE work.file (no INTEGER, name VARCHAR)",
 		"CREATE TABLE work.pick (no INTEGER, line BIGINT)",
 		"CREATE TABLE work.skip (no INTEGER, line BIGINT)",
@@ -142,19 +148,19 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 	old = "(SELECT * FROM " + old + " WHERE " + chunk + ")"
 	return e.Exec(ctx,
 		// Among a resource's lines the first by this order wins; null is oldest.
-		`CREATE OR REPLACE TABLE work.line AS
+		`CREATE TABLE work.line AS
 		SELECT resource_type, id, last_updated_ts, content_hash, f.no, i.source_line AS line,
 			row_number() OVER (PARTITION BY resource_type, id
 				ORDER BY last_updated_ts DESC NULLS LAST, f.no DESC, i.source_line DESC) AS place
 		FROM (SELECT resource_type, id, last_updated_ts, content_hash, source_file, source_line
 			FROM `+Parquet(d.Index, table.Index.Columns)+` WHERE `+chunk+`) i JOIN work.file f ON f.name = i.source_file`,
 		// The later last_updated_ts stays; where one of them is unknown, the delivery is later.
-		`CREATE OR REPLACE TABLE work.judged AS
+		`CREATE TABLE work.judged AS
 		SELECT l.*, CASE WHEN l.place > 1 THEN 'double' WHEN o.id IS NULL THEN 'new'
 			WHEN o.content_hash = l.content_hash OR o.last_updated_ts > l.last_updated_ts THEN 'unchanged'
 			ELSE 'changed' END AS verdict
 		FROM work.line l LEFT JOIN `+old+` o ON o.resource_type = l.resource_type AND o.id = l.id`,
-		`CREATE OR REPLACE TABLE work.lost AS
+		`CREATE TABLE work.lost AS
 		SELECT resource_type, id FROM `+old+` o
 		WHERE (resource_type IN (`+Literals(d.Replace)+`)
 				OR (resource_type, id) IN (SELECT (resource_type, id) FROM `+Parquet(d.Deleted, table.Deleted.Columns)+`))
@@ -166,6 +172,7 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.lost",
 		"INSERT INTO work.tally SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL",
 		"INSERT INTO work.tally SELECT resource_type, 'deleted', count(*) FROM work.lost GROUP BY ALL",
+		"DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost",
 	)
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -20,7 +21,7 @@ const DefaultMemoryLimit = 192 << 20
 // Options say what one Engine may use.
 type Options struct {
 	MemoryLimit int64  // bytes for DuckDB's buffers; 0 means DefaultMemoryLimit
-	Threads     int    // 0 means 2
+	Threads     int    // 0 means 1: each thread holds a row group of a wide table
 	TempDir     string // where it spills: made when it is missing, emptied by Close
 }
 
@@ -39,7 +40,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		o.MemoryLimit = DefaultMemoryLimit
 	}
 	if o.Threads == 0 {
-		o.Threads = 2
+		o.Threads = 1
 	}
 	if err := os.RemoveAll(o.TempDir); err != nil {
 		return nil, Fault("empty the spill folder", err)
@@ -47,6 +48,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
 		return nil, Fault("make the spill folder", err)
 	}
+	setUpHeap()
 	connector, err := duckdb.NewConnector("", func(driver.ExecerContext) error { return nil })
 	if err != nil {
 		return nil, Fault("start DuckDB", err)
@@ -80,6 +82,7 @@ func (e *Engine) Close() error {
 		e.conn.Close()
 	}
 	err := e.db.Close()
+	trimHeap()
 	if gone := os.RemoveAll(e.tempDir); err == nil {
 		err = gone
 	}
@@ -91,6 +94,12 @@ func (e *Engine) Conn() *sql.Conn { return e.conn }
 
 // Exec runs statements one after the other and stops at the first error.
 func (e *Engine) Exec(ctx context.Context, statements ...string) error {
+	start := time.Now()
+	defer func() {
+		if time.Since(start) > 200*time.Millisecond { // a large one, worth it
+			trimHeap()
+		}
+	}()
 	for _, s := range statements {
 		if _, err := e.conn.ExecContext(ctx, s); err != nil {
 			return Fault(verb(s), cause(ctx, err))

@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -109,6 +110,11 @@ func (m *model) rows(name string, tenants []string) []string {
 
 // testModel compares the sink to the model after each step of random runs.
 func testModel(t *testing.T, h Harness) {
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		// A run costs many fsyncs; who wants more says -rapid.checks.
+		f.Value.Set("12")
+		defer f.Value.Set(f.DefValue)
+	}
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++ // each run has tenants of its own, so that storage is made once
