@@ -36,6 +36,10 @@ type App struct {
 type Options struct {
 	Log   *slog.Logger
 	Retry engine.Retry // the zero value has the engine's defaults
+
+	// Around, when set, gives what the engine runs in the place of the steps.
+	// It is for tests that look at, or end, what happens around a step.
+	Around func(engine.Steps) engine.Steps
 }
 
 // Ledger gives the path of a configuration's ledger.
@@ -66,12 +70,13 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if a.Connections, err = export.NewConnections(c, a.Store); err != nil {
 		return nil, err
 	}
-	a.Engine, err = engine.New(engine.Options{
-		Config: c, Store: a.Store, Log: o.Log, Retry: o.Retry,
-		Steps: &export.Steps{
-			Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter,
-		},
-	})
+	var steps engine.Steps = &export.Steps{
+		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter,
+	}
+	if o.Around != nil {
+		steps = o.Around(steps)
+	}
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Retry: o.Retry, Steps: steps})
 	return a, err
 }
 

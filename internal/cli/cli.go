@@ -28,9 +28,9 @@ type Streams struct {
 
 // Globals are the flags of every verb.
 type Globals struct {
-	Config string `short:"c" type:"path" env:"BULKHEAD_CONFIG" placeholder:"FILE" help:"Configuration file (default: bulkhead.yaml)."`
+	Config string `short:"f" type:"path" env:"BULKHEAD_CONFIG" placeholder:"FILE" help:"Configuration file (default: bulkhead.yaml)."`
 	JSON   bool   `help:"Print JSON, one object per line where there are several."`
-	Log    string `enum:"debug,info,warn,error" default:"warn" env:"BULKHEAD_LOG" help:"What is logged to standard error: debug, info, warn or error."`
+	Log    string `enum:"debug,info,warn,error,none" default:"none" env:"BULKHEAD_LOG" help:"What is logged to standard error: debug, info, warn, error or none. run logs warn by itself."`
 
 	streams Streams
 }
@@ -84,7 +84,7 @@ func Main(ctx context.Context, args []string, streams Streams) (status int) {
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		return render(streams, c.JSON, problem.New(problem.Usage, err.Error(), usageRemedy(args)))
+		return render(streams, c.JSON, problem.New(problem.Usage, err.Error(), usageRemedy(err)))
 	}
 	err = k.Run(&c.Globals)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
@@ -93,11 +93,10 @@ func Main(ctx context.Context, args []string, streams Streams) (status int) {
 	return render(streams, c.JSON, err)
 }
 
-func usageRemedy(args []string) string {
-	for _, a := range args {
-		if !strings.HasPrefix(a, "-") {
-			return "See bulkhead " + a + " --help."
-		}
+func usageRemedy(err error) string {
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok && wrong.Context.Command() != "" {
+		verb, _, _ := strings.Cut(wrong.Context.Command(), " ")
+		return "See bulkhead " + verb + " --help."
 	}
 	return "See bulkhead --help."
 }
@@ -118,7 +117,7 @@ func (g *Globals) load() (*config.Config, error) {
 func (g *Globals) logger() *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(g.Log)); err != nil {
-		level = slog.LevelWarn
+		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(g.streams.Err, &slog.HandlerOptions{Level: level}))
 }

@@ -96,6 +96,7 @@ func (c *demoCommand) rounds(ctx context.Context, g *Globals, a *app.App, server
 	if err := c.sameID(ctx, g); err != nil {
 		return err
 	}
+	server.Practice("HILLCR").Set(func(k *sandbox.Knobs) { k.Bad = nil })
 	server.Advance(36 * time.Hour)
 	g.printf("\n── second round, a day and a half later: only what changed ──\n")
 	second, err := c.round(ctx, g, a, []string{"hillcrest", "lakeside"}, export.Wish{By: "demo"})
@@ -255,7 +256,7 @@ func (c *demoCommand) serve(ctx context.Context, jwksURL string) (*sandbox.Serve
 		cfg.Practices = append(cfg.Practices, sandbox.Practice{
 			Code: p.code, Name: p.name, Profile: sandbox.ProfileECW, Knobs: &knobs,
 			Groups: []sandbox.Group{{ID: fmt.Sprintf("grp-%d", i+1), Identifier: p.group, Name: "All active patients"}},
-			Source: sandbox.PopulationSource(population.New(population.Config{
+			Source: sandbox.FromPopulation(population.New(population.Config{
 				Seed: uint64(2026 + i), Practice: p.name, Patients: c.Patients, Epoch: epoch, ObservationsPerPatient: 60,
 				ChangeRate: 0.02, DeleteRate: 0.005, JoinRate: 0.01,
 			})),

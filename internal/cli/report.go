@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -28,7 +29,9 @@ type typeReport struct {
 	New         int64            `json:"new"`
 	Changed     int64            `json:"changed"`
 	Unchanged   int64            `json:"unchanged"`
-	Seconds     float64          `json:"seconds"` // of download and ingest, summed over files
+	Seconds     float64          `json:"seconds"` // from the first file's first byte to the last file's last row
+
+	began, ended time.Time
 }
 
 // report prints what exports brought, by tenant and type.
@@ -105,11 +108,18 @@ func addFile(r *typeReport, f store.File) error {
 	r.Bytes += f.Bytes
 	r.Resources += f.Delivered
 	r.Quarantined += f.Quarantined
-	r.Seconds += f.StoredAt.Sub(f.StartedAt).Seconds()
+	if r.began.IsZero() || f.StartedAt.Before(r.began) {
+		r.began = f.StartedAt
+	}
+	for _, t := range []time.Time{f.StoredAt, f.IngestedAt} {
+		if t.After(r.ended) {
+			r.ended = t
+		}
+	}
+	r.Seconds = r.ended.Sub(r.began).Seconds()
 	if f.IngestedAt.IsZero() {
 		return nil
 	}
-	r.Seconds += f.IngestedAt.Sub(f.StoredAt).Seconds()
 	var summary ingest.Summary
 	if err := json.Unmarshal(f.Summary, &summary); err != nil {
 		return fmt.Errorf("read the summary of %s: %w", f.Name, err)

@@ -16,6 +16,9 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if g.Log == "none" {
+		g.Log = "warn"
+	}
 	return g.working(ctx, cfg, app.Options{}, func(*app.App) error {
 		scheduled := 0
 		for _, t := range cfg.Tenants {

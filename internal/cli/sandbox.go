@@ -108,7 +108,7 @@ func (c *sandboxCommand) config() (sandbox.Config, error) {
 
 func (c *sandboxCommand) source() (sandbox.Source, error) {
 	if c.Data == "" {
-		return sandbox.PopulationSource(population.New(population.Config{Seed: c.Seed, Practice: c.Code, Patients: c.Patients})), nil
+		return sandbox.FromPopulation(population.New(population.Config{Seed: c.Seed, Practice: c.Code, Patients: c.Patients})), nil
 	}
 	dir, err := filepath.Abs(c.Data)
 	if err != nil {

@@ -140,7 +140,7 @@ func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 	case life.Requested:
 		return "for a free slot", nil
 	case life.KickingOff:
-		return "asking the server for a " + x.Mode + " export", nil
+		return "asking the server: " + x.Mode + " export", nil
 	case life.Waiting:
 		return fmt.Sprintf("until %s: %s", clock(x.WaitingUntil), x.WaitingFor), nil
 	case life.Polling:

@@ -130,7 +130,7 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 			http: conn.HTTP, fhirBase: t.FHIRBaseURL, tokenURL: registration.TokenURL,
 			config: smart.Config{
 				ClientID: registration.ClientID, Key: key, Scopes: c.config.Scopes(t, types), HTTPClient: conn.HTTP,
-				JWKSURL: registration.JWKSURL, LoopbackHTTP: t.AllowHTTP,
+				LoopbackHTTP: t.AllowHTTP,
 			},
 		}
 		cfg.Tokens = conn.Tokens

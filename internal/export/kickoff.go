@@ -56,8 +56,11 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	return Accepted{StatusURL: answer.StatusURL, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered)}, nil
 }
 
+// kickoffFailed tells what is lost from what can be sent again. An error status
+// is the server's answer that it started nothing; should it be wrong, it will
+// answer the next kick-off by saying that one is running.
 func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cause error) (Outcome, error) {
-	if bulkdata.MayHaveStarted(cause) {
+	if _, answered := errors.AsType[*bulkdata.StatusError](cause); !answered && bulkdata.MayHaveStarted(cause) {
 		return Lost{lost(w, cause)}, nil
 	}
 	keep := context.WithoutCancel(ctx) // what is known now must not be lost because we are stopping
@@ -91,8 +94,14 @@ func (s *Steps) busy(t *config.Tenant, b *bulkdata.BusyError) Outcome {
 }
 
 func lost(w Work, cause error) *problem.Problem {
+	what := "was requested from the server, but no answer came"
+	_, broken := errors.AsType[*bulkdata.ProtocolError](cause)
+	_, foreign := errors.AsType[*bulkdata.OriginError](cause)
+	if broken || foreign {
+		what = "was accepted by the server, but its answer cannot be used"
+	}
 	return problem.Wrap(cause, problem.KickoffUnknown,
-		fmt.Sprintf("export %s was requested from the server, but no answer came: an export may be running there that nobody can reach", w.Export.ID),
+		fmt.Sprintf("export %s %s: an export may be running there that nobody can reach", w.Export.ID, what),
 		"Ask the practice whether an export is running, or just resume with bulkhead export "+w.Export.Tenant+
 			" --resume: it asks once more, and waits if the server says that one is running.")
 }

@@ -2,14 +2,12 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/smart"
@@ -52,30 +50,24 @@ func Problem(findings []Finding) error {
 func (c *Connections) Probe(ctx context.Context, t *config.Tenant) []Finding {
 	conn, err := c.To(t, Types(t))
 	if err != nil {
-		return []Finding{failed("configuration", problem.Of(err))}
+		p := problem.Of(err)
+		return []Finding{{Subject: "configuration", Verdict: Bad, Detail: p.Summary, Next: p.Remedy, problem: p}}
 	}
-	p := prober{ctx: ctx, config: c.config, tenant: t, conn: conn, work: Work{}}
-	p.work.Export.Level, p.work.Export.Group, p.work.Export.Tenant = t.Level, t.Group, t.ID
-	p.work.Lease.Kind = Kickoff
-	p.findings = append(p.findings, Finding{Subject: "configuration", Verdict: Good, Detail: t.FHIRBaseURL})
-	p.capability()
-	if conn.Tokens != nil && p.discovery() {
-		p.token()
+	p := prober{config: c.config, tenant: t, conn: conn}
+	p.work.Lease.Kind, p.work.Export.Tenant = Kickoff, t.ID
+	p.work.Export.Level, p.work.Export.Group = t.Level, t.Group
+	p.add("configuration", Good, t.FHIRBaseURL, "")
+	p.capability(ctx)
+	if conn.Tokens != nil && p.discovery(ctx) {
+		p.token(ctx)
 	}
-	p.groups()
+	if t.Level == config.LevelGroup {
+		p.group(ctx)
+	}
 	return p.findings
 }
 
-func failed(subject string, p *problem.Problem) Finding {
-	detail := p.Summary
-	if p.Err != nil {
-		detail += ": " + p.Err.Error()
-	}
-	return Finding{Subject: subject, Verdict: Bad, Detail: detail, Next: p.Remedy, problem: p}
-}
-
 type prober struct {
-	ctx      context.Context
 	config   *config.Config
 	tenant   *config.Tenant
 	conn     *Connection
@@ -83,183 +75,105 @@ type prober struct {
 	findings []Finding
 }
 
-func (p *prober) add(f Finding) { p.findings = append(p.findings, f) }
+func (p *prober) add(subject string, v Verdict, detail, next string) {
+	p.findings = append(p.findings, Finding{Subject: subject, Verdict: v, Detail: detail, Next: next})
+}
 
 // fail adds a finding for an error of the protocol or of the network.
 func (p *prober) fail(subject string, err error) {
 	err = explain(p.tenant, p.work, err)
 	found, ok := errors.AsType[*problem.Problem](err)
 	if !ok {
-		found = problem.Wrap(err, problem.ServerUnreachable, "no usable answer: "+reasonOf(err),
+		found = problem.New(problem.ServerUnreachable, "no usable answer: "+reasonOf(err),
 			"Check fhir_base_url and this machine's network.").For(p.tenant.ID)
 	}
-	p.add(failed(subject, found))
+	detail := found.Summary
+	if found.Err != nil {
+		detail += ": " + found.Err.Error()
+	}
+	p.findings = append(p.findings, Finding{Subject: subject, Verdict: Bad, Detail: detail, Next: found.Remedy, problem: found})
 }
 
-// A capability statement, as far as bulk export needs it.
-type capability struct {
-	FHIRVersion string `json:"fhirVersion"`
-	Software    struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
-	} `json:"software"`
-	Rest []struct {
-		Operation []struct {
-			Name string `json:"name"`
-		} `json:"operation"`
-		Resource []struct {
-			Type      string `json:"type"`
-			Operation []struct {
-				Name string `json:"name"`
-			} `json:"operation"`
-		} `json:"resource"`
-	} `json:"rest"`
-}
-
-func (p *prober) capability() {
-	var c capability
-	if err := p.get("/metadata", false, &c); err != nil {
+func (p *prober) capability(ctx context.Context) {
+	c, err := p.conn.Client.Capability(ctx)
+	if err != nil {
 		p.fail("server", err)
 		return
 	}
-	p.add(Finding{Subject: "server", Verdict: Good, Detail: strings.TrimSpace(fmt.Sprintf("FHIR %s, %s %s", c.FHIRVersion, c.Software.Name, c.Software.Version))})
-	offered, exports := map[string]bool{}, false
-	for _, rest := range c.Rest {
-		exports = exports || len(rest.Operation) > 0
-		for _, r := range rest.Resource {
-			offered[r.Type] = true
-			exports = exports || len(r.Operation) > 0
-		}
+	p.add("server", Good, strings.TrimSpace("FHIR "+c.FHIRVersion+" "+c.Software), "")
+	if slices.Contains(c.Levels, bulkdata.Level(p.tenant.Level)) {
+		p.add("export", Good, "at level "+p.tenant.Level, "")
+	} else {
+		p.add("export", Warning, "the capability statement names no export at level "+p.tenant.Level,
+			"Servers often say too little; if the kick-off fails, ask the vendor whether bulk export is switched on.")
 	}
-	if !exports {
-		p.add(Finding{Subject: "export", Verdict: Warning, Detail: "the capability statement names no operation", Next: "Ask the vendor whether bulk export is switched on for the practice."})
-	}
-	p.types(offered)
-}
-
-// types compares with the capability statement, which is a hint and no more.
-func (p *prober) types(offered map[string]bool) {
-	missing := slices.DeleteFunc(Types(p.tenant), func(t string) bool { return offered[t] })
+	missing := slices.DeleteFunc(Types(p.tenant), func(t string) bool { return slices.Contains(c.Types, t) })
 	if len(missing) == 0 {
-		p.add(Finding{Subject: "types", Verdict: Good, Detail: fmt.Sprintf("all %d are offered", len(Types(p.tenant)))})
+		p.add("types", Good, fmt.Sprintf("all %d are offered", len(Types(p.tenant))), "")
 		return
 	}
-	p.add(Finding{Subject: "types", Verdict: Warning, Detail: "not offered: " + strings.Join(missing, ", "),
-		Next: "Take them out of the tenant's types unless the vendor says that they can be exported."})
+	p.add("types", Warning, "not offered: "+strings.Join(missing, ", "),
+		"Take them out of the tenant's types unless the vendor says that they can be exported.")
 }
 
-func (p *prober) discovery() bool {
-	registration, _ := p.config.Registration(p.tenant)
-	if registration.TokenURL != "" {
-		p.add(Finding{Subject: "discovery", Verdict: Good, Detail: "not needed: token_url is configured"})
+// discovery reports whether a token endpoint is known.
+func (p *prober) discovery(ctx context.Context) bool {
+	if registration, _ := p.config.Registration(p.tenant); registration.TokenURL != "" {
+		p.add("discovery", Good, "not needed: token_url is configured", "")
 		return true
 	}
-	found, err := smart.Discover(p.ctx, p.conn.HTTP, p.tenant.FHIRBaseURL)
+	found, err := smart.Discover(ctx, p.conn.HTTP, p.tenant.FHIRBaseURL)
 	if err != nil {
 		p.fail("discovery", err)
-		p.add(Finding{Subject: "token", Verdict: Skipped, Detail: "there is no token endpoint"})
+		p.add("token", Skipped, "there is no token endpoint", "")
 		return false
 	}
-	f := Finding{Subject: "discovery", Verdict: Good, Detail: "token endpoint " + found.TokenEndpoint}
 	if warnings := found.Warnings(); len(warnings) > 0 {
-		f.Verdict, f.Detail = Warning, f.Detail+"; "+strings.Join(warnings, "; ")
+		p.add("discovery", Warning, "token endpoint "+found.TokenEndpoint+"; "+strings.Join(warnings, "; "), "")
+	} else {
+		p.add("discovery", Good, "token endpoint "+found.TokenEndpoint, "")
 	}
-	p.add(f)
 	return true
 }
 
-func (p *prober) token() {
-	token, err := p.conn.Tokens.Token(p.ctx)
+func (p *prober) token(ctx context.Context) {
+	token, err := p.conn.Tokens.Token(ctx)
 	if err != nil {
 		p.fail("token", err)
 		return
 	}
-	p.add(Finding{Subject: "token", Verdict: Good, Detail: "valid until " + token.Expiry.Local().Format("15:04:05")})
+	p.add("token", Good, "valid until "+token.Expiry.Local().Format("15:04:05"), "")
 	asked := p.config.Scopes(p.tenant, Types(p.tenant))
 	granted, stated := smart.GrantedScopes(token)
-	if !stated {
-		p.add(Finding{Subject: "scopes", Verdict: Good, Detail: fmt.Sprintf("%d asked; the server does not say which it granted", len(asked))})
-		return
+	missing := smart.Missing(asked, granted)
+	switch {
+	case !stated:
+		p.add("scopes", Good, fmt.Sprintf("%d asked; the server does not say which it granted", len(asked)), "")
+	case len(missing) > 0:
+		p.add("scopes", Warning, "not granted: "+strings.Join(missing, " "),
+			"Have the scopes added to the registration, or take the types out of the tenant's types.")
+	default:
+		p.add("scopes", Good, fmt.Sprintf("all %d that were asked are granted", len(asked)), "")
 	}
-	if missing := smart.Missing(asked, granted); len(missing) > 0 {
-		p.add(Finding{Subject: "scopes", Verdict: Warning, Detail: "not granted: " + strings.Join(missing, " "),
-			Next: "Have the scopes added to the registration, or take the types out of the tenant's types."})
-		return
-	}
-	p.add(Finding{Subject: "scopes", Verdict: Good, Detail: fmt.Sprintf("all %d that were asked are granted", len(asked))})
 }
 
-// groups looks whether the configured group can be seen.
-func (p *prober) groups() {
-	if p.tenant.Level != config.LevelGroup {
+// group looks whether the configured group can be seen.
+func (p *prober) group(ctx context.Context) {
+	if Problem(p.findings) != nil {
+		p.add("group", Skipped, "cannot be looked for", "")
 		return
 	}
-	if p.failed() {
-		p.add(Finding{Subject: "group", Verdict: Skipped, Detail: "cannot be looked for"})
+	groups, err := p.conn.Client.Groups(ctx)
+	if err != nil {
+		p.add("group", Warning, "groups cannot be listed: "+reasonOf(err), "Compare the group's id with the practice's portal.")
 		return
 	}
-	var bundle struct {
-		Entry []struct {
-			Resource struct {
-				ID         string `json:"id"`
-				Identifier []struct {
-					Value string `json:"value"`
-				} `json:"identifier"`
-			} `json:"resource"`
-		} `json:"entry"`
-	}
-	if err := p.get("/Group", true, &bundle); err != nil {
-		p.add(Finding{Subject: "group", Verdict: Warning, Detail: "groups cannot be listed: " + reasonOf(err), Next: "Compare the group's id with the practice's portal."})
-		return
-	}
-	var seen []string
-	for _, e := range bundle.Entry {
-		seen = append(seen, e.Resource.ID)
-		for _, i := range e.Resource.Identifier {
-			seen = append(seen, i.Value)
+	for _, g := range groups {
+		if g.ID == p.tenant.Group || slices.Contains(g.Identifiers, p.tenant.Group) {
+			p.add("group", Good, strings.TrimSpace(p.tenant.Group+" "+g.Name), "")
+			return
 		}
 	}
-	if slices.Contains(seen, p.tenant.Group) {
-		p.add(Finding{Subject: "group", Verdict: Good, Detail: p.tenant.Group + " is there"})
-		return
-	}
-	p.add(failed("group", problem.New(problem.GroupMissing, fmt.Sprintf("group %s is not among the %d that the server shows", p.tenant.Group, len(bundle.Entry)),
-		"Ask the practice to enable the group for the app, and take its id from the portal.").For(p.tenant.ID)))
-}
-
-func (p *prober) failed() bool { return Problem(p.findings) != nil }
-
-// answerLimit bounds what is read of one answer. A capability statement of a
-// large vendor has a megabyte.
-const answerLimit = 16 << 20
-
-func (p *prober) get(path string, authorized bool, into any) error {
-	request, err := http.NewRequestWithContext(p.ctx, http.MethodGet, strings.TrimRight(p.tenant.FHIRBaseURL, "/")+path, nil)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Accept", "application/fhir+json")
-	if authorized && p.conn.Tokens != nil {
-		token, err := p.conn.Tokens.Token(p.ctx)
-		if err != nil {
-			return err
-		}
-		token.SetAuthHeader(request) // I9: the FHIR base's own origin, and redirects are not followed
-	}
-	answer, err := p.conn.HTTP.Transport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close() //nolint:errcheck // it is read or given up
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: the server answered %d", path, answer.StatusCode)
-	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, answerLimit))
-	if err != nil {
-		return fmt.Errorf("GET %s: %w", path, err)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("GET %s: the answer is no FHIR JSON", path)
-	}
-	return nil
+	p.fail("group", problem.New(problem.GroupMissing, fmt.Sprintf("group %s is not among the %d that the server shows", p.tenant.Group, len(groups)),
+		"Ask the practice to enable the group for the app, and take its id from the portal.").For(p.tenant.ID))
 }
