@@ -19,11 +19,12 @@ type builder struct {
 	shape    *tape.Shape
 	resource string
 	root     []place
+	owners   map[*syntax][]place // of a member: the places whose member it is
 }
 
 func newBuilder(resource string) *builder {
 	s := tape.NewShape()
-	return &builder{shape: s, resource: resource, root: []place{{s.Root(), resource}}}
+	return &builder{shape: s, resource: resource, root: []place{{s.Root(), resource}}, owners: map[*syntax][]place{}}
 }
 
 // compile compiles an expression whose focus lies at the places of focus, and
@@ -63,6 +64,10 @@ func (b *builder) source(s *syntax, focus []place) (expr, []place) {
 	return b.compile(s.src, focus)
 }
 
+// manyTypes is the number of types from which a choice element asks for all of
+// its parent.
+const manyTypes = 16
+
 // member compiles a step to a member. Steps that follow each other become one
 // path.
 func (b *builder) member(s *syntax, focus []place) (expr, []place) {
@@ -70,14 +75,19 @@ func (b *builder) member(s *syntax, focus []place) (expr, []place) {
 		return this{}, focus // Patient.name
 	}
 	src, at := b.source(s, focus)
+	b.owners[s] = at
 	st := step{key: b.shape.Key(s.name), under: -1, ofKey: -1}
 	var next []place
 	for _, p := range at {
 		if isDate(p.name, s.name) {
 			st.typ = typeDate
 		}
+		types := choicesOf(p.name, s.name)
+		if len(types) > manyTypes {
+			p.want.All() // fewer places than one for each type, at each level
+		}
 		next = add(next, place{p.want.Member(s.name), s.name})
-		for _, t := range choicesOf(p.name, s.name) {
+		for _, t := range types {
 			next = add(next, place{p.want.Member(s.name + title(t)), t})
 			c := choice{b.shape.Key(s.name + title(t)), typeIDs[t]}
 			if !slices.Contains(st.choices, c) {
@@ -85,22 +95,21 @@ func (b *builder) member(s *syntax, focus []place) (expr, []place) {
 			}
 		}
 	}
-	if s.name == "extension" && s.src != nil && s.src.op == opMember {
-		next = b.beside(s.src, src, focus, next)
+	if s.name == "extension" && s.src != nil && s.src.op == opMember && s.src.name != "extension" {
+		next = b.beside(s.src, src, next)
 	}
 	return extend(src, st), next
 }
 
 // beside makes the extensions of a primitive reachable: they lie beside it, in
 // the member whose name has an underscore in front.
-func (b *builder) beside(s *syntax, compiled expr, focus, next []place) []place {
+func (b *builder) beside(s *syntax, compiled expr, next []place) []place {
 	p, ok := compiled.(*path)
 	if !ok {
 		return next
 	}
-	_, parents := b.source(s, focus)
-	for _, parent := range parents {
-		next = add(next, place{parent.want.Member("_" + s.name).Member("extension"), "extension"})
+	for _, owner := range b.owners[s] {
+		next = add(next, place{owner.want.Member("_" + s.name).Member("extension"), "extension"})
 	}
 	p.steps[len(p.steps)-1].under = b.shape.Key("_" + s.name)
 	return next

@@ -269,3 +269,13 @@ func TestRunNamesTheLine(t *testing.T) {
 type errorReader struct{}
 
 func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestExpressionsOfAnyLengthCompileInReasonableTime(t *testing.T) {
+	for _, step := range []string{"extension.", "extension.value.", "value.extension.", "extension('u').value.", "first().", "iif(a, b)."} {
+		p := mustProgram(t, withColumn(strings.Repeat(step, 500)+"exists()"))
+		want := [][]cell{{{Kind: sqlonfhir.Boolean, Text: "false"}}}
+		if diff := cmp.Diff(want, rowsOf(t, p, `{"resourceType":"Patient"}`)); !strings.HasPrefix(step, "first") && diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step, diff)
+		}
+	}
+}
