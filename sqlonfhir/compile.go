@@ -19,6 +19,8 @@ type builder struct {
 	shape    *tape.Shape
 	resource string
 	root     []place
+	sharing  *sharing            // nil where the focus is not that of a select
+	slots    int                 // of sharedExpr
 	owners   map[*syntax][]place // of a member: the places whose member it is
 }
 
@@ -30,6 +32,13 @@ func newBuilder(resource string) *builder {
 // compile compiles an expression whose focus lies at the places of focus, and
 // returns the places where its values lie.
 func (b *builder) compile(s *syntax, focus []place) (expr, []place) {
+	if x, at, ok := b.shared(s, focus); ok {
+		return x, at
+	}
+	return b.compileAlone(s, focus)
+}
+
+func (b *builder) compileAlone(s *syntax, focus []place) (expr, []place) {
 	switch s.op {
 	case opLiteral:
 		return literal{s.value}, nil

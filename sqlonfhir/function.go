@@ -58,12 +58,10 @@ func (b *builder) call(s *syntax, focus []place) (expr, []place) {
 	src, at := b.source(s, focus)
 	switch s.name {
 	case "where":
-		crit, _ := b.compile(s.args[0], at)
-		return &whereExpr{src, crit}, at
+		return &whereExpr{src, b.criterion(s.args[0], at)}, at
 	case "exists":
 		if len(s.args) == 1 {
-			crit, _ := b.compile(s.args[0], at)
-			src = &whereExpr{src, crit}
+			src = &whereExpr{src, b.criterion(s.args[0], at)}
 		}
 		return &existsExpr{src, true}, nil
 	case "empty":
@@ -275,6 +273,11 @@ type iifExpr struct{ src, condition, then, otherwise expr }
 
 func (b *builder) iif(s *syntax, focus []place) (expr, []place) {
 	src, at := b.source(s, focus)
+	if s.src != nil {
+		outer := b.sharing
+		b.sharing = nil
+		defer func() { b.sharing = outer }()
+	}
 	x := &iifExpr{src: src, otherwise: none{}}
 	x.condition, _ = b.compile(s.args[0], at)
 	var places, more []place

@@ -107,6 +107,10 @@ type machine struct {
 	members  []int32 // of the root, by key: the node, 0 when absent
 	made     []byte  // text of made values since Load
 	rowIndex int
+
+	focus uint64 // counts the foci of selects
+	memos []memo
+	kept  []item // of memos
 }
 
 // expr is a compiled expression. eval pushes the items of its collection; in

@@ -6,7 +6,7 @@ import "fmt"
 // be in bytes.
 const (
 	maxNesting = 100
-	maxPath    = 1 << 16
+	maxPath    = 1 << 14
 )
 
 // parsePath parses a FHIRPath expression. Constants are what %name stands for.

@@ -18,6 +18,7 @@ type Program struct {
 	shape    *tape.Shape
 	resource string
 	keys     programKeys
+	slots    int // of shared expressions
 }
 
 // programKeys are the members that every program reads.
@@ -43,7 +44,7 @@ func Compile(views ...*View) (*Program, error) {
 		}
 		p.plans = append(p.plans, b.view(v))
 	}
-	p.shape = b.shape
+	p.shape, p.slots = b.shape, b.slots
 	return p, nil
 }
 
@@ -54,6 +55,7 @@ func (p *Program) Views() []*View { return p.views }
 func (p *Program) NewRunner() *Runner {
 	r := &Runner{program: p}
 	r.members = make([]int32, p.shape.Keys())
+	r.memos = make([]memo, p.slots)
 	return r
 }
 
@@ -104,6 +106,7 @@ func (b *builder) view(v *View) *viewPlan {
 func (b *builder) selects(s *selectDefinition, focus []place) *selectPlan {
 	p := &selectPlan{iteration: s.iteration, first: s.first, width: s.width, place: s.place}
 	focus = b.iteration(p, s, focus)
+	b.sharing = share(s.columns)
 	for _, c := range s.columns {
 		x, _ := b.compile(c.syntax, focus)
 		column := columnPlan{pathPlan{x, c.place}, c.Name, c.slot, c.Collection}
@@ -112,6 +115,7 @@ func (b *builder) selects(s *selectDefinition, focus []place) *selectPlan {
 			p.indexed = append(p.indexed, column)
 		}
 	}
+	b.sharing = nil
 	for _, child := range s.selects {
 		p.selects = append(p.selects, b.selects(child, focus))
 	}

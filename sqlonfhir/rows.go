@@ -89,6 +89,7 @@ func (r *Runner) iterate(p *selectPlan, t *task) error {
 func (r *Runner) nulls(p *selectPlan, next int32) error {
 	clear(r.row[p.first : p.first+p.width])
 	r.rowIndex = 0
+	r.newFocus()
 	for i := range p.indexed {
 		if err := r.column(&p.indexed[i], item{}); err != nil {
 			return err
@@ -141,6 +142,7 @@ func (r *Runner) collect(p *selectPlan, focus item, base, depth int) error {
 // at sets a select's own columns on a focus and runs what is below and after.
 func (r *Runner) at(p *selectPlan, focus item, rowIndex int, next int32) error {
 	r.rowIndex = rowIndex
+	r.newFocus()
 	for i := range p.columns {
 		if err := r.column(&p.columns[i], focus); err != nil {
 			return err
