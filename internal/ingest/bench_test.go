@@ -26,8 +26,12 @@ func newObservations(size int64) *observations {
 }
 
 var vitals = []struct{ code, display, unit string }{
-	{"8302-2", "Body Height", "cm"}, {"29463-7", "Body Weight", "kg"}, {"8480-6", "Systolic Blood Pressure", "mm[Hg]"},
-	{"2339-0", "Glucose", "mg/dL"}, {"6299-2", "Urea Nitrogen", "mg/dL"}, {"38483-4", "Creatinine", "mg/dL"},
+	{"8302-2", "Body Height", "cm"},
+	{"29463-7", "Body Weight", "kg"},
+	{"8480-6", "Systolic Blood Pressure", "mm[Hg]"},
+	{"2339-0", "Glucose", "mg/dL"},
+	{"6299-2", "Urea Nitrogen", "mg/dL"},
+	{"38483-4", "Creatinine", "mg/dL"},
 	{"72514-3", "Pain severity - 0-10 verbal numeric rating [Score] - Reported", "{score}"},
 }
 

@@ -125,15 +125,29 @@ func TestWhatIsNotPreciseEnoughIsNoDateAndNoTime(t *testing.T) {
 		text       string
 		date, time bool
 	}{
-		{"2020", false, false}, {"2020-05", false, false}, {"2020-05-06", true, false},
-		{"2020-05-06T10:11:12Z", true, true}, {"2020-05-06T10:11:12+02:00", true, true},
-		{"2020-05-06T10:11:12", true, false}, {"2020-05-06T10:11Z", true, false},
-		{"2020-05-06T10:11:12.Z", true, false}, {"2020-05-06T24:00:00Z", true, false},
-		{"2020-05-06T10:11:12+15:00", true, false}, {"2020-05-06T10:11:60Z", true, true},
-		{"2020-05-06T10:11:12.123", true, false}, {"2020-05-06T10-11-12Z", true, false},
-		{"2021-02-29", false, false}, {"2020-13-01", false, false}, {"2020-00-10", false, false},
-		{"2020-01-00", false, false}, {"2020-04-31", false, false}, {"0000-01-01", false, false},
-		{"2020/05/06", false, false}, {"20a0-05-06", false, false}, {"2020-05-06 10:11:12Z", false, false}, {"", false, false},
+		{"2020", false, false},
+		{"2020-05", false, false},
+		{"2020-05-06", true, false},
+		{"2020-05-06T10:11:12Z", true, true},
+		{"2020-05-06T10:11:12+02:00", true, true},
+		{"2020-05-06T10:11:12", true, false},
+		{"2020-05-06T10:11Z", true, false},
+		{"2020-05-06T10:11:12.Z", true, false},
+		{"2020-05-06T24:00:00Z", true, false},
+		{"2020-05-06T10:11:12+15:00", true, false},
+		{"2020-05-06T10:11:60Z", true, true},
+		{"2020-05-06T10:11:12.123", true, false},
+		{"2020-05-06T10-11-12Z", true, false},
+		{"2021-02-29", false, false},
+		{"2020-13-01", false, false},
+		{"2020-00-10", false, false},
+		{"2020-01-00", false, false},
+		{"2020-04-31", false, false},
+		{"0000-01-01", false, false},
+		{"2020/05/06", false, false},
+		{"20a0-05-06", false, false},
+		{"2020-05-06 10:11:12Z", false, false},
+		{"", false, false},
 	}
 	for _, tt := range tests {
 		if _, ok := parseDate([]byte(tt.text)); ok != tt.date {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -21,10 +22,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+var loadViews = sync.OnceValues(func() (*views.Set, error) { return views.Load("testdata/views") })
+
 // testOptions give the tables of testdata/views in a new store.
 func testOptions(t testing.TB) Options {
 	t.Helper()
-	set, err := views.Load("testdata/views")
+	set, err := loadViews()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,7 +184,7 @@ func parseInt(s []byte, bits int) (int64, bool) {
 // would end the id in a reference.
 // https://hl7.org/fhir/R4/datatypes.html#id
 func legalID(id []byte) bool {
-	for i := 0; i < len(id); i++ {
+	for i := range id {
 		c := id[i]
 		if c >= utf8.RuneSelf {
 			return !bytes.ContainsFunc(id, cannotBeInID)

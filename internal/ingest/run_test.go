@@ -31,12 +31,18 @@ func TestAPatientFileBecomesRows(t *testing.T) {
 	o := testOptions(t)
 	s := mustRun(t, o, textSource(Output, "Patient", twoPatients))
 	patients := [][]string{
-		{"tenant_id", "id", "last_updated", "last_updated_ts", "profile", "family", "birth_date", "birth_date_date", "died", "died_date",
-			"died_ts", "active", "rank", "doctor", "doctor_type", "families", "resource_key", "source_file", "source_line"},
-		{"north", "1", "2024-05-06T07:08:09.123+02:00", "2024-05-06T05:08:09.123Z", "http://p/one", "O'Hara", "1980-02-29", "1980-02-29",
-			"2024-01-02", "2024-01-02", "NULL", "true", "2", "o1", "Organization", `["O'Hara","Lee"]`, "Patient/1", "e1/0-output-0-Patient", "1"},
-		{"north", "a.b-2", "NULL", "NULL", "NULL", "NULL", "1980-02", "NULL", "NULL", "NULL",
-			"NULL", "NULL", "NULL", "NULL", "NULL", "[]", "Patient/a.b-2", "e1/0-output-0-Patient", "2"},
+		{
+			"tenant_id", "id", "last_updated", "last_updated_ts", "profile", "family", "birth_date", "birth_date_date", "died", "died_date",
+			"died_ts", "active", "rank", "doctor", "doctor_type", "families", "resource_key", "source_file", "source_line",
+		},
+		{
+			"north", "1", "2024-05-06T07:08:09.123+02:00", "2024-05-06T05:08:09.123Z", "http://p/one", "O'Hara", "1980-02-29", "1980-02-29",
+			"2024-01-02", "2024-01-02", "NULL", "true", "2", "o1", "Organization", `["O'Hara","Lee"]`, "Patient/1", "e1/0-output-0-Patient", "1",
+		},
+		{
+			"north", "a.b-2", "NULL", "NULL", "NULL", "NULL", "1980-02", "NULL", "NULL", "NULL",
+			"NULL", "NULL", "NULL", "NULL", "NULL", "[]", "Patient/a.b-2", "e1/0-output-0-Patient", "2",
+		},
 	}
 	if diff := cmp.Diff(patients, tableOf(t, o, s, "patient")); diff != "" {
 		t.Errorf("patient (-want +got):\n%s", diff)
@@ -120,10 +126,14 @@ func TestEveryLineIsDeliveredOrQuarantinedOrBlank(t *testing.T) {
 		{"NUL in a string", `{"resourceType":"Patient","id":"1","name":[{"family":"\u0000"}]}`, 1, 0, nil},
 		{"truncated", good + "\n" + good[:20] + "\n", 1, 0, []refused{{"invalid_json:truncated", 2, 36, good[:20]}}},
 		{"trailing bytes", good + "x\n", 0, 0, []refused{{"invalid_json:trailing_bytes", 1, 0, good + "x"}}},
-		{"duplicate key", `{"resourceType":"Patient","id":"1","id":"2"}`, 0, 0,
-			[]refused{{"invalid_json:duplicate_key", 1, 0, `{"resourceType":"Patient","id":"1","id":"2"}`}}},
-		{"invalid UTF-8", "{\"resourceType\":\"Patient\",\"id\":\"\xff\"}\n", 0, 0,
-			[]refused{{"invalid_json:invalid_utf8", 1, 0, "{\"resourceType\":\"Patient\",\"id\":\"\xff\"}"}}},
+		{
+			"duplicate key", `{"resourceType":"Patient","id":"1","id":"2"}`, 0, 0,
+			[]refused{{"invalid_json:duplicate_key", 1, 0, `{"resourceType":"Patient","id":"1","id":"2"}`}},
+		},
+		{
+			"invalid UTF-8", "{\"resourceType\":\"Patient\",\"id\":\"\xff\"}\n", 0, 0,
+			[]refused{{"invalid_json:invalid_utf8", 1, 0, "{\"resourceType\":\"Patient\",\"id\":\"\xff\"}"}},
+		},
 		{"array", " [1]\n", 0, 0, []refused{{"not_an_object", 1, 0, " [1]"}}},
 		{"null", "null\n", 0, 0, []refused{{"not_an_object", 1, 0, "null"}}},
 		{"no type", `{"id":"1"}`, 0, 0, []refused{{"resource_type_missing", 1, 0, `{"id":"1"}`}}},
@@ -136,12 +146,18 @@ func TestEveryLineIsDeliveredOrQuarantinedOrBlank(t *testing.T) {
 		{"id is empty", `{"resourceType":"Patient","id":""}`, 0, 0, []refused{{"id_invalid", 1, 0, `{"resourceType":"Patient","id":""}`}}},
 		{"id has a slash", `{"resourceType":"Patient","id":"a/b"}`, 0, 0, []refused{{"id_invalid", 1, 0, `{"resourceType":"Patient","id":"a/b"}`}}},
 		{"id has a newline", `{"resourceType":"Patient","id":"a\n"}`, 0, 0, []refused{{"id_invalid", 1, 0, `{"resourceType":"Patient","id":"a\n"}`}}},
-		{"two values for one", `{"resourceType":"Patient","id":"1","birthDate":["2020","2021"]}`, 0, 0,
-			[]refused{{"view_error:patient.birth_date", 1, 0, `{"resourceType":"Patient","id":"1","birthDate":["2020","2021"]}`}}},
-		{"no integer", good + "\n" + `{"resourceType":"Patient","id":"2","name":[{"family":"X"}],"multipleBirthInteger":1.5}`, 1, 0,
-			[]refused{{"view_error:patient.rank", 2, 36, `{"resourceType":"Patient","id":"2","name":[{"family":"X"}],"multipleBirthInteger":1.5}`}}},
-		{"integer too large", `{"resourceType":"Patient","id":"2","multipleBirthInteger":2147483648}`, 0, 0,
-			[]refused{{"view_error:patient.rank", 1, 0, `{"resourceType":"Patient","id":"2","multipleBirthInteger":2147483648}`}}},
+		{
+			"two values for one", `{"resourceType":"Patient","id":"1","birthDate":["2020","2021"]}`, 0, 0,
+			[]refused{{"view_error:patient.birth_date", 1, 0, `{"resourceType":"Patient","id":"1","birthDate":["2020","2021"]}`}},
+		},
+		{
+			"no integer", good + "\n" + `{"resourceType":"Patient","id":"2","name":[{"family":"X"}],"multipleBirthInteger":1.5}`, 1, 0,
+			[]refused{{"view_error:patient.rank", 2, 36, `{"resourceType":"Patient","id":"2","name":[{"family":"X"}],"multipleBirthInteger":1.5}`}},
+		},
+		{
+			"integer too large", `{"resourceType":"Patient","id":"2","multipleBirthInteger":2147483648}`, 0, 0,
+			[]refused{{"view_error:patient.rank", 1, 0, `{"resourceType":"Patient","id":"2","multipleBirthInteger":2147483648}`}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -220,7 +236,7 @@ func sorted(rows [][]string) []string {
 }
 
 func TestManyWorkersGiveTheRowsOfOne(t *testing.T) {
-	text := manyPatients(20_000)
+	text := manyPatients(8000)
 	one := testOptions(t)
 	want := mustRun(t, one, textSource(Output, "Patient", text))
 	many := testOptions(t)
@@ -298,7 +314,7 @@ func TestCompressedSourcesAreDecoded(t *testing.T) {
 
 func TestAFailureLeavesNothing(t *testing.T) {
 	broken := errors.New("network")
-	text := manyPatients(20_000)
+	text := manyPatients(8000)
 	sources := map[string]func() (io.ReadCloser, error){
 		"cannot open": func() (io.ReadCloser, error) { return nil, broken },
 		"breaks at once": func() (io.ReadCloser, error) {
@@ -341,7 +357,7 @@ func (c *cancelling) Read(p []byte) (int, error) {
 }
 
 func TestAnEndedContextLeavesNothing(t *testing.T) {
-	text := manyPatients(20_000)
+	text := manyPatients(8000)
 	stopped := errors.New("stopped by a person")
 	for _, at := range []int{0, len(text) / 3, len(text) - 1} {
 		o := testOptions(t)
