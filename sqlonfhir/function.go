@@ -1,6 +1,9 @@
 package sqlonfhir
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 type (
 	none         struct{}
@@ -20,7 +23,7 @@ func (this) eval(m *machine, in item) error {
 }
 
 func (rootExpr) eval(m *machine, _ item) error {
-	m.push(0, typeUnknown)
+	m.stack = append(m.stack, item{kind: kindObject})
 	return nil
 }
 
@@ -71,7 +74,7 @@ func (b *builder) call(s *syntax, focus []place) (expr, []place) {
 	case "count":
 		return &countExpr{src}, nil
 	case "first", "last":
-		return &pickExpr{src, s.name == "last"}, at
+		return pick(src, s.name == "last"), at
 	case "join":
 		sep := expr(literal{item{kind: kindString, node: -1, text: []byte{}}})
 		if len(s.args) == 1 {
@@ -198,6 +201,18 @@ func (x *countExpr) eval(m *machine, in item) error {
 type pickExpr struct {
 	src  expr
 	last bool
+}
+
+// pick returns src.first() or src.last(). The first value of a path is found
+// without the others.
+func pick(src expr, last bool) expr {
+	p, ok := src.(*path)
+	if !ok || last {
+		return &pickExpr{src, last}
+	}
+	steps := slices.Clone(p.steps)
+	steps[len(steps)-1].first = true
+	return &path{p.src, steps}
 }
 
 func (x *pickExpr) eval(m *machine, in item) error {

@@ -51,8 +51,8 @@ type item struct {
 	kind itemKind
 	typ  typeID
 	node int32  // on the tape; -1 for made values
+	key  int32  // in machine.keys, from 1; 0 for what is no key
 	text []byte // of a made value; nil for nodes
-	ref  []byte // the target's type, for keys
 }
 
 var (
@@ -104,8 +104,9 @@ const (
 type machine struct {
 	tape     tape.Tape
 	stack    []item
-	members  []int32 // of the root, by key: the node, 0 when absent
-	made     []byte  // text of made values since Load
+	members  []int32  // of the root, by key: the node, 0 when absent
+	made     []byte   // text of made values since Load
+	keys     [][]byte // the types of keys since Load
 	rowIndex int
 
 	focus uint64 // counts the foci of selects
@@ -133,33 +134,9 @@ func (m *machine) text(it *item) []byte {
 	return m.tape.Text(it.node)
 }
 
-// nodeItem returns the item of a node that is neither Null nor an Array.
-func (m *machine) nodeItem(n int32) item {
-	switch m.tape.Node(n).Kind {
-	case tape.True, tape.False:
-		return item{kind: kindBoolean, node: n}
-	case tape.Number:
-		return item{kind: kindNumber, node: n}
-	case tape.String:
-		return item{kind: kindString, node: n}
-	}
-	return item{kind: kindObject, node: n}
-}
-
-// push pushes the items of a node: none for null, each element of an array.
-func (m *machine) push(n int32, typ typeID) {
-	x := m.tape.Node(n)
-	switch x.Kind {
-	case tape.Null:
-	case tape.Array:
-		for c := n + 1; c < x.Next; c = m.tape.Node(c).Next {
-			m.push(c, typ)
-		}
-	default:
-		it := m.nodeItem(n)
-		it.typ = typ
-		m.stack = append(m.stack, it)
-	}
+// kindOf is the kind of an item by the kind of its node.
+var kindOf = [...]itemKind{
+	tape.False: kindBoolean, tape.True: kindBoolean, tape.Number: kindNumber, tape.String: kindString, tape.Object: kindObject,
 }
 
 // member returns the member of an object by key, or -1.

@@ -32,12 +32,18 @@ func (x *resourceKeyExpr) eval(m *machine, in item) error {
 		}
 		id, typ := m.stringMember(it.node, x.id), m.stringMember(it.node, x.resourceType)
 		if id != nil && typ != nil {
-			m.stack[kept] = item{kind: kindString, node: -1, text: id, ref: typ}
+			m.stack[kept] = m.key(typ, id)
 			kept++
 		}
 	}
 	m.stack = m.stack[:kept]
 	return nil
+}
+
+// key returns the item of a key: an id and the type of what it identifies.
+func (m *machine) key(typ, id []byte) item {
+	m.keys = append(m.keys, typ)
+	return item{kind: kindString, node: -1, text: id, key: int32(len(m.keys))}
 }
 
 // stringMember returns the text of a string member; nil when there is none.
@@ -78,7 +84,7 @@ func (x *referenceKeyExpr) eval(m *machine, in item) error {
 		}
 		typ, id := splitReference(m.stringMember(it.node, x.reference))
 		if id != nil && (x.typ == "" || string(typ) == x.typ) {
-			m.stack[kept] = item{kind: kindString, node: -1, text: id, ref: typ}
+			m.stack[kept] = m.key(typ, id)
 			kept++
 		}
 	}
@@ -90,24 +96,28 @@ func (x *referenceKeyExpr) eval(m *machine, in item) error {
 // reference, without its version; nil when it is of another form: contained,
 // a URN, conditional, or without a type.
 func splitReference(ref []byte) (typ, id []byte) {
-	if bytes.ContainsAny(ref, "#?") {
+	if bytes.IndexByte(ref, '#') >= 0 || bytes.IndexByte(ref, '?') >= 0 {
 		return nil, nil
 	}
-	if i := bytes.Index(ref, []byte("/_history/")); i >= 0 {
-		ref = ref[:i]
-	}
-	slash := bytes.LastIndexByte(ref, '/')
-	if slash < 0 {
-		return nil, nil
-	}
-	typ, id = ref[:slash], ref[slash+1:]
-	if i := bytes.LastIndexByte(typ, '/'); i >= 0 {
-		typ = typ[i+1:]
+	rest, id := lastSegment(ref)
+	rest, typ = lastSegment(rest)
+	if string(typ) == "_history" {
+		rest, id = lastSegment(rest)
+		_, typ = lastSegment(rest)
 	}
 	if !isTypeName(typ) || len(id) == 0 {
 		return nil, nil
 	}
 	return typ, id[:len(id):len(id)]
+}
+
+// lastSegment splits a path at its last slash.
+func lastSegment(path []byte) (rest, last []byte) {
+	i := bytes.LastIndexByte(path, '/')
+	if i < 0 {
+		return nil, path
+	}
+	return path[:i], path[i+1:]
 }
 
 // isTypeName reports whether s looks like the name of a resource type.

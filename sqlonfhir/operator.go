@@ -1,6 +1,10 @@
 package sqlonfhir
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
 
 // operator compiles a binary operator.
 func (b *builder) operator(s *syntax, focus []place) expr {
@@ -121,7 +125,7 @@ func (x *memberEqualsExpr) test(m *machine, in item) (truth, error) {
 	if c < 0 {
 		return empty, nil
 	}
-	if m.nodeItem(c).kind != kindString {
+	if m.tape.Node(c).Kind != tape.String {
 		return x.slow.test(m, in)
 	}
 	return truthOf(string(m.tape.Text(c)) == string(x.text)), nil

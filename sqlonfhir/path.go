@@ -1,10 +1,6 @@
 package sqlonfhir
 
-import (
-	"bytes"
-
-	"github.com/bulkhead-fhir/bulkhead/tape"
-)
+import "github.com/bulkhead-fhir/bulkhead/tape"
 
 // A path is a run of member steps. It is the form that most columns have.
 type path struct {
@@ -20,6 +16,7 @@ type step struct {
 	under   int32     // the member with the element's extensions; -1 for none
 	ofKey   int32     // with of: the choice element of that type
 	of      *typeTest // with ofKey: what the values must be
+	first   bool      // only the first value of all that this step leads to
 }
 
 type choice struct {
@@ -51,62 +48,67 @@ func (p *path) eval(m *machine, in item) error {
 	}
 	mid := len(m.stack)
 	for i := base; i < mid; i++ {
-		if m.stack[i].kind == kindObject {
-			m.walk(m.stack[i].node, p.steps)
+		if m.stack[i].kind == kindObject && m.walk(m.stack[i].node, p.steps) {
+			break
 		}
 	}
 	m.keep(base, mid)
 	return nil
 }
 
-// walk pushes what steps lead to from an object.
-func (m *machine) walk(n int32, steps []step) {
-	st := &steps[0]
+// walk pushes what steps lead to from an object. It reports whether a step
+// that takes only the first value has it, so that nothing more is to be found.
+func (m *machine) walk(n int32, steps []step) (done bool) {
+	st, rest := &steps[0], steps[1:]
 	if st.of != nil {
 		if c := m.member(n, st.ofKey); c >= 0 {
-			m.descend(c, step{typ: st.of.id}, steps[1:])
-			return
+			return m.descend(c, st, st.of.id, rest)
 		}
 	}
 	if c := m.member(n, st.key); c >= 0 {
-		m.descend(c, step{typ: st.typ, of: st.of}, steps[1:])
+		done = m.descend(c, st, st.typ, rest)
 	} else if len(st.choices) > 0 {
-		m.walkChoice(n, st.choices, steps[1:])
+		done = m.walkChoice(n, st, rest)
 	}
-	if st.under >= 0 {
+	if st.under >= 0 && !done {
 		if c := m.member(n, st.under); c >= 0 {
-			m.descend(c, step{}, steps[1:])
+			done = m.descend(c, st, typeUnknown, rest)
 		}
 	}
+	return done
 }
 
-func (m *machine) walkChoice(n int32, choices []choice, rest []step) {
+func (m *machine) walkChoice(n int32, st *step, rest []step) (done bool) {
 	for c, end := n+1, m.tape.Node(n).Next; c < end; c = m.tape.Node(c).Next {
 		key := m.tape.Node(c).Key
-		for _, x := range choices {
+		for _, x := range st.choices {
 			if x.key == key {
-				m.descend(c, step{typ: x.typ}, rest)
-				return
+				return m.descend(c, st, x.typ, rest)
 			}
 		}
 	}
+	return false
 }
 
-// descend goes on from the value n, whose type is at.typ and must be at.of.
-func (m *machine) descend(n int32, at step, rest []step) {
+// descend goes on from n, a value of the step st whose type is typ.
+func (m *machine) descend(n int32, st *step, typ typeID, rest []step) (done bool) {
 	x := m.tape.Node(n)
 	switch {
 	case x.Kind == tape.Array:
-		for c := n + 1; c < x.Next; c = m.tape.Node(c).Next {
-			m.descend(c, at, rest)
+		for c, end := n+1, x.Next; c < end && !done; c = m.tape.Node(c).Next {
+			done = m.descend(c, st, typ, rest)
 		}
+		return done
 	case x.Kind == tape.Null:
-	case at.of != nil && !m.isOf(&item{kind: m.nodeItem(n).kind, typ: at.typ, node: n}, at.of):
+		return false
+	case st.of != nil && !m.isOf(&item{kind: kindOf[x.Kind], typ: typ, node: n}, st.of):
+		return false
 	case len(rest) == 0:
-		m.push(n, at.typ)
+		m.stack = append(m.stack, item{kind: kindOf[x.Kind], typ: typ, node: n})
 	case x.Kind == tape.Object:
-		m.walk(n, rest)
+		done = m.walk(n, rest)
 	}
+	return done || st.first
 }
 
 // A typeTest is the argument of ofType.
@@ -149,7 +151,14 @@ func isNumberType(name string, text []byte) bool {
 	return false
 }
 
-func isIntegerText(text []byte) bool { return !bytes.ContainsAny(text, ".eE") }
+func isIntegerText(text []byte) bool {
+	for _, c := range text {
+		if c == '.' || c|0x20 == 'e' {
+			return false
+		}
+	}
+	return true
+}
 
 // ofTypeExpr is src.ofType(T) where src is not a member.
 type ofTypeExpr struct {

@@ -184,7 +184,7 @@ func (r *Runner) column(c *columnPlan, focus item) error {
 
 // value returns what a row shows of an item.
 func (m *machine) value(it *item) Value {
-	v := Value{Text: m.text(it), RefType: it.ref}
+	v := Value{Kind: String, Text: m.text(it)}
 	switch it.kind {
 	case kindBoolean:
 		v.Kind = Boolean
@@ -193,10 +193,11 @@ func (m *machine) value(it *item) Value {
 		if isIntegerText(v.Text) {
 			v.Kind = Integer
 		}
-	case kindString:
-		v.Kind = String
 	case kindObject:
 		v.Kind = Complex
+	}
+	if it.key > 0 {
+		v.RefType = m.keys[it.key-1]
 	}
 	return v
 }

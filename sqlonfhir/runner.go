@@ -26,7 +26,7 @@ type Runner struct {
 // line until the next Load, and line must not change until then.
 func (r *Runner) Load(line []byte) error {
 	r.resourceType, r.id, r.lastUpdated = nil, nil, nil
-	r.stack, r.made, r.items = r.stack[:0], r.made[:0], r.items[:0]
+	r.stack, r.made, r.keys, r.items = r.stack[:0], r.made[:0], r.keys[:0], r.items[:0]
 	clear(r.members)
 	if err := r.tape.Parse(line, r.program.shape); err != nil {
 		return err

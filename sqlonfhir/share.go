@@ -68,10 +68,17 @@ func share(columns []columnDefinition) *sharing {
 }
 
 // isWorthSharing reports whether to evaluate s costs more than to copy its
-// values: it calls a function on a member of the focus.
+// values: it ends in a call, and calls more than what a path can do alone.
 func (s *syntax) isWorthSharing() bool {
-	called := s.op == opIndex || s.op == opCall && s.name != "ofType"
-	return called && s.src != nil && s.src.op != opLiteral
+	if s.op != opCall && s.op != opIndex {
+		return false
+	}
+	for ; s != nil; s = s.src {
+		if s.src != nil && (s.op == opIndex || s.op == opCall && s.name != "ofType" && s.name != "first") {
+			return true
+		}
+	}
+	return false
 }
 
 // shared returns the compiled form of s when several columns start with it.
