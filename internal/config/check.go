@@ -25,6 +25,10 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	r.notNegative(limits.at("downloads_per_export"), c.Limits.DownloadsPerExport)
 	r.notNegative(limits.at("ingest_workers"), c.Limits.IngestWorkers)
 	r.notNegative(limits.at("requests_per_minute"), c.Limits.RequestsPerMinute)
+	r.notNegative(limits.at("retry").at("attempts"), c.Limits.Retry.Attempts)
+	if w := c.Limits.Retry; w.LongestWait > 0 && w.LongestWait < w.FirstWait {
+		r.miss(limits.at("retry").at("longest_wait"), "must not be shorter than first_wait")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
 		r.checkRegistration(root.at("registrations").at(name), name, c)
 	}
@@ -111,6 +115,13 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 		r.miss(at.at("fhir_base_url"), "is missing")
 	}
 	r.checkURL(at.at("fhir_base_url"), t.FHIRBaseURL, t.AllowHTTP)
+	for i, origin := range t.AllowedOrigins {
+		field := at.at("allowed_origins").index(i)
+		r.checkURL(field, origin, t.AllowHTTP)
+		if u, err := url.Parse(origin); origin == "" || err == nil && u.Path != "" {
+			r.miss(field, "must be an origin such as https://files.example.org, without a path")
+		}
+	}
 	r.checkLevel(at, t, c)
 	r.checkTypes(at.at("types"), t.Types)
 	if t.Schedule != "" {

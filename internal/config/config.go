@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
@@ -65,6 +66,20 @@ type Limits struct {
 	// RequestsPerMinute is the most requests to one practice's server in one
 	// clock minute. Default: 0, which means what the vendor profile says.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// Retry says how failures that waiting may cure are waited out.
+	Retry Retry `yaml:"retry"`
+}
+
+// Retry says how failures that waiting may cure are waited out: a broken
+// connection, a server that answers 503. The waits double and vary by chance.
+type Retry struct {
+	// FirstWait is the wait after the first failure. Default: 2s.
+	FirstWait Duration `yaml:"first_wait"`
+	// LongestWait bounds every wait. Default: 5m.
+	LongestWait Duration `yaml:"longest_wait"`
+	// Attempts is how many failures in a row are waited out before the export
+	// fails and a person is asked. Default: 8.
+	Attempts int `yaml:"attempts"`
 }
 
 // TLS says which servers are trusted.
@@ -149,6 +164,9 @@ func (c *Config) fill(base string) {
 	c.Folder = absolute(base, or(c.Folder, "bulkhead"))
 	c.Limits.Exports = or(c.Limits.Exports, 8)
 	c.Limits.DownloadsPerExport = or(c.Limits.DownloadsPerExport, 4)
+	c.Limits.Retry.FirstWait = or(c.Limits.Retry.FirstWait, Duration(2*time.Second))
+	c.Limits.Retry.LongestWait = or(c.Limits.Retry.LongestWait, Duration(5*time.Minute))
+	c.Limits.Retry.Attempts = or(c.Limits.Retry.Attempts, 8)
 	c.Limits.IngestWorkers = or(c.Limits.IngestWorkers, runtime.GOMAXPROCS(0))
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
 	c.Profiles = absolute(base, c.Profiles)
@@ -158,7 +176,7 @@ func (c *Config) fill(base string) {
 	if len(c.Sinks) == 0 {
 		c.Sinks = map[string]Sink{
 			"tables":  {Kind: DuckDB, File: filepath.Join(c.Folder, "tables.duckdb")},
-			"parquet": {Kind: Parquet, Folder: filepath.Join(c.Folder, "tables")},
+			"parquet": {Kind: Parquet, Folder: filepath.Join(c.Folder, "parquet")},
 		}
 	}
 	for name, s := range c.Sinks {

@@ -76,7 +76,7 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 	second.EffectiveFrom = Moment{Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	want := &Config{
 		Folder:        "/etc/bulkhead/state",
-		Limits:        Limits{Exports: 3, DownloadsPerExport: 4, IngestWorkers: runtime.GOMAXPROCS(0), RequestsPerMinute: 100},
+		Limits:        Limits{Exports: 3, DownloadsPerExport: 4, IngestWorkers: runtime.GOMAXPROCS(0), RequestsPerMinute: 100, Retry: Retry{FirstWait: Duration(2 * time.Second), LongestWait: Duration(5 * time.Minute), Attempts: 8}},
 		TLS:           TLS{CAFile: "/etc/bulkhead/ca.pem"},
 		Views:         []string{"/etc/bulkhead/views"},
 		Registrations: map[string]Registration{"vendor": {Profile: "ecw", ClientID: "abc", KeyEnv: "VENDOR_KEY", KeyID: "k1"}},
@@ -132,7 +132,7 @@ func TestSinksAreDuckDBAndParquetWhenNoneIsGiven(t *testing.T) {
 	}
 	want := map[string]Sink{
 		"tables":  {Kind: DuckDB, File: "/srv/bulkhead/tables.duckdb"},
-		"parquet": {Kind: Parquet, Folder: "/srv/bulkhead/tables"},
+		"parquet": {Kind: Parquet, Folder: "/srv/bulkhead/parquet"},
 	}
 	if diff := cmp.Diff(want, c.Sinks); diff != "" {
 		t.Errorf("sinks (-want +got):\n%s", diff)

@@ -33,6 +33,7 @@ var sections = []struct {
 }{
 	{"The file", "Config", ""},
 	{"limits", "Limits", ""},
+	{"limits: retry", "Retry", ""},
 	{"tls", "TLS", ""},
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},

@@ -30,6 +30,10 @@ type Tenant struct {
 	Profile string `yaml:"profile"`
 	// FHIRBaseURL is the practice's FHIR R4 base: https, without a query.
 	FHIRBaseURL string `yaml:"fhir_base_url"`
+	// AllowedOrigins are other origins (https://host) on which the server may
+	// put status URLs and output files, and which may then get the access
+	// token. Default: only that of FHIRBaseURL.
+	AllowedOrigins []string `yaml:"allowed_origins"`
 	// AllowHTTP permits plain http, to this machine only (localhost,
 	// 127.0.0.0/8, ::1): for a sandbox.
 	AllowHTTP bool `yaml:"allow_http"`
