@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // checkProfile notes all that is wrong with a vendor profile.
@@ -22,9 +21,6 @@ func (r *reader) checkProfile(at place, p *Profile) {
 			r.miss(at.at("levels").index(i), "must be group, patient or system")
 		}
 	}
-	if p.GroupParameter != "id" && p.GroupParameter != "identifier" {
-		r.miss(at.at("group_parameter"), "must be id or identifier")
-	}
 	r.checkTypes(at.at("types"), p.Types)
 	for i, alg := range p.Algorithms {
 		if alg != "RS384" && alg != "ES384" {
@@ -33,9 +29,6 @@ func (r *reader) checkProfile(at place, p *Profile) {
 	}
 	if len(p.Algorithms) == 0 {
 		r.miss(at.at("algorithms"), "is missing")
-	}
-	if d := p.AssertionLifetime.Std(); d <= 0 || d > 5*time.Minute {
-		r.miss(at.at("assertion_lifetime"), "must be more than nothing and at most 5m")
 	}
 	if p.Scope.Each == "" || p.Scope.All == "" {
 		r.miss(at.at("scope"), "needs `all` and `each`")

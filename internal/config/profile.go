@@ -68,19 +68,12 @@ type Profile struct {
 	Dialect Dialect `yaml:"dialect"`
 	// Levels are the levels of export that the server has.
 	Levels []string `yaml:"levels"`
-	// GroupParameter says what $export wants in the place of the group's id:
-	// `id` (Group.id), or `identifier` (Group.identifier[0].value).
-	GroupParameter string `yaml:"group_parameter"`
 	// Types are the types that the vendor can export at most. Empty means that
 	// only the practice's CapabilityStatement knows.
 	Types []string `yaml:"types"`
-	// ImpliedTypes are types that come unasked with a type that was asked for.
-	ImpliedTypes map[string][]string `yaml:"implied_types"`
 	// Algorithms are the signature algorithms of client assertions that the
 	// token endpoint takes, the best first.
 	Algorithms []string `yaml:"algorithms"`
-	// AssertionLifetime is how long an assertion is valid; at most 5m.
-	AssertionLifetime Duration `yaml:"assertion_lifetime"`
 	// Scope says how scopes are spelled.
 	Scope ScopeRule `yaml:"scope"`
 	// Poll says how often to ask for the status.

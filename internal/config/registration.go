@@ -16,14 +16,12 @@ type Registration struct {
 	Profile string `yaml:"profile"`
 	// ClientID is what the vendor gave the app. It is not a secret.
 	ClientID string `yaml:"client_id"`
-	// KeyFile holds the private key, as PEM (PKCS #8) or as one JWK. Exactly
-	// one of KeyFile and KeyEnv is given.
+	// KeyFile holds the private key, as PEM (PKCS #8) or as one JWK. The key's
+	// id is the `kid` of the JWK, or else its RFC 7638 thumbprint. Exactly one
+	// of KeyFile and KeyEnv is given.
 	KeyFile string `yaml:"key_file"`
 	// KeyEnv names an environment variable that holds the same text.
 	KeyEnv string `yaml:"key_env"`
-	// KeyID is the `kid` of the assertion. Default: the key's own `kid`, or
-	// else its RFC 7638 thumbprint.
-	KeyID string `yaml:"kid"`
 	// JWKSURL is where our public keys are published: the `jku` of the
 	// assertion. Default: none, for vendors that keep the keys themselves.
 	JWKSURL string `yaml:"jwks_url"`
