@@ -80,8 +80,8 @@ const manyTypes = 16
 // member compiles a step to a member. Steps that follow each other become one
 // path.
 func (b *builder) member(s *syntax, focus []place) (expr, []place) {
-	if s.src == nil && s.name == b.resource && b.isRoot(focus) {
-		return this{}, focus // Patient.name
+	if s.src == nil && s.name == b.resource && slices.Contains(focus, b.root[0]) {
+		return onRoot(focus), focus // Patient.name
 	}
 	src, at := b.source(s, focus)
 	b.owners[s] = at
@@ -124,7 +124,14 @@ func (b *builder) beside(s *syntax, compiled expr, next []place) []place {
 	return next
 }
 
-func (b *builder) isRoot(at []place) bool { return len(at) == 1 && at[0] == b.root[0] }
+// onRoot returns the resource when the focus is it. A focus that may also lie
+// elsewhere has to be looked at.
+func onRoot(focus []place) expr {
+	if len(focus) == 1 {
+		return this{}
+	}
+	return thisRoot{}
+}
 
 // add adds a place that is not there yet.
 func add(at []place, p place) []place {

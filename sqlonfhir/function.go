@@ -11,12 +11,20 @@ type (
 	rootExpr     struct{}
 	rowIndexExpr struct{}
 	literal      struct{ item item }
+	thisRoot     struct{}
 )
 
 func (none) eval(*machine, item) error { return nil }
 
 func (this) eval(m *machine, in item) error {
 	if in.kind != kindNone {
+		m.stack = append(m.stack, in)
+	}
+	return nil
+}
+
+func (thisRoot) eval(m *machine, in item) error {
+	if in.kind == kindObject && in.node == 0 {
 		m.stack = append(m.stack, in)
 	}
 	return nil

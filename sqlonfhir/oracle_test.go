@@ -1,0 +1,550 @@
+package sqlonfhir
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The oracle is a plain evaluator: it walks the syntax over a decoded tree and
+// holds lists of values. It is what the compiled form must agree with. Only
+// the arithmetic of dates is shared with it; that has tables of its own.
+
+// A node is a value of the oracle. A nil *node is null.
+type node struct {
+	kind    itemKind
+	text    string // of scalars, and the JSON text of objects
+	typ     string // as far as known
+	ref     string
+	members map[string][]*node
+}
+
+var errOracle = errors.New("not evaluable")
+
+func treeOf(raw jsontext.Value) []*node {
+	switch raw.Kind() {
+	case 'n':
+		return nil
+	case 't', 'f':
+		return []*node{{kind: kindBoolean, text: string(raw)}}
+	case '0':
+		return []*node{{kind: kindNumber, text: string(raw)}}
+	case '"':
+		return []*node{{kind: kindString, text: jsonString(raw)}}
+	case '[':
+		var all []*node
+		for _, x := range elementsOf(raw) {
+			all = append(all, treeOf(x)...)
+		}
+		return all
+	}
+	n := &node{kind: kindObject, text: string(raw), members: map[string][]*node{}}
+	for name, x := range membersOf(raw) {
+		n.members[name] = treeOf(x)
+	}
+	if raw := membersOf(raw); raw != nil {
+		for name := range raw {
+			if n.members[name] == nil {
+				n.members[name] = []*node{} // there, but null or empty
+			}
+		}
+	}
+	return []*node{n}
+}
+
+type oracle struct {
+	root     *node
+	resource string
+	rowIndex int
+}
+
+// A scope is a focus, and the name by which choicesOf knows it.
+type scope struct {
+	n    *node
+	name string
+}
+
+func (o *oracle) eval(s *syntax, in scope) ([]scope, error) {
+	switch s.op {
+	case opLiteral:
+		return []scope{{&node{kind: s.value.kind, text: string(s.value.text), typ: typeName(s.value.typ)}, ""}}, nil
+	case opThis:
+		return o.source(s, in)
+	case opResource:
+		return []scope{{o.root, o.resource}}, nil
+	case opRowIndex:
+		return numberList(fmt.Sprint(o.rowIndex)), nil
+	case opMember:
+		if s.src == nil && s.name == o.resource && in.n == o.root {
+			return []scope{in}, nil
+		}
+		return o.each(s, in, func(x scope) []scope { return o.member(s, x) })
+	case opNegate:
+		return o.arithmetic("-", numberList("0"), s.args[0], in)
+	case opOperator:
+		return o.operator(s, in)
+	case opIndex:
+		return o.index(s, in)
+	case opCall:
+		return o.call(s, in)
+	}
+	return nil, nil
+}
+
+func numberList(text string) []scope { return []scope{{&node{kind: kindNumber, text: text}, ""}} }
+
+func typeName(id typeID) string {
+	for name, x := range typeIDs {
+		if x == id {
+			return name
+		}
+	}
+	return ""
+}
+
+func (o *oracle) source(s *syntax, in scope) ([]scope, error) {
+	switch {
+	case s.src != nil:
+		return o.eval(s.src, in)
+	case in.n.kind == kindNone:
+		return nil, nil
+	}
+	return []scope{in}, nil
+}
+
+func (o *oracle) each(s *syntax, in scope, f func(scope) []scope) ([]scope, error) {
+	src, err := o.source(s, in)
+	var all []scope
+	for _, x := range src {
+		all = append(all, f(x)...)
+	}
+	return all, err
+}
+
+func named(list []*node, name, typ string) []scope {
+	var all []scope
+	for _, n := range list {
+		c := *n
+		c.typ = typ
+		all = append(all, scope{&c, name})
+	}
+	return all
+}
+
+func (o *oracle) member(s *syntax, x scope) []scope {
+	var all []scope
+	if list, ok := x.n.members[s.name]; ok {
+		typ := ""
+		if isDate(x.name, s.name) {
+			typ = "date"
+		}
+		all = named(list, s.name, typ)
+	} else {
+		for _, t := range choicesOf(x.name, s.name) {
+			if list, ok := x.n.members[s.name+title(t)]; ok {
+				all = named(list, t, t)
+				break
+			}
+		}
+	}
+	return all
+}
+
+func (o *oracle) index(s *syntax, in scope) ([]scope, error) {
+	i, err := o.single(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	src, err := o.source(s, in)
+	if err != nil || i == nil {
+		return nil, err
+	}
+	if i.n.kind != kindNumber || strings.ContainsAny(i.n.text, ".eE") {
+		return nil, errOracle
+	}
+	for k, x := range src {
+		if fmt.Sprint(k) == i.n.text {
+			return []scope{x}, nil
+		}
+	}
+	return nil, nil
+}
+
+func (o *oracle) single(s *syntax, in scope) (*scope, error) {
+	list, err := o.eval(s, in)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	if len(list) > 1 {
+		return nil, errOracle
+	}
+	return &list[0], nil
+}
+
+func (o *oracle) test(s *syntax, in scope) (truth, error) {
+	x, err := o.single(s, in)
+	switch {
+	case err != nil || x == nil:
+		return empty, err
+	case x.n.kind == kindBoolean:
+		return truthOf(x.n.text == "true"), nil
+	}
+	return yes, nil
+}
+
+func truthList(t truth) []scope {
+	if t == empty {
+		return nil
+	}
+	return []scope{{&node{kind: kindBoolean, text: fmt.Sprint(t == yes)}, ""}}
+}
+
+func (o *oracle) filter(list []scope, criterion *syntax) ([]scope, error) {
+	var kept []scope
+	for _, x := range list {
+		t, err := o.test(criterion, x)
+		if err != nil {
+			return nil, err
+		}
+		if t == yes {
+			kept = append(kept, x)
+		}
+	}
+	return kept, nil
+}
+
+func (o *oracle) call(s *syntax, in scope) ([]scope, error) {
+	if s.name == "ofType" {
+		return o.ofType(s, in)
+	}
+	if s.name == "iif" {
+		return o.iif(s, in)
+	}
+	if s.name == "extension" {
+		return o.extension(s, in)
+	}
+	if s.name == "join" && len(s.args) == 1 {
+		if _, err := o.single(s.args[0], in); err != nil {
+			return nil, err
+		}
+	}
+	if s.name == "not" && s.src != nil {
+		t, err := o.test(s.src, in)
+		return truthList(map[truth]truth{yes: no, no: yes}[t]), err
+	}
+	src, err := o.source(s, in)
+	if err != nil {
+		return nil, err
+	}
+	switch s.name {
+	case "where":
+		return o.filter(src, s.args[0])
+	case "exists":
+		if len(s.args) == 1 {
+			src, err = o.filter(src, s.args[0])
+		}
+		return truthList(truthOf(len(src) > 0)), err
+	case "empty":
+		return truthList(truthOf(len(src) == 0)), nil
+	case "count":
+		return numberList(fmt.Sprint(len(src))), nil
+	case "first":
+		return src[:min(1, len(src))], nil
+	case "last":
+		return src[max(0, len(src)-1):], nil
+	case "join":
+		return o.join(s, src, in)
+	case "getResourceKey", "getReferenceKey":
+		return o.keys(s, src), nil
+	}
+	return nil, fmt.Errorf("the oracle does not know %s", s.name)
+}
+
+func (o *oracle) ofType(s *syntax, in scope) ([]scope, error) {
+	of := s.args[0].name
+	keep := func(list []scope) (kept []scope) {
+		for _, x := range list {
+			if isOfType(x.n, of) {
+				kept = append(kept, scope{x.n, of})
+			}
+		}
+		return kept
+	}
+	if s.src == nil || s.src.op != opMember {
+		return o.each(s, in, func(x scope) []scope { return keep([]scope{x}) })
+	}
+	return o.each(s.src, in, func(x scope) []scope {
+		typed, ok := x.n.members[s.src.name+title(of)]
+		if ok {
+			id := ""
+			if typeIDs[of] != typeUnknown {
+				id = of
+			}
+			return keep(named(typed, of, id))
+		}
+		plain := named(x.n.members[s.src.name], of, "")
+		return keep(plain)
+	})
+}
+
+func isOfType(n *node, of string) bool {
+	if n.typ != "" && typeIDs[of] != typeUnknown {
+		return n.typ == of
+	}
+	switch n.kind {
+	case kindBoolean:
+		return of == "boolean"
+	case kindNumber:
+		return of == "decimal" || of == "integer" && !strings.ContainsAny(n.text, ".eE")
+	case kindString:
+		return of != "boolean" && of != "decimal" && of != "integer" && of == strings.ToLower(of[:1])+of[1:]
+	}
+	if r := n.members["resourceType"]; len(r) == 1 && r[0].kind == kindString {
+		return r[0].text == of
+	}
+	return of[0] <= 'Z'
+}
+
+func (o *oracle) iif(s *syntax, in scope) ([]scope, error) {
+	focus := in
+	if s.src != nil {
+		x, err := o.single(s.src, in)
+		if err != nil {
+			return nil, err
+		}
+		focus = scope{&node{}, ""}
+		if x != nil {
+			focus = *x
+		}
+	}
+	t, err := o.test(s.args[0], focus)
+	switch {
+	case err != nil:
+		return nil, err
+	case t == yes:
+		return o.eval(s.args[1], focus)
+	case len(s.args) == 3:
+		return o.eval(s.args[2], focus)
+	}
+	return nil, nil
+}
+
+func (o *oracle) extension(s *syntax, in scope) ([]scope, error) {
+	url, err := o.single(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	src, err := o.each(s, in, func(x scope) []scope { return named(x.n.members["extension"], "extension", "") })
+	var kept []scope
+	for _, x := range src {
+		if u := x.n.members["url"]; url != nil && len(u) == 1 && u[0].text == url.n.text {
+			kept = append(kept, x)
+		}
+	}
+	return kept, err
+}
+
+func (o *oracle) join(s *syntax, src []scope, in scope) ([]scope, error) {
+	sep, parts := "", []string(nil)
+	if len(s.args) == 1 {
+		if x, _ := o.single(s.args[0], in); x != nil {
+			sep = x.n.text
+		}
+	}
+	for _, x := range src {
+		if x.n.kind == kindObject {
+			return nil, errOracle
+		}
+		parts = append(parts, x.n.text)
+	}
+	if parts == nil {
+		return nil, nil
+	}
+	return []scope{{&node{kind: kindString, text: strings.Join(parts, sep)}, ""}}, nil
+}
+
+func (o *oracle) keys(s *syntax, src []scope) []scope {
+	one := func(n *node, name string) (string, bool) {
+		if m := n.members[name]; len(m) == 1 && m[0].kind == kindString {
+			return m[0].text, true
+		}
+		return "", false
+	}
+	var keys []scope
+	for _, x := range src {
+		if s.name == "getResourceKey" {
+			id, ok1 := one(x.n, "id")
+			typ, ok2 := one(x.n, "resourceType")
+			if ok1 && ok2 {
+				keys = append(keys, scope{&node{kind: kindString, text: id, ref: typ}, ""})
+			}
+			continue
+		}
+		ref, _ := one(x.n, "reference")
+		part := strings.Split(ref, "/")
+		if len(part) != 2 || part[1] == "" || strings.ContainsAny(ref, "#?:") || len(s.args) == 1 && part[0] != s.args[0].name {
+			continue
+		}
+		keys = append(keys, scope{&node{kind: kindString, text: part[1], ref: part[0]}, ""})
+	}
+	return keys
+}
+
+func (o *oracle) operator(s *syntax, in scope) ([]scope, error) {
+	switch s.name {
+	case "=", "!=":
+		a, err := o.eval(s.args[0], in)
+		if err != nil {
+			return nil, err
+		}
+		b, err := o.eval(s.args[1], in)
+		t := equalScopes(a, b)
+		if s.name == "!=" {
+			t = map[truth]truth{yes: no, no: yes}[t]
+		}
+		return truthList(t), err
+	case "and", "or":
+		decides := truthOf(s.name == "or")
+		a, err := o.test(s.args[0], in)
+		if err != nil || a == decides {
+			return truthList(a), err
+		}
+		b, err := o.test(s.args[1], in)
+		if b == decides || a == b {
+			return truthList(b), err
+		}
+		return nil, err
+	case "<", ">":
+		return o.order(s, in)
+	}
+	a, err := o.single(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	var left []scope
+	if a != nil {
+		left = []scope{*a}
+	}
+	return o.arithmetic(s.name, left, s.args[1], in)
+}
+
+func equalScopes(a, b []scope) truth {
+	if len(a) == 0 || len(b) == 0 {
+		return empty
+	}
+	t := truthOf(len(a) == len(b))
+	for i := 0; t != no && i < len(a); i++ {
+		x, y := a[i].n, b[i].n
+		switch {
+		case x.kind != y.kind:
+			t = no
+		case x.kind == kindNumber:
+			if rat(x.text).Cmp(rat(y.text)) != 0 {
+				t = no
+			}
+		case x.kind == kindObject && !equalJSON([]byte(x.text), []byte(y.text)), x.kind == kindBoolean && x.text != y.text:
+			t = no
+		case x.kind == kindString && x.text != y.text:
+			temporal := isTemporal(typeIDs[x.typ]) || isTemporal(typeIDs[y.typ])
+			c, ok := compareTemporal([]byte(x.text), []byte(y.text))
+			switch {
+			case temporal && ok == empty:
+				t = empty
+			case !temporal || ok == no || c != 0:
+				t = no
+			}
+		}
+	}
+	return t
+}
+
+func rat(text string) *big.Rat {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		panic(text)
+	}
+	return r
+}
+
+func (o *oracle) order(s *syntax, in scope) ([]scope, error) {
+	a, err := o.single(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	b, err := o.single(s.args[1], in)
+	if err != nil || a == nil || b == nil {
+		return nil, err
+	}
+	sign := 1
+	if s.name == "<" {
+		sign = -1
+	}
+	switch {
+	case a.n.kind != b.n.kind || a.n.kind == kindObject || a.n.kind == kindBoolean:
+		return nil, errOracle
+	case a.n.kind == kindNumber:
+		return truthList(truthOf(rat(a.n.text).Cmp(rat(b.n.text)) == sign)), nil
+	}
+	c, ok := compareTemporal([]byte(a.n.text), []byte(b.n.text))
+	if ok == no {
+		if isTemporal(typeIDs[a.n.typ]) || isTemporal(typeIDs[b.n.typ]) {
+			return nil, errOracle
+		}
+		c, ok = strings.Compare(a.n.text, b.n.text), yes
+	}
+	if ok == empty {
+		return nil, nil
+	}
+	return truthList(truthOf(c == sign)), nil
+}
+
+func (o *oracle) arithmetic(op string, left []scope, right *syntax, in scope) ([]scope, error) {
+	y, err := o.single(right, in)
+	if err != nil {
+		return nil, err
+	}
+	if op == "&" {
+		text := ""
+		for _, x := range left {
+			if x.n.kind != kindString {
+				return nil, errOracle
+			}
+			text = x.n.text
+		}
+		if y != nil && y.n.kind != kindString {
+			return nil, errOracle
+		}
+		if y != nil {
+			text += y.n.text
+		}
+		return []scope{{&node{kind: kindString, text: text}, ""}}, nil
+	}
+	if len(left) == 0 || y == nil {
+		return nil, nil
+	}
+	x := left[0]
+	if op == "+" && x.n.kind == kindString && y.n.kind == kindString {
+		return []scope{{&node{kind: kindString, text: x.n.text + y.n.text}, ""}}, nil
+	}
+	if x.n.kind != kindNumber || y.n.kind != kindNumber {
+		return nil, errOracle
+	}
+	a, b := rat(x.n.text), rat(y.n.text)
+	switch op {
+	case "+":
+		a.Add(a, b)
+	case "-":
+		a.Sub(a, b)
+	case "*":
+		a.Mul(a, b)
+	case "/":
+		if b.Sign() == 0 {
+			return nil, nil
+		}
+		a.Quo(a, b)
+	}
+	return numberList(a.FloatString(20)), nil
+}
