@@ -8,7 +8,11 @@
 // a double beside it; times are TIMESTAMP WITH TIME ZONE in UTC.
 package duckdbsink
 
-import "time"
+import (
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
+)
 
 // Options say where the tables lie and what a publication may use.
 type Options struct {
@@ -17,4 +21,5 @@ type Options struct {
 	TempDir     string        // where it spills; empty means beside the file
 	Threads     int           // 0 means 1
 	LockWait    time.Duration // how long to wait while others use the file; 0 means a minute
+	Gate        merge.Gate    // shared by all sinks of the process, so that they work in turn; may be nil
 }

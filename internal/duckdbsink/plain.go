@@ -33,7 +33,7 @@ func plain(v any, sqlType string) any {
 	case float32:
 		return float64(v)
 	case duckdb.Decimal:
-		return json.Number(v.String())
+		return json.Number(digits(v))
 	case time.Time:
 		return moment(v, sqlType)
 	case []byte:
@@ -56,6 +56,19 @@ func plain(v any, sqlType string) any {
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// digits writes a decimal with all digits of its scale.
+func digits(d duckdb.Decimal) string {
+	text := new(big.Int).Abs(d.Value).String()
+	if scale := int(d.Scale); scale > 0 {
+		text = strings.Repeat("0", max(0, scale+1-len(text))) + text
+		text = text[:len(text)-scale] + "." + text[len(text)-scale:]
+	}
+	if d.Value.Sign() < 0 {
+		return "-" + text
+	}
+	return text
 }
 
 func moment(t time.Time, sqlType string) string {

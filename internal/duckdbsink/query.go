@@ -48,7 +48,7 @@ func (s *Sink) start(ctx context.Context, r *Rows, statement string, args []any)
 	if err != nil {
 		return problem.Wrap(err, problem.StorageUnwritable, "the query has no folder to spill to", "Make the folder writable for this user.")
 	}
-	e, err := s.engine(ctx, spill)
+	e, err := merge.Open(ctx, s.engine(spill, nil)) // a query held open must not hold up publications elsewhere
 	if err != nil {
 		return errors.Join(busy(err), os.RemoveAll(spill))
 	}

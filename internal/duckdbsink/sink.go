@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -28,9 +29,10 @@ const rowGroup = 30 << 10
 // A Sink publishes to one DuckDB file. It holds nothing open between calls and
 // may be used concurrently: publications wait for each other and for queries.
 type Sink struct {
-	path string
-	work string // spill folder, made and removed by each use that writes
-	opts Options
+	path  string
+	work  string // spill folder, made and removed by each use that writes
+	opts  Options
+	chunk int64 // merge.Options.ChunkRows; 0 outside tests
 }
 
 // Open prepares the folder of o.Path, 0700 when it is made. The file itself
@@ -62,7 +64,7 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 		return sink.Receipt{}, explain(err)
 	}
 	defer lock.Release()
-	e, err := s.engine(ctx, s.work)
+	e, err := merge.Open(ctx, s.engine(s.work, s.opts.Gate))
 	if err != nil {
 		return sink.Receipt{}, explain(err)
 	}
@@ -82,13 +84,17 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	return receipt, nil
 }
 
-func (s *Sink) engine(ctx context.Context, work string) (*merge.Engine, error) {
-	return merge.Open(ctx, merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: work})
+func (s *Sink) engine(spill string, gate merge.Gate) merge.Options {
+	return merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: spill, Gate: gate, ChunkRows: s.chunk}
 }
 
 func (s *Sink) attach(ctx context.Context, e *merge.Engine) error {
 	attach := fmt.Sprintf("ATTACH %s AS %s (ROW_GROUP_SIZE %d)", merge.Literal(s.path), database, rowGroup)
 	err := merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach) })
+	if err != nil && !errors.Is(err, merge.ErrLocked) && strings.Contains(err.Error(), "not a valid DuckDB database") {
+		return problem.Wrap(err, problem.StorageDamaged, "the DuckDB file is not a database",
+			"Set another path, or move the file away and run each practice's export with --full.")
+	}
 	if err != nil {
 		return fmt.Errorf("open the file: %w", err)
 	}

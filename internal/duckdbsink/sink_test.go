@@ -5,6 +5,8 @@ package duckdbsink_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,18 +20,25 @@ import (
 )
 
 // A harness is a sink's file and another program that reads it.
-type harness struct{ path string }
+type harness struct {
+	path  string
+	opens int
+}
 
-func (h harness) Open(t *testing.T) sink.Sink {
+// Open lets every second one, from the second on, judge in chunks.
+func (h *harness) Open(t *testing.T) sink.Sink {
 	t.Helper()
 	s, err := duckdbsink.Open(duckdbsink.Options{Path: h.path})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if h.opens++; h.opens%2 == 0 {
+		s.JudgeInChunks(2)
+	}
 	return s
 }
 
-func (h harness) Read(t *testing.T, table string) sinktest.Contents {
+func (h *harness) Read(t *testing.T, table string) sinktest.Contents {
 	t.Helper()
 	if _, err := os.Stat(h.path); errors.Is(err, fs.ErrNotExist) {
 		return sinktest.Contents{} // nothing was ever published
@@ -54,6 +63,21 @@ func (h harness) Read(t *testing.T, table string) sinktest.Contents {
 
 func TestSinkKeepsTheContract(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Harness {
-		return harness{filepath.Join(t.TempDir(), "tables", "current.duckdb")}
+		return &harness{path: filepath.Join(t.TempDir(), "tables", "current.duckdb")}
 	})
+}
+
+// hold keeps a database open until standard input ends.
+func hold(path string) error {
+	db, err := sql.Open("duckdb", path+"?access_mode=READ_ONLY")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Ping(); err != nil {
+		return err
+	}
+	fmt.Println("open")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
 }

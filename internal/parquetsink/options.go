@@ -13,7 +13,11 @@
 // has no DuckDB to merge with: Open says so.
 package parquetsink
 
-import "time"
+import (
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
+)
 
 // Options say where the tables lie and what a publication may use.
 type Options struct {
@@ -22,4 +26,5 @@ type Options struct {
 	TempDir     string        // where it spills; empty means in the tenant's folder
 	Threads     int           // 0 means 1
 	LockWait    time.Duration // how long to wait for another publication of the tenant; 0 means ten minutes
+	Gate        merge.Gate    // shared by all sinks of the process, so that they work in turn; may be nil
 }

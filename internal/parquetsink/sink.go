@@ -24,6 +24,7 @@ var _ sink.Sink = (*Sink)(nil)
 type Sink struct {
 	folder string
 	opts   Options
+	chunk  int64                   // merge.Options.ChunkRows; 0 outside tests
 	point  func(name string) error // called at the named moments of a commit; nil outside tests
 }
 
@@ -83,7 +84,7 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := home.sweep(old); err != nil {
 		return sink.Receipt{}, err
 	}
-	e, err := merge.Open(ctx, merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: s.spill(d.Tenant)})
+	e, err := merge.Open(ctx, merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: s.spill(d.Tenant), Gate: s.opts.Gate, ChunkRows: s.chunk})
 	if err != nil {
 		return sink.Receipt{}, err
 	}

@@ -15,18 +15,25 @@ import (
 )
 
 // A harness is a sink's folder and another program that reads it by a glob.
-type harness struct{ folder string }
+type harness struct {
+	folder string
+	opens  int
+}
 
-func (h harness) Open(t *testing.T) sink.Sink {
+// Open lets every second one, from the first on, judge in chunks.
+func (h *harness) Open(t *testing.T) sink.Sink {
 	t.Helper()
 	s, err := parquetsink.Open(parquetsink.Options{Folder: h.folder})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if h.opens++; h.opens%2 == 1 {
+		s.JudgeInChunks(2)
+	}
 	return s
 }
 
-func (h harness) Read(t *testing.T, table string) sinktest.Contents {
+func (h *harness) Read(t *testing.T, table string) sinktest.Contents {
 	t.Helper()
 	glob := filepath.Join(h.folder, "*", "current", table+".parquet")
 	if files, _ := filepath.Glob(glob); len(files) == 0 {
@@ -45,5 +52,5 @@ func (h harness) Read(t *testing.T, table string) sinktest.Contents {
 }
 
 func TestSinkKeepsTheContract(t *testing.T) {
-	sinktest.Run(t, func(t *testing.T) sinktest.Harness { return harness{filepath.Join(t.TempDir(), "tables")} })
+	sinktest.Run(t, func(t *testing.T) sinktest.Harness { return &harness{folder: filepath.Join(t.TempDir(), "tables")} })
 }

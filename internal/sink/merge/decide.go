@@ -16,10 +16,6 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
-// chunkRows is how many resources are judged at a time. It bounds the memory
-// of the sort that finds doubles.
-const chunkRows = 512 << 10
-
 // State are the columns of the relation that remembers the winner of each
 // resource: what a sink keeps between publications.
 var State = []table.Column{
@@ -57,7 +53,7 @@ func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Deci
 	for _, f := range slices.Concat(d.Index, d.Deleted) {
 		total += f.Rows
 	}
-	chunks := total/chunkRows + 1
+	chunks := total/e.chunk + 1
 	if err := e.prepare(ctx, d, chunks > 1); err != nil {
 		return nil, fmt.Errorf("prepare the decision: %w", err)
 	}

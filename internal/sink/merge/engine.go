@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -22,7 +23,9 @@ const DefaultMemoryLimit = 192 << 20
 type Options struct {
 	MemoryLimit int64  // bytes for DuckDB's buffers; 0 means DefaultMemoryLimit
 	Threads     int    // 0 means 1: each thread holds a row group of a wide table
-	TempDir     string // where it spills: made when it is missing, emptied by Close
+	TempDir     string // where it spills: made when it is missing, removed by Close
+	Gate        Gate   // shared by all engines of the process, or nil
+	ChunkRows   int64  // how many resources are judged at a time; 0 means half a million
 }
 
 // An Engine is a DuckDB in memory with one connection, for one publication or
@@ -31,16 +34,32 @@ type Engine struct {
 	db      *sql.DB
 	conn    *sql.Conn
 	tempDir string
+	gate    Gate
+	chunk   int64
 }
 
-// Open starts an engine. What an engine that crashed left in o.TempDir is
-// removed, so no two engines may share the folder.
+// Open waits at o.Gate and starts an engine. What an engine that crashed left
+// in o.TempDir is removed, so no two engines may share the folder.
 func Open(ctx context.Context, o Options) (*Engine, error) {
+	if err := o.Gate.enter(ctx); err != nil {
+		return nil, fmt.Errorf("wait for other publications: %w", err)
+	}
+	e, err := start(ctx, o)
+	if err != nil {
+		o.Gate.leave()
+	}
+	return e, err
+}
+
+func start(ctx context.Context, o Options) (*Engine, error) {
 	if o.MemoryLimit == 0 {
 		o.MemoryLimit = DefaultMemoryLimit
 	}
 	if o.Threads == 0 {
 		o.Threads = 1
+	}
+	if o.ChunkRows == 0 {
+		o.ChunkRows = 512 << 10 // bounds the memory of the sort that finds doubles
 	}
 	if err := os.RemoveAll(o.TempDir); err != nil {
 		return nil, Fault("empty the spill folder", err)
@@ -53,10 +72,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, Fault("start DuckDB", err)
 	}
-	e := &Engine{db: sql.OpenDB(connector), tempDir: o.TempDir}
+	e := &Engine{db: sql.OpenDB(connector), tempDir: o.TempDir, gate: o.Gate, chunk: o.ChunkRows}
 	if err := e.configure(ctx, o); err != nil {
-		e.Close()
-		return nil, err
+		return nil, errors.Join(err, e.stop())
 	}
 	return e, nil
 }
@@ -76,8 +94,13 @@ func (e *Engine) configure(ctx context.Context, o Options) (err error) {
 	)
 }
 
-// Close stops the engine and removes its spill folder.
+// Close stops the engine and removes its spill folder. It is called once.
 func (e *Engine) Close() error {
+	defer e.gate.leave()
+	return e.stop()
+}
+
+func (e *Engine) stop() error {
 	if e.conn != nil {
 		e.conn.Close()
 	}

@@ -40,10 +40,14 @@ type Row map[string]any
 func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for _, group := range [][]promise{lines, removals, publications, shapes, values} {
 		for _, p := range group {
-			t.Run(p.name, func(t *testing.T) { p.test(newBench(t, newHarness(t))) })
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				p.test(newBench(t, newHarness(t)))
+			})
 		}
 	}
 	t.Run("any sequence of deliveries gives what the model gives", func(t *testing.T) {
+		t.Parallel()
 		testModel(t, newHarness(t))
 	})
 }

@@ -1,0 +1,120 @@
+//go:build cgo
+
+package duckdbsink_test
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "tables")
+	s, err := duckdbsink.Open(duckdbsink.Options{Path: filepath.Join(folder, "current.duckdb")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e1")); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range list {
+		names = append(names, entry.Name())
+		if info, err := entry.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v, %v, want 0600", entry.Name(), info.Mode(), err)
+		}
+	}
+	if got, want := strings.Join(names, " "), "current.duckdb current.duckdb.lock"; got != want {
+		t.Errorf("left after a publication: %s, want %s", got, want)
+	}
+	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("folder: mode %v, %v, want 0700", info.Mode(), err)
+	}
+}
+
+func TestAFolderThatCannotBeMadeIsAProblem(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := duckdbsink.Open(duckdbsink.Options{Path: filepath.Join(file, "current.duckdb")})
+	if p := problem.Of(err); p == nil || p.Code != problem.StorageUnwritable {
+		t.Errorf("Open = %v, want a problem %s", err, problem.StorageUnwritable)
+	}
+}
+
+func TestAFileThatIsNoDatabaseIsRefusedAndKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "current.duckdb")
+	text := strings.Repeat("this is somebody's letter\n", 1000)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := duckdbsink.Open(duckdbsink.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e1")); problem.Of(err) == nil || problem.Of(err).Code != problem.StorageDamaged {
+		t.Errorf("Publish = %v, want a problem %s", err, problem.StorageDamaged)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != text {
+		t.Errorf("the file was changed, or %v", err)
+	}
+}
+
+// holdOpen names the database that a child process of the test holds open.
+const holdOpen = "BULKHEAD_TEST_HOLD_OPEN"
+
+// TestMain lets the test binary be the other program that has the file open.
+func TestMain(m *testing.M) {
+	path := os.Getenv(holdOpen)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	if err := hold(path); err != nil {
+		os.Stderr.WriteString(err.Error())
+		os.Exit(1)
+	}
+}
+
+func TestAnotherProgramThatHoldsTheFileIsAProblem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "current.duckdb")
+	s, err := duckdbsink.Open(duckdbsink.Options{Path: path, LockWait: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e1")); err != nil {
+		t.Fatal(err)
+	}
+	other := exec.CommandContext(t.Context(), os.Args[0])
+	other.Env = append(os.Environ(), holdOpen+"="+path)
+	stdin, err1 := other.StdinPipe()
+	stdout, err2 := other.StdoutPipe()
+	if err := errors.Join(err1, err2, other.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatalf("the other program: %q, %v", line, err)
+	}
+	_, err = s.Publish(t.Context(), empty("e2"))
+	if p := problem.Of(err); p == nil || p.Code != problem.SinkFailed {
+		t.Errorf("Publish = %v, want a problem %s", err, problem.SinkFailed)
+	}
+	if err := errors.Join(stdin.Close(), other.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e2")); err != nil {
+		t.Errorf("Publish after the other program ended: %v", err)
+	}
+}
