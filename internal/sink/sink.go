@@ -26,10 +26,19 @@ type Sink interface {
 	//   - of several lines of one resource the one with the latest
 	//     last_updated_ts wins (null is oldest), then the later source file in
 	//     the order of d.Files, then the later line;
-	//   - a resource already there with a later last_updated_ts is left alone;
+	//   - a resource already there with an equal content hash, or with a later
+	//     last_updated_ts, is left alone; where either side has none, the
+	//     delivery counts as later;
 	//   - a resource named in d.Deleted is gone, unless d also delivers it;
 	//   - of each type in d.Replace, resources that d does not deliver are gone;
-	//   - every table of d.Tables exists, with rows or without.
+	//   - every table of d.Tables exists, with rows or without; a column that
+	//     the table lacked is null in the rows that stay, one that d no longer
+	//     brings stays, and one that changes its type is refused.
+	//
+	// Rows of a resource go out of every table that ever took rows of its type,
+	// also of tables that d does not name. A staged file that is missing, is
+	// damaged, has other rows than File.Rows says, or has a row of another
+	// tenant, fails the whole publication.
 	Publish(ctx context.Context, d Delivery) (Receipt, error)
 }
 
@@ -72,7 +81,7 @@ type File struct {
 type Receipt struct {
 	Export      string
 	PublishedAt time.Time
-	Types       []TypeCount // by resource type, in alphabetical order
+	Types       []TypeCount // by resource type, in alphabetical order; only types with a count
 }
 
 // A TypeCount counts the resources of one type.
