@@ -34,8 +34,7 @@ type App struct {
 
 // Options are what is not in the configuration.
 type Options struct {
-	Log   *slog.Logger
-	Retry engine.Retry // the zero value has the engine's defaults
+	Log *slog.Logger
 
 	// Around, when set, gives what the engine runs in the place of the steps.
 	// It is for tests that look at, or end, what happens around a step.
@@ -76,7 +75,9 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if o.Around != nil {
 		steps = o.Around(steps)
 	}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Retry: o.Retry, Steps: steps})
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Retry: engine.Retry{
+		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
+	}})
 	return a, err
 }
 

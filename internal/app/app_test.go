@@ -16,7 +16,6 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
-	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -73,7 +72,7 @@ func (h *house) configure(practices []practice) {
 		h.t.Fatal(err)
 	}
 	var b strings.Builder
-	b.WriteString("folder: state\ntls: {ca_file: ca.pem}\nprofiles: profiles\ntenants:\n")
+	b.WriteString("folder: state\ntls: {ca_file: ca.pem}\nprofiles: profiles\nlimits: {retry: {first_wait: 5ms, longest_wait: 20ms, attempts: 3}}\ntenants:\n")
 	for _, p := range practices {
 		fmt.Fprintf(&b, "  - {id: %s, open: true, level: system, fhir_base_url: %q, types: [%s], agreement: {reference: A, status: active, effective_from: 2020-01-01, types: ['*'], groups: ['*'], sinks: ['*']}}\n",
 			p.tenant, h.server.Practice(strings.ToUpper(p.tenant)).Base(), strings.Join(p.source.Types(), ", "))
@@ -92,7 +91,7 @@ func (h *house) open() {
 		h.t.Fatal(err)
 	}
 	h.App, err = app.Open(h.t.Context(), cfg, app.Options{
-		Log: slog.New(slog.DiscardHandler), Retry: engine.Retry{Base: 5 * time.Millisecond, Cap: 20 * time.Millisecond, Attempts: 3},
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		h.t.Fatal(err)

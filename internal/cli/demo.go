@@ -13,7 +13,6 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
-	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -74,7 +73,7 @@ func (c *demoCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	err = g.working(ctx, cfg, app.Options{Retry: engine.Retry{Base: 100 * time.Millisecond, Cap: time.Second, Attempts: 4}}, func(a *app.App) error {
+	err = g.working(ctx, cfg, app.Options{}, func(a *app.App) error {
 		return c.rounds(ctx, g, a, server)
 	})
 	if err != nil {
@@ -284,6 +283,7 @@ func (c *demoCommand) configure(s sandbox.Summary) error {
 folder: state
 tls: {ca_file: ca.pem}   # the sandbox's own authority
 profiles: profiles       # eCW's profile, polling as fast as the demo's clock runs
+limits: {retry: {first_wait: 100ms, longest_wait: 1s, attempts: 4}}
 
 registrations:
   ecw:

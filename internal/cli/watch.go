@@ -50,6 +50,9 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		if ended(exports) {
 			return exports, w.finish(ctx, exports)
 		}
+		if err := a.Engine.Trouble(); err != nil {
+			return exports, err
+		}
 		select {
 		case <-ctx.Done():
 			return exports, context.Cause(ctx)

@@ -42,7 +42,7 @@ func child(path, death string) error {
 		return err
 	}
 	a, err := app.Open(ctx, cfg, app.Options{
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Retry: engine.Retry{Base: 10 * time.Millisecond},
+		Log:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Around: func(s engine.Steps) engine.Steps { return &mortal{Steps: s, death: death} },
 	})
 	if err != nil {

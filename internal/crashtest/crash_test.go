@@ -27,6 +27,7 @@ const setup = `
 folder: state
 tls: {ca_file: ca.pem}
 profiles: profiles
+limits: {retry: {first_wait: 10ms, longest_wait: 1s}}
 tenants:
   - id: lakeside
     open: true

@@ -55,6 +55,7 @@ type Engine struct {
 	mu      sync.Mutex
 	running map[int64]running // by step
 	changed chan struct{}     // closed and replaced whenever an export moved
+	trouble error             // why the ledger could not be written last; nil when it could
 
 	stopTick context.CancelFunc
 	ticking  sync.WaitGroup
@@ -189,6 +190,23 @@ func (e *Engine) Changed() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.changed
+}
+
+// Trouble gives why outcomes cannot be recorded at present, nil when they can.
+// The engine goes on trying: nothing is lost, and nothing moves.
+func (e *Engine) Trouble() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.trouble
+}
+
+func (e *Engine) setTrouble(err error) {
+	e.mu.Lock()
+	e.trouble = err
+	e.mu.Unlock()
+	if err != nil {
+		e.announce()
+	}
 }
 
 func (e *Engine) announce() {

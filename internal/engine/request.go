@@ -137,11 +137,15 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id, by string) error {
 	return e.admit(ctx)
 }
 
-// Wait returns the export when it has ended, or is in the hands of a person.
+// Wait returns the export when it has ended, or is in the hands of a person;
+// or why nothing can be recorded any more.
 func (e *Engine) Wait(ctx context.Context, tenant, id string) (store.Export, error) {
 	for {
 		changed := e.Changed()
 		x, err := e.store.In(tenant).Export(ctx, id)
+		if err == nil {
+			err = e.Trouble()
+		}
 		if err != nil || x.State.Over() || x.State == life.Unknown {
 			return x, err
 		}

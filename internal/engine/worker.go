@@ -61,6 +61,9 @@ func (w *worker) Work(ctx context.Context, rj *river.Job[stepArgs]) error {
 		return err
 	}
 	again, err := e.runStep(ctx, ref, complete)
+	if err == nil || ctx.Err() == nil {
+		e.setTrouble(err)
+	}
 	switch {
 	case err == nil && again == 0:
 		return nil

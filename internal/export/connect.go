@@ -108,7 +108,7 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 	conn := &Connection{HTTP: &http.Client{Transport: c.transport(t)}}
 	profile := c.config.Profile(t)
 	cfg := bulkdata.Config{
-		BaseURL: t.FHIRBaseURL, HTTPClient: conn.HTTP, Dialect: bulkdata.Dialect(profile.Dialect),
+		BaseURL: t.FHIRBaseURL, HTTPClient: conn.HTTP, Dialect: bulkdata.Dialect(profile.Dialect), AllowedOrigins: t.AllowedOrigins,
 		Tolerances: bulkdata.Tolerances{
 			LoopbackHTTP:               t.AllowHTTP,
 			DuplicateOn200:             profile.Tolerates(config.Duplicate200),
@@ -137,7 +137,7 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 	}
 	client, err := bulkdata.New(cfg)
 	if err != nil {
-		return nil, problem.Wrap(err, problem.ConfigInvalid, "the FHIR base URL cannot be used", "Correct fhir_base_url in the tenant's configuration.").For(t.ID)
+		return nil, problem.Wrap(err, problem.ConfigInvalid, "the server's URLs cannot be used", "Correct fhir_base_url or allowed_origins in the tenant's configuration.").For(t.ID)
 	}
 	conn.Client = client
 	return conn, nil

@@ -84,7 +84,7 @@ func explainToken(e *smart.TokenError) *problem.Problem {
 func explainAnswer(t *config.Tenant, w Work, err error) *problem.Problem {
 	if origin, ok := errors.AsType[*bulkdata.OriginError](err); ok {
 		return problem.Wrap(origin, codeOf(w), "the server sent us to a host that may not have the access token",
-			"If that host belongs to the vendor, ask for support of it; no token was sent there.")
+			"If that host belongs to the vendor, name it in the tenant's allowed_origins; no token was sent there.")
 	}
 	if broken, ok := errors.AsType[*bulkdata.ProtocolError](err); ok {
 		return problem.Wrap(broken, codeOf(w), "the server's answer breaks the standard",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -56,11 +57,16 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	return Accepted{StatusURL: answer.StatusURL, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered)}, nil
 }
 
-// kickoffFailed tells what is lost from what can be sent again. An error status
-// is the server's answer that it started nothing; should it be wrong, it will
-// answer the next kick-off by saying that one is running.
+// refused reports whether an error status says that nothing was started. A
+// time-out, the server's own or a gateway's, says no such thing.
+func refused(cause error) bool {
+	status, ok := errors.AsType[*bulkdata.StatusError](cause)
+	return ok && status.Status != http.StatusRequestTimeout && status.Status != http.StatusGatewayTimeout
+}
+
+// kickoffFailed tells what is lost from what can be sent again.
 func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cause error) (Outcome, error) {
-	if _, answered := errors.AsType[*bulkdata.StatusError](cause); !answered && bulkdata.MayHaveStarted(cause) {
+	if bulkdata.MayHaveStarted(cause) && !refused(cause) {
 		return Lost{lost(w, cause)}, nil
 	}
 	keep := context.WithoutCancel(ctx) // what is known now must not be lost because we are stopping
