@@ -107,7 +107,7 @@ func (b *builder) member(s *syntax, focus []place) (expr, []place) {
 	if s.name == "extension" && s.src != nil && s.src.op == opMember && s.src.name != "extension" {
 		next = b.beside(s.src, src, next)
 	}
-	return extend(src, st), next
+	return extend(src, st), b.bounded(next)
 }
 
 // beside makes the extensions of a primitive reachable: they lie beside it, in
@@ -131,6 +131,23 @@ func onRoot(focus []place) expr {
 		return this{}
 	}
 	return thisRoot{}
+}
+
+// maxPlaces is from how many places on the whole resource is wanted instead.
+const maxPlaces = 128
+
+// bounded returns at, or few places that stand for it: branches that may lead
+// to different places double them at each step.
+func (b *builder) bounded(at []place) []place {
+	if len(at) <= maxPlaces {
+		return at
+	}
+	b.shape.Root().All()
+	var few []place
+	for _, p := range at {
+		few = add(few, place{b.shape.Root(), p.name})
+	}
+	return few
 }
 
 // add adds a place that is not there yet.
@@ -157,7 +174,7 @@ func (b *builder) ofType(s *syntax, focus []place) (expr, []place) {
 		next = add(next, place{p.want.Member(inner.name + title(of.name)), of.name})
 		next = add(next, b.typed([]place{{p.want.Member(inner.name), ""}}, of.name)[0])
 	}
-	return extend(src, st), next
+	return extend(src, st), b.bounded(next)
 }
 
 // typed returns the same places under the name of a type.

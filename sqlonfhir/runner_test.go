@@ -271,7 +271,7 @@ type errorReader struct{}
 func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestExpressionsOfAnyLengthCompileInReasonableTime(t *testing.T) {
-	for _, step := range []string{"extension.", "extension.value.", "value.extension.", "extension('u').value.", "first().", "iif(a, b)."} {
+	for _, step := range []string{"extension.", "extension.value.", "value.extension.", "extension('u').value.", "first().", "iif(a, b).", "iif(a, b, c).", "iif(a, b, c).value."} {
 		p := mustProgram(t, withColumn(strings.Repeat(step, 500)+"exists()"))
 		want := [][]cell{{{Kind: sqlonfhir.Boolean, Text: "false"}}}
 		if diff := cmp.Diff(want, rowsOf(t, p, `{"resourceType":"Patient"}`)); !strings.HasPrefix(step, "first") && diff != "" {

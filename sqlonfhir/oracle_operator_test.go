@@ -1,0 +1,162 @@
+package sqlonfhir
+
+import (
+	"math/big"
+	"strings"
+)
+
+func (o *oracle) operator(s *syntax, in scope) ([]scope, error) {
+	switch s.name {
+	case "=", "!=":
+		a, err := o.eval(s.args[0], in)
+		if err != nil {
+			return nil, err
+		}
+		b, err := o.eval(s.args[1], in)
+		t := equalScopes(a, b)
+		if s.name == "!=" {
+			t = map[truth]truth{yes: no, no: yes}[t]
+		}
+		return truthList(t), err
+	case "and", "or":
+		decides := truthOf(s.name == "or")
+		a, err := o.test(s.args[0], in)
+		if err != nil || a == decides {
+			return truthList(a), err
+		}
+		b, err := o.test(s.args[1], in)
+		if b == decides || a == b {
+			return truthList(b), err
+		}
+		return nil, err
+	case "<", ">":
+		return o.order(s, in)
+	}
+	a, err := o.single(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	var left []scope
+	if a != nil {
+		left = []scope{*a}
+	}
+	return o.arithmetic(s.name, left, s.args[1], in)
+}
+
+func equalScopes(a, b []scope) truth {
+	if len(a) == 0 || len(b) == 0 {
+		return empty
+	}
+	t := truthOf(len(a) == len(b))
+	for i := 0; t != no && i < len(a); i++ {
+		x, y := a[i].n, b[i].n
+		switch {
+		case x.kind != y.kind:
+			t = no
+		case x.kind == kindNumber:
+			if rat(x.text).Cmp(rat(y.text)) != 0 {
+				t = no
+			}
+		case x.kind == kindObject && !equalJSON([]byte(x.text), []byte(y.text)), x.kind == kindBoolean && x.text != y.text:
+			t = no
+		case x.kind == kindString && x.text != y.text:
+			temporal := isTemporal(typeIDs[x.typ]) || isTemporal(typeIDs[y.typ])
+			c, ok := compareTemporal([]byte(x.text), []byte(y.text))
+			switch {
+			case temporal && ok == empty:
+				t = empty
+			case !temporal || ok == no || c != 0:
+				t = no
+			}
+		}
+	}
+	return t
+}
+
+func rat(text string) *big.Rat {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		panic(text)
+	}
+	return r
+}
+
+func (o *oracle) order(s *syntax, in scope) ([]scope, error) {
+	a, err := o.single(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	b, err := o.single(s.args[1], in)
+	if err != nil || a == nil || b == nil {
+		return nil, err
+	}
+	sign := 1
+	if s.name == "<" {
+		sign = -1
+	}
+	switch {
+	case a.n.kind != b.n.kind || a.n.kind == kindObject || a.n.kind == kindBoolean:
+		return nil, errOracle
+	case a.n.kind == kindNumber:
+		return truthList(truthOf(rat(a.n.text).Cmp(rat(b.n.text)) == sign)), nil
+	}
+	c, ok := compareTemporal([]byte(a.n.text), []byte(b.n.text))
+	if ok == no {
+		if isTemporal(typeIDs[a.n.typ]) || isTemporal(typeIDs[b.n.typ]) {
+			return nil, errOracle
+		}
+		c, ok = strings.Compare(a.n.text, b.n.text), yes
+	}
+	if ok == empty {
+		return nil, nil
+	}
+	return truthList(truthOf(c == sign)), nil
+}
+
+func (o *oracle) arithmetic(op string, left []scope, right *syntax, in scope) ([]scope, error) {
+	y, err := o.single(right, in)
+	if err != nil {
+		return nil, err
+	}
+	if op == "&" {
+		text := ""
+		for _, x := range left {
+			if x.n.kind != kindString {
+				return nil, errOracle
+			}
+			text = x.n.text
+		}
+		if y != nil && y.n.kind != kindString {
+			return nil, errOracle
+		}
+		if y != nil {
+			text += y.n.text
+		}
+		return []scope{{&node{kind: kindString, text: text}, ""}}, nil
+	}
+	if len(left) == 0 || y == nil {
+		return nil, nil
+	}
+	x := left[0]
+	if op == "+" && x.n.kind == kindString && y.n.kind == kindString {
+		return []scope{{&node{kind: kindString, text: x.n.text + y.n.text}, ""}}, nil
+	}
+	if x.n.kind != kindNumber || y.n.kind != kindNumber {
+		return nil, errOracle
+	}
+	a, b := rat(x.n.text), rat(y.n.text)
+	switch op {
+	case "+":
+		a.Add(a, b)
+	case "-":
+		a.Sub(a, b)
+	case "*":
+		a.Mul(a, b)
+	case "/":
+		if b.Sign() == 0 {
+			return nil, nil
+		}
+		a.Quo(a, b)
+	}
+	return numberList(a.FloatString(20)), nil
+}
