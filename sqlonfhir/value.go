@@ -11,7 +11,7 @@ const (
 	Decimal         // Text is any other JSON number, as sent
 	String          // Text is the decoded string: dates, codes and ids are strings too
 	Complex         // Text is the JSON text of an object, as sent
-	Collection      // Items are the values of a `collection: true` column, perhaps none
+	Collection      // Items are the values of a `collection: true` column, perhaps none; such a column is Null in a row that forEachOrNull makes of nothing
 )
 
 // A Value is one cell of a row. Its byte slices belong to the [Runner] and to
