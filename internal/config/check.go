@@ -124,6 +124,7 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	}
 	r.checkLevel(at, t, c)
 	r.checkTypes(at.at("types"), t.Types)
+	r.checkOffered(at.at("types"), t, c)
 	if t.Schedule != "" {
 		if err := checkCron(t.Schedule); err != nil {
 			r.miss(at.at("schedule"), err.Error())
@@ -165,11 +166,7 @@ func (r *reader) checkLevel(at place, t *Tenant, c *Config) {
 		r.miss(at.at("level"), "must be group, patient or system")
 		return
 	}
-	probe := *t
-	if t.Open {
-		probe.Profile = or(t.Profile, "standard")
-	}
-	if p := c.Profile(&probe); p != nil && !p.HasLevel(level) {
+	if p := c.profileOf(t); p != nil && !p.HasLevel(level) {
 		r.miss(at.at("level"), fmt.Sprintf("is %s, but the profile %s has only: %s", level, p.Name, strings.Join(p.Levels, ", ")))
 	}
 	switch {
@@ -189,6 +186,29 @@ func (r *reader) checkTypes(at place, types []string) {
 			r.miss(at.index(i), fmt.Sprintf("is %q for a second time", t))
 		}
 	}
+}
+
+// checkOffered checks that the vendor exports the types: one that it does not
+// know can fail the whole token request.
+func (r *reader) checkOffered(at place, t *Tenant, c *Config) {
+	p := c.profileOf(t)
+	if p == nil || len(p.Types) == 0 {
+		return
+	}
+	for i, name := range t.Types {
+		if fhir.IsTypeName(name) && !slices.Contains(p.Types, name) {
+			r.miss(at.index(i), fmt.Sprintf("is %q, which %s does not export (see the types of profile %s)", name, or(p.Title, p.Name), p.Name))
+		}
+	}
+}
+
+// profileOf is Profile before the defaults are filled in.
+func (c *Config) profileOf(t *Tenant) *Profile {
+	probe := *t
+	if t.Open {
+		probe.Profile = or(t.Profile, "standard")
+	}
+	return c.Profile(&probe)
 }
 
 func (r *reader) checkSinkNames(at place, names []string, c *Config) {

@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,5 +39,14 @@ func TestABuiltInProfileCanBeWrittenAndReadBack(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestATypeThatTheVendorDoesNotExportIsAMistake(t *testing.T) {
+	text := "registrations: {e: {profile: ecw, client_id: c, key_file: k}}\ntenants:\n" +
+		"  - {id: t, registration: e, group: g, types: [Patient, Appointment], fhir_base_url: 'https://ehr.example/fhir', agreement: {reference: r, status: active, effective_from: 2026-01-01, types: ['*'], groups: ['*'], sinks: ['*']}}\n"
+	_, err := config.Parse("bulkhead.yaml", []byte(text))
+	if err == nil || !strings.Contains(err.Error(), "Appointment") {
+		t.Errorf("Parse = %v, want a mistake that names Appointment", err)
 	}
 }

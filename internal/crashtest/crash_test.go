@@ -142,8 +142,8 @@ func (p place) tables(t *testing.T) map[string]string {
 // leftovers lists files that a whole run leaves none of.
 func (p place) leftovers(t *testing.T) (names []string) {
 	t.Helper()
-	err := filepath.WalkDir(filepath.Join(p.dir, "state"), func(path string, _ os.DirEntry, err error) error {
-		if strings.HasSuffix(path, ".tmp") || strings.Contains(path, "duckdb.wal") {
+	err := filepath.WalkDir(filepath.Join(p.dir, "state"), func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !strings.HasSuffix(path, "/.tmp/lock") && (strings.Contains(path, ".tmp") || strings.HasSuffix(path, ".wal")) {
 			names = append(names, path)
 		}
 		return err

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -122,7 +123,7 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 		},
 	}
 	if registration, ok := c.config.Registration(t); ok {
-		key, err := signingKey(registration)
+		key, err := signingKey(registration, profile)
 		if err != nil {
 			return nil, problem.Of(err).For(t.ID)
 		}
@@ -130,7 +131,7 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 			http: conn.HTTP, fhirBase: t.FHIRBaseURL, tokenURL: registration.TokenURL,
 			config: smart.Config{
 				ClientID: registration.ClientID, Key: key, Scopes: c.config.Scopes(t, types), HTTPClient: conn.HTTP,
-				LoopbackHTTP: t.AllowHTTP,
+				JWKSURL: registration.JWKSURL, LoopbackHTTP: t.AllowHTTP,
 			},
 		}
 		cfg.Tokens = conn.Tokens
@@ -143,7 +144,7 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 	return conn, nil
 }
 
-func signingKey(r config.Registration) (*smart.Key, error) {
+func signingKey(r config.Registration, profile *config.Profile) (*smart.Key, error) {
 	text, err := r.Key()
 	if err != nil {
 		return nil, err
@@ -151,6 +152,11 @@ func signingKey(r config.Registration) (*smart.Key, error) {
 	key, err := smart.ParseKey([]byte(text.Reveal()))
 	if err != nil {
 		return nil, problem.Wrap(err, problem.KeyInvalid, "the signing key cannot be used", "Make one with bulkhead keys new, and register its public part with the vendor.")
+	}
+	if algorithm := string(key.Algorithm()); !slices.Contains(profile.Algorithms, algorithm) {
+		return nil, problem.New(problem.KeyInvalid,
+			fmt.Sprintf("the signing key is for %s, and %s takes only %s", algorithm, profile.Title, strings.Join(profile.Algorithms, " or ")),
+			"Make one with bulkhead keys new --algorithm "+profile.Algorithms[0]+", and register its public part with the vendor.")
 	}
 	return key, nil
 }
