@@ -25,12 +25,12 @@ func (g *Globals) working(ctx context.Context, cfg *config.Config, o app.Options
 }
 
 // looking opens the ledger to read it, beside a process that works on it.
-func (g *Globals) looking(f func(cfg *config.Config, s *store.Store) error) error {
+func (g *Globals) looking(ctx context.Context, f func(cfg *config.Config, s *store.Store) error) error {
 	cfg, err := g.load()
 	if err != nil {
 		return err
 	}
-	s, err := store.Look(app.Ledger(cfg))
+	s, err := store.Look(ctx, app.Ledger(cfg))
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 
 // intentOf reads the watermark, if there is a ledger, and plans by it.
 func intentOf(ctx context.Context, cfg *config.Config, t *config.Tenant, w export.Wish) (store.Intent, error) {
-	ledger, err := store.Look(app.Ledger(cfg))
+	ledger, err := store.Look(ctx, app.Ledger(cfg))
 	if err != nil {
 		return export.Plan(t, w, store.Watermark{}, false) // no ledger: the first export
 	}

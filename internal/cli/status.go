@@ -53,7 +53,7 @@ func maybe(t time.Time) *time.Time {
 // Run prints the overview, a practice, or an export. It only reads, so it may
 // be used beside a bulkhead that works.
 func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
-	return g.looking(func(cfg *config.Config, s *store.Store) error {
+	return g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		tenants, err := s.Tenants(ctx)
 		if err != nil {
 			return err

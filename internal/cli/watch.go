@@ -132,8 +132,9 @@ func (w *watcher) line(ctx context.Context, x store.Export) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if x.State != life.Completed && !x.State.Over() && x.RetryCount > 0 {
-		detail += fmt.Sprintf(" · retried %d×: %s", x.RetryCount, x.LastError)
+	if !x.State.Over() && x.RetryCount > 0 {
+		head, tail, _ := strings.Cut(detail, " · ")
+		detail = fmt.Sprintf("%s, retrying · %s; %d retries, the last because: %s", head, tail, x.RetryCount, x.LastError)
 	}
 	return fmt.Sprintf("%-16s %-11s %s", x.Tenant, x.State, detail), nil
 }
@@ -154,6 +155,7 @@ func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 		return "to " + strings.Join(x.Sinks, ", "), nil
 	case life.Completed:
 		return w.completed(ctx, x)
+	case life.Unknown, life.Gone, life.Failed, life.Denied, life.Cancelled:
 	}
 	return x.ProblemSummary, nil
 }
