@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench crash fuzz memory clean
+.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench docs crash fuzz memory clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -65,6 +65,9 @@ pure:
 
 bench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
+
+docs: ## the pages that are printed from code: problems, states, configuration
+	$(GO) test -count=1 ./internal/problem ./internal/life ./internal/config -update
 
 crash: ## kill -9 at named moments, start again, compare with a calm run
 	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...

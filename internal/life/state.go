@@ -98,6 +98,7 @@ func (s State) Over() bool {
 	switch s {
 	case Completed, Gone, Failed, Denied, Cancelled:
 		return true
+	case Requested, KickingOff, Waiting, Unknown, Polling, Downloading, Ingesting, Publishing:
 	}
 	return false
 }
@@ -108,6 +109,7 @@ func (s State) Busy() bool {
 	switch s {
 	case KickingOff, Polling, Downloading, Ingesting, Publishing:
 		return true
+	case Requested, Waiting, Unknown, Completed, Gone, Failed, Denied, Cancelled:
 	}
 	return false
 }
