@@ -192,11 +192,11 @@ func (b *Body) fail(reason Reason, detail string) *ProtocolError {
 // endOf gives io.EOF only for the end of a whole file.
 func (b *Body) endOf(err error) error {
 	switch {
-	case err == io.EOF && (b.Length < 0 || b.wire.got == b.Length):
-		return io.EOF
-	case b.wire.err != nil && b.wire.err != io.EOF:
+	case b.wire.err != nil && !b.wire.ended:
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: endOf(b.ctx, b.wire.err)}
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF) && (b.Length < 0 || b.wire.got == b.Length):
+		return io.EOF
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: io.ErrUnexpectedEOF}
 	}
 	return b.fail(EncodingBroken, "")
@@ -209,6 +209,7 @@ type wireReader struct {
 	stall time.Duration
 	got   int64
 	err   error
+	ended bool // err is io.EOF itself; an error that wraps it is a broken connection
 }
 
 // Read lets the stall timer run only while it waits for the server.
@@ -221,7 +222,7 @@ func (w *wireReader) Read(p []byte) (int, error) {
 	w.watch.Stop()
 	w.got += int64(n)
 	if err != nil {
-		w.err = err
+		w.err, w.ended = err, err == io.EOF
 	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -284,10 +285,10 @@ func TestAStalledTransferEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(24 * time.Hour) // a slow reader is no stalled server
+		time.Sleep(24 * time.Hour) //nolint:forbidigo // the bubble's clock: a slow reader is no stalled server
 		start := time.Now()
 		n, err := io.Copy(io.Discard, b)
-		if e, ok := errors.AsType[*TruncatedError](err); !ok || !Temporary(err) || e.Err != errStalled {
+		if e, ok := errors.AsType[*TruncatedError](err); !ok || !Temporary(err) || !errors.Is(e, errStalled) {
 			t.Errorf("read = %v", err)
 		}
 		if n != int64(2000*len(ndjson)) || time.Since(start) != 2*time.Minute {
@@ -297,6 +298,24 @@ func TestAStalledTransferEnds(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestOnlyAPlainEOFEndsAFileOfUnknownLength(t *testing.T) {
+	answer := reply(200, "", "Content-Type", ndjsonType)
+	answer.ContentLength = -1
+	broken := iotest.ErrReader(fmt.Errorf("proxy: %w", io.EOF))
+	answer.Body = io.NopCloser(io.MultiReader(strings.NewReader(strings.Repeat(ndjson, 2000)), broken))
+	b, err := openAnswer(t, answer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(io.Discard, b)
+	if _, ok := errors.AsType[*TruncatedError](err); !ok {
+		t.Errorf("read = %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestTheCallersEndIsNoWeather(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *Client) Open(ctx context.Context, f File, o OpenOptions) (*Body, error)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	watch := time.AfterFunc(c.limits.RequestTimeout, func() { cancel(errTimeout) })
-	resp, err := c.do(ctx, exchange{
+	resp, err := c.do(ctx, exchange{ //nolint:bodyclose // Body.Close closes it
 		op: OpFile, method: http.MethodGet, target: target, header: header,
 		authorize: authorize, redirects: true,
 	})

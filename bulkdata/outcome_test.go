@@ -35,10 +35,14 @@ func TestPrintingAnOutcomeShowsCodesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{
-		fmt.Sprint(o), fmt.Sprintf("%+v", o), fmt.Sprintf("%#v", o), fmt.Sprintf("%s", o), fmt.Sprintf("%+v", o.Issues), fmt.Sprintf("%#v", o.Issues[0]),
+	var texts []string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		texts = append(texts, fmt.Sprintf(verb, o), fmt.Sprintf(verb, o.Issues), fmt.Sprintf(verb, o.Issues[0]))
+	}
+	for _, text := range append(
+		texts,
 		(&StatusError{Op: OpStatus, Status: 500, Outcome: o}).Error(), (&BusyError{Outcome: o}).Error(), (&ProtocolError{Outcome: o}).Error(),
-	} {
+	) {
 		if strings.Contains(text, "CANARY") || !strings.Contains(text, "duplicate") {
 			t.Errorf("printed as %q", text)
 		}
