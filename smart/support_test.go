@@ -73,7 +73,7 @@ func verify(t *testing.T, r *http.Request, published []byte) sighting {
 	if err := r.ParseForm(); err != nil {
 		t.Fatal(err)
 	}
-	signed, err := jose.ParseSigned(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.RS384, jose.ES384})
+	signed, err := jose.ParseSignedCompact(r.PostForm.Get("client_assertion"), []jose.SignatureAlgorithm{jose.RS384, jose.ES384})
 	if err != nil {
 		t.Fatalf("parse assertion: %v", err)
 	}
@@ -102,6 +102,11 @@ func inBubble(f func(*testing.T)) func(*testing.T) {
 		testKeys() // outside of the bubble: it takes real time
 		synctest.Test(t, f)
 	}
+}
+
+// pass lets d go by on the clock of a bubble; no real time passes.
+func pass(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // in a bubble, time has no other event
 }
 
 const hour = time.Hour

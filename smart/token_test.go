@@ -126,7 +126,7 @@ func TestATokenIsKeptUntilShortlyBeforeItExpires(t *testing.T) {
 				wait time.Duration
 				want int
 			}{{0, 1}, {c.good - time.Second, 1}, {time.Second, 2}} {
-				time.Sleep(max(step.wait, 0))
+				pass(step.wait)
 				if _, err := s.Token(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -199,7 +199,7 @@ func TestARefusalStopsAllWorkers(t *testing.T) {
 		if asked.Load() != 1 {
 			t.Errorf("%d requests, want 1", asked.Load())
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		_, err := s.Token(t.Context())
 		if e, ok := errors.AsType[*TokenError](err); !ok || e.Held || asked.Load() != 2 {
 			t.Errorf("after a minute: %v, %d requests", err, asked.Load())

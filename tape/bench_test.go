@@ -19,7 +19,7 @@ func observationLine() []byte {
 
 func observationShape() *tape.Shape {
 	s := tape.NewShape()
-	for _, path := range strings.Fields(`resourceType id meta.lastUpdated meta.profile status category.coding.code
+	for path := range strings.FieldsSeq(`resourceType id meta.lastUpdated meta.profile status category.coding.code
 		code.coding.system code.coding.code code.coding.display code.text subject.reference encounter.reference
 		effectiveDateTime effectivePeriod.start effectivePeriod.end issued valueQuantity.value valueQuantity.unit
 		valueQuantity.code valueString valueCodeableConcept.coding.code valueCodeableConcept.text

@@ -30,10 +30,12 @@ func (t *Tape) value(i int, want *Want, key int32, depth int) int {
 	if i >= len(b) {
 		return t.fail(i, ReasonTruncated)
 	}
-	kind, start, end, escaped := Null, i, -1, false
+	kind := Null
+	var end int
 	switch c := b[i]; c {
 	case '"':
-		if end, escaped = t.str(i + 1); end < 0 {
+		end, escaped := t.str(i + 1)
+		if end < 0 {
 			return -1
 		}
 		if want != nil {
@@ -55,7 +57,7 @@ func (t *Tape) value(i int, want *Want, key int32, depth int) int {
 		kind, end = Number, t.number(i)
 	}
 	if want != nil && end >= 0 {
-		t.lay(Node{kind, false, key, int32(start), int32(end), 0})
+		t.lay(Node{kind, false, key, int32(i), int32(end), 0})
 	}
 	return end
 }

@@ -80,9 +80,18 @@ func TestParseAcceptsWhatIsStrictJSON(t *testing.T) {
 		line  string
 		nodes int // without a shape: the value itself, and the elements of an array
 	}{
-		{`null`, 1}, {` true `, 1}, {"\t[ ]\r\n", 1}, {`{ }`, 1}, {`-0`, 1}, {`1.50e-3`, 1},
-		{`"\ud83d\ude00 \u0000 \/"`, 1}, {`"ünï 😀"`, 1},
-		{`{"a":{"a":{"a":1}},"b":{"a":2}}`, 1}, {`{"a":[1,2]}`, 1}, {`[{"a":1},{"a":1}]`, 3}, {`[[1],2]`, 4},
+		{`null`, 1},
+		{` true `, 1},
+		{"\t[ ]\r\n", 1},
+		{`{ }`, 1},
+		{`-0`, 1},
+		{`1.50e-3`, 1},
+		{`"\ud83d\ude00 \u0000 \/"`, 1},
+		{`"ünï 😀"`, 1},
+		{`{"a":{"a":{"a":1}},"b":{"a":2}}`, 1},
+		{`{"a":[1,2]}`, 1},
+		{`[{"a":1},{"a":1}]`, 3},
+		{`[[1],2]`, 4},
 		{strings.Repeat("[", 512) + strings.Repeat("]", 512), 512},
 	} {
 		var p tape.Tape
