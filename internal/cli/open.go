@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -22,6 +23,29 @@ func (g *Globals) working(ctx context.Context, cfg *config.Config, o app.Options
 	}
 	err = f(a)
 	return errors.Join(err, a.Close(ctx))
+}
+
+// errHolderGone says that the process that did the work has ended before it.
+var errHolderGone = errors.New("the bulkhead at work has ended")
+
+// asking runs f beside a bulkhead that is at work on the ledger, which does
+// what f requests; or works itself when there is none, also when the other
+// one ends before f does. f may so run twice and must find what it began.
+func (g *Globals) asking(ctx context.Context, cfg *config.Config, f func(a *app.App) error) error {
+	for {
+		err := g.working(ctx, cfg, app.Options{}, f)
+		p, ok := errors.AsType[*problem.Problem](err)
+		if !ok || p.Code != problem.LedgerLocked {
+			return err
+		}
+		a, err := app.Join(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f(a), a.Close(ctx)); !errors.Is(err, errHolderGone) {
+			return err
+		}
+	}
 }
 
 // looking opens the ledger to read it, beside a process that works on it.

@@ -157,7 +157,7 @@ func (p place) leftovers(t *testing.T) (names []string) {
 // openSteps counts what the ledger still wants to run.
 func (p place) openSteps(t *testing.T) (n int) {
 	t.Helper()
-	s, err := store.Look(filepath.Join(p.dir, "state", "ledger.db"))
+	s, err := store.Look(t.Context(), filepath.Join(p.dir, "state", "ledger.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,12 +67,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 // Look opens an existing ledger to read it, beside the process that works on
 // it. A ledger that is not there is the problem ConfigMissing.
-func Look(path string) (*Store, error) {
+func Look(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, problem.Wrap(err, problem.ConfigMissing, "there is no ledger yet",
 			"Start an export with bulkhead export or bulkhead run; both make the ledger.")
 	}
-	read, err := connect(path, "query_only(1)", 4)
+	read, err := connect(ctx, path, "query_only(1)", 4)
 	if err != nil {
 		return nil, Explain(err)
 	}
@@ -83,14 +83,14 @@ func open(ctx context.Context, path string, lock *os.File) (*Store, error) {
 	if err := touch(path); err != nil {
 		return nil, err
 	}
-	write, err := connect(path, "synchronous(FULL)", 1)
+	write, err := connect(ctx, path, "synchronous(FULL)", 1)
 	if err != nil {
 		return nil, Explain(err)
 	}
 	if err := migrate(ctx, write); err != nil {
 		return nil, errors.Join(Explain(err), write.Close())
 	}
-	read, err := connect(path, "query_only(1)", 4)
+	read, err := connect(ctx, path, "query_only(1)", 4)
 	if err != nil {
 		return nil, errors.Join(Explain(err), write.Close())
 	}
@@ -106,7 +106,7 @@ func touch(path string) error {
 	return f.Close()
 }
 
-func connect(path, pragma string, connections int) (*sql.DB, error) {
+func connect(ctx context.Context, path, pragma string, connections int) (*sql.DB, error) {
 	query := url.Values{
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", pragma},
 		"_txlock": {"immediate"},
@@ -119,7 +119,7 @@ func connect(path, pragma string, connections int) (*sql.DB, error) {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	db.SetMaxOpenConns(connections)
-	if err := db.Ping(); err != nil {
+	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), db.Close())
 	}
 	return db, nil

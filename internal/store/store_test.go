@@ -68,7 +68,7 @@ func TestALedgerHasOneHolderAndTellsWho(t *testing.T) {
 	if codeOf(err) != problem.LedgerLocked {
 		t.Fatalf("second Open = %v, want ledger_locked", err)
 	}
-	look, err := store.Look(path)
+	look, err := store.Look(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestALedgerThatCannotBeUsedSaysWhy(t *testing.T) {
 			}
 		}
 	}
-	if _, err := store.Look(filepath.Join(dir, "none.db")); codeOf(err) != problem.ConfigMissing {
+	if _, err := store.Look(t.Context(), filepath.Join(dir, "none.db")); codeOf(err) != problem.ConfigMissing {
 		t.Errorf("Look without a ledger = %v", err)
 	}
 }
