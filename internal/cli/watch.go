@@ -53,6 +53,9 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		if err := a.Engine.Trouble(); err != nil {
 			return exports, err
 		}
+		if !store.Held(app.Ledger(a.Config)) {
+			return exports, errHolderGone
+		}
 		select {
 		case <-ctx.Done():
 			return exports, context.Cause(ctx)

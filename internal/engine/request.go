@@ -104,11 +104,12 @@ func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
 		return tx.AddStep(x.ID, export.Poll, "", tx.Now())
 	case life.Publishing:
 		return e.feedSinks(tx, x)
+	default: // Downloading, Ingesting
+		if err := tx.ReopenFiles(x); err != nil {
+			return err
+		}
+		return e.feed(tx, x)
 	}
-	if err := tx.ReopenFiles(x); err != nil {
-		return err
-	}
-	return e.feed(tx, x)
 }
 
 // Cancel stops an export that has not ended. What it brought stays in raw.
