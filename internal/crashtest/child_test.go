@@ -94,9 +94,8 @@ func (m *mortal) Run(ctx context.Context, w export.Work) (export.Outcome, error)
 	case "during":
 		time.AfterFunc(3*time.Millisecond, die)
 	}
-	o, err := m.Steps.Run(ctx, w)
-	die() // after the work, before its record
-	return o, err
+	defer die() // after the work, before its record
+	return m.Steps.Run(ctx, w)
 }
 
 func die() {

@@ -222,7 +222,7 @@ func (t *dirType) read(from mark) iter.Seq2[line, error] {
 		var long []byte
 		for {
 			b, err := buffered.ReadSlice('\n')
-			if err == bufio.ErrBufferFull {
+			if errors.Is(err, bufio.ErrBufferFull) {
 				long = append(long, b...)
 				continue
 			}

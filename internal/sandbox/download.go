@@ -63,7 +63,7 @@ var errEnough = errors.New("the part is complete")
 // what the client was to have, it breaks the connection, so that the client
 // does not take what it has for the whole.
 func finish(err error) {
-	if err != nil && err != errEnough && err != errCut {
+	if err != nil && !errors.Is(err, errEnough) && !errors.Is(err, errCut) {
 		panic(http.ErrAbortHandler)
 	}
 }

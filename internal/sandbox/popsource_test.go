@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,9 +86,7 @@ func TestAPopulationIsExportedWithItsChangesAndDeletions(t *testing.T) {
 	if len(changed) == 0 || len(changed) > len(have)/2 {
 		t.Errorf("%d of %d resources changed in twenty days", len(changed), len(have))
 	}
-	for key, line := range changed {
-		have[key] = line
-	}
+	maps.Copy(have, changed)
 	deleted := 0
 	for _, i := range second.Deleted {
 		for line := range strings.Lines(string(c.get(i.URL, 200).body)) {

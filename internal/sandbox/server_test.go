@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,11 +29,12 @@ func (c *caller) raw(target string, header map[string]string) string {
 		c.t.Fatal(err)
 	}
 	defer conn.Close()
-	req := "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\nAuthorization: Bearer " + c.token + "\r\n"
+	var req strings.Builder
+	fmt.Fprintf(&req, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", u.RequestURI(), u.Host, c.token)
 	for name, value := range header {
-		req += name + ": " + value + "\r\n"
+		fmt.Fprintf(&req, "%s: %s\r\n", name, value)
 	}
-	if _, err := conn.Write([]byte(req + "\r\n")); err != nil {
+	if _, err := conn.Write([]byte(req.String() + "\r\n")); err != nil {
 		c.t.Fatal(err)
 	}
 	var head strings.Builder

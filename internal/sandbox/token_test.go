@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,12 +59,8 @@ func TestTokenEndpointRefusesEverySpoiltAssertion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.t = t
 			header, payload := rs384(), honest(endpoint)
-			for k, v := range tc.header {
-				header[k] = v
-			}
-			for k, v := range tc.claims {
-				payload[k] = v
-			}
+			maps.Copy(header, tc.header)
+			maps.Copy(payload, tc.claims)
 			r := c.ask(endpoint, sign(t, header, payload), tc.scope)
 			if r.StatusCode != tc.status {
 				t.Fatalf("status %d, want %d: %s", r.StatusCode, tc.status, r.body)
@@ -105,9 +102,7 @@ func TestTokenEndpointWantsTheFormOfTheStandard(t *testing.T) {
 			"grant_type": {"client_credentials"}, "scope": {ecwScope}, "client_assertion_type": {assertionType},
 			"client_assertion": {sign(t, rs384(), honest(endpoint))},
 		}
-		for k, v := range tc.change {
-			form[k] = v
-		}
+		maps.Copy(form, tc.change)
 		if got := oauthCode(t, c.post(endpoint, form)); got != tc.code {
 			t.Errorf("%s: error %q, want %q", name, got, tc.code)
 		}

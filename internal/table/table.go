@@ -40,22 +40,34 @@ const (
 
 // Resource is the table of resources whose type no view covers.
 var Resource = Table{Name: "resource", Columns: []Column{
-	{TenantID, Text}, {"resource_type", Text}, {"id", Text}, {ResourceKey, Text},
-	{"last_updated", Text}, {"last_updated_ts", Timestamp}, {"json", Text},
-	{SourceFile, Text}, {SourceLine, Int64},
+	{TenantID, Text},
+	{"resource_type", Text},
+	{"id", Text},
+	{ResourceKey, Text},
+	{"last_updated", Text},
+	{"last_updated_ts", Timestamp},
+	{"json", Text},
+	{SourceFile, Text},
+	{SourceLine, Int64},
 }}
 
 // Index has one row for each delivered resource of an export, whatever its
 // type and views: sinks choose from it what is new, changed, old or double.
 var Index = Table{Name: "_index", Columns: []Column{
-	{TenantID, Text}, {"resource_type", Text}, {"id", Text},
+	{TenantID, Text},
+	{"resource_type", Text},
+	{"id", Text},
 	{"last_updated_ts", Timestamp}, // null when the resource has none
 	{"content_hash", Int64},        // of the line's bytes; equal means unchanged
-	{SourceFile, Text}, {SourceLine, Int64},
+	{SourceFile, Text},
+	{SourceLine, Int64},
 }}
 
 // Deleted has one row for each deletion that an export's `deleted` files name.
 var Deleted = Table{Name: "_deleted", Columns: []Column{
-	{TenantID, Text}, {"resource_type", Text}, {"id", Text},
-	{SourceFile, Text}, {SourceLine, Int64},
+	{TenantID, Text},
+	{"resource_type", Text},
+	{"id", Text},
+	{SourceFile, Text},
+	{SourceLine, Int64},
 }}

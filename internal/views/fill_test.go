@@ -60,12 +60,21 @@ func TestTableNamesAreRefusedWhenTheyClash(t *testing.T) {
 		columns []sqlonfhir.Column
 		want    string
 	}{
-		{"companion after", []sqlonfhir.Column{{Name: "seen", Type: "dateTime"}, {Name: "seen_ts"}},
-			`column "seen_ts": the name is taken by the time companion of column "seen"`},
-		{"companion before", []sqlonfhir.Column{{Name: "born_date"}, {Name: "born", Type: "date"}},
-			`column "born_date": the name is taken by the date companion of column "born"`},
-		{"reference type", []sqlonfhir.Column{{Name: "a", ReferenceKey: true}, {Name: "a_type"}},
-			`column "a_type": the name is taken by the ref_type companion of column "a"`},
+		{
+			"companion after",
+			[]sqlonfhir.Column{{Name: "seen", Type: "dateTime"}, {Name: "seen_ts"}},
+			`column "seen_ts": the name is taken by the time companion of column "seen"`,
+		},
+		{
+			"companion before",
+			[]sqlonfhir.Column{{Name: "born_date"}, {Name: "born", Type: "date"}},
+			`column "born_date": the name is taken by the date companion of column "born"`,
+		},
+		{
+			"reference type",
+			[]sqlonfhir.Column{{Name: "a", ReferenceKey: true}, {Name: "a_type"}},
+			`column "a_type": the name is taken by the ref_type companion of column "a"`,
+		},
 		{"tenant", []sqlonfhir.Column{{Name: "tenant_id"}}, `column "tenant_id": every table has`},
 		{"key", []sqlonfhir.Column{{Name: "resource_key"}}, `column "resource_key": every table has`},
 		{"upper case", []sqlonfhir.Column{{Name: "birthDate"}}, `column "birthDate": a name is lower-case`},

@@ -17,9 +17,15 @@ var questionnaireResponsePart = part{
 
 // moodItems are the LOINC codes of the nine questions, asked in our own words.
 var moodItems = [9][2]string{
-	{"44250-9", "Little joy in things"}, {"44255-8", "Low mood"}, {"44259-0", "Trouble with sleep"},
-	{"44254-1", "Tired"}, {"44251-7", "Appetite"}, {"44258-2", "Thinks badly of oneself"},
-	{"44252-5", "Trouble concentrating"}, {"44253-3", "Slow or restless"}, {"44260-8", "Thoughts of death"},
+	{"44250-9", "Little joy in things"},
+	{"44255-8", "Low mood"},
+	{"44259-0", "Trouble with sleep"},
+	{"44254-1", "Tired"},
+	{"44251-7", "Appetite"},
+	{"44258-2", "Thinks badly of oneself"},
+	{"44252-5", "Trouble concentrating"},
+	{"44253-3", "Slow or restless"},
+	{"44260-8", "Thoughts of death"},
 }
 
 func writeQuestionnaireResponse(c *cursor) {
