@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -59,6 +60,8 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := merge.Check(d); err != nil {
 		return sink.Receipt{}, fmt.Errorf("publish to DuckDB: %w", err)
 	}
+	runtime.LockOSThread() // DuckDB's allocator keeps a store of memory for each thread it meets
+	defer runtime.UnlockOSThread()
 	lock, err := merge.Acquire(ctx, s.path+".lock", false, s.opts.LockWait)
 	if err != nil {
 		return sink.Receipt{}, explain(err)

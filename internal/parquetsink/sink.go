@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -64,6 +65,8 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 }
 
 func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
+	runtime.LockOSThread() // DuckDB's allocator keeps a store of memory for each thread it meets
+	defer runtime.UnlockOSThread()
 	home, err := openHome(filepath.Join(s.folder, d.Tenant))
 	if err != nil {
 		return sink.Receipt{}, err

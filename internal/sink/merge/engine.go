@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -67,7 +66,6 @@ func start(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
 		return nil, Fault("make the spill folder", err)
 	}
-	setUpHeap()
 	connector, err := duckdb.NewConnector("", func(driver.ExecerContext) error { return nil })
 	if err != nil {
 		return nil, Fault("start DuckDB", err)
@@ -90,7 +88,14 @@ func (e *Engine) configure(ctx context.Context, o Options) (err error) {
 		fmt.Sprintf("SET threads = %d", o.Threads),
 		"SET temp_directory = "+Literal(o.TempDir),
 		"SET preserve_insertion_order = false",
+		"SET enable_external_file_cache = false", // staged files are read once
+		"SET enable_caching_operators = false",   // they would gather up to 2,048 long rows
 		"SET TimeZone = 'UTC'",
+		// DuckDB's allocator keeps freed memory for later, and the process grows
+		// far beyond the limit; these give it back.
+		"SET allocator_flush_threshold = '1MiB'",
+		"SET allocator_bulk_deallocation_flush_threshold = '1MiB'",
+		"SET allocator_background_threads = true",
 	)
 }
 
@@ -105,7 +110,6 @@ func (e *Engine) stop() error {
 		e.conn.Close()
 	}
 	err := e.db.Close()
-	trimHeap()
 	if gone := os.RemoveAll(e.tempDir); err == nil {
 		err = gone
 	}
@@ -117,12 +121,6 @@ func (e *Engine) Conn() *sql.Conn { return e.conn }
 
 // Exec runs statements one after the other and stops at the first error.
 func (e *Engine) Exec(ctx context.Context, statements ...string) error {
-	start := time.Now()
-	defer func() {
-		if time.Since(start) > 200*time.Millisecond { // a large one, worth it
-			trimHeap()
-		}
-	}()
 	for _, s := range statements {
 		if _, err := e.conn.ExecContext(ctx, s); err != nil {
 			return Fault(verb(s), cause(ctx, err))

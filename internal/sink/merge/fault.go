@@ -40,6 +40,9 @@ func Fault(doing string, err error) error {
 		return full(errors.New(text))
 	case strings.Contains(text, "Could not set lock on file"):
 		return fmt.Errorf("%s: %w", doing, ErrLocked)
+	case d.Type == duckdb.ErrorTypeOutOfMemory:
+		return problem.Wrap(fmt.Errorf("%s: %s", doing, text), problem.SinkFailed, "DuckDB needs more memory than the sink allows",
+			"Raise the sink's memory limit. Long texts, such as attachments within resources, need about 4,096 times their mean length.")
 	case tellable[d.Type]:
 		return fmt.Errorf("%s: %s", doing, text)
 	}
@@ -48,7 +51,7 @@ func Fault(doing string, err error) error {
 
 // tellable are the error types whose messages name files, tables and sizes.
 var tellable = map[duckdb.ErrorType]bool{
-	duckdb.ErrorTypeIO: true, duckdb.ErrorTypeOutOfMemory: true, duckdb.ErrorTypeCatalog: true,
+	duckdb.ErrorTypeIO: true, duckdb.ErrorTypeCatalog: true,
 	duckdb.ErrorTypeBinder: true, duckdb.ErrorTypeParser: true, duckdb.ErrorTypeTransaction: true,
 	duckdb.ErrorTypePermission: true, duckdb.ErrorTypeInterrupt: true,
 }

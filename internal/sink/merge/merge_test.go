@@ -64,6 +64,18 @@ func TestAFullDiskIsAProblem(t *testing.T) {
 	}
 }
 
+func TestTooLittleMemoryIsAProblemThatSaysSo(t *testing.T) {
+	e, err := merge.Open(t.Context(), merge.Options{MemoryLimit: 8 << 20, TempDir: filepath.Join(t.TempDir(), "spill")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	err = e.Exec(t.Context(), "CREATE TABLE t AS SELECT repeat(i::VARCHAR, 1000000) AS x FROM range(20) r(i)")
+	if p := problem.Of(err); p == nil || p.Code != problem.SinkFailed {
+		t.Errorf("Exec = %v, want a problem %s", err, problem.SinkFailed)
+	}
+}
+
 func TestNothingIsDownloaded(t *testing.T) {
 	e := open(t)
 	for _, name := range []string{"autoinstall_known_extensions", "autoload_known_extensions"} {
