@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -34,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"status": checkStatus,
 			"nobody": nobody,
 			"fill":   fill,
+			"run":    startRun,
 		},
 	})
 }
@@ -114,6 +117,28 @@ func nobody(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("BASE", fmt.Sprintf("https://%s/fhir", l.Addr()))
 	ts.Check(l.Close())
 	fastProfile(ts, "standard")
+}
+
+// startRun starts bulkhead run with ./bulkhead.yaml and returns when it works;
+// it is stopped, and must end well, when the script ends.
+func startRun(ts *testscript.TestScript, _ bool, _ []string) {
+	ctx, stop := context.WithCancel(context.Background())
+	says, out := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Main(ctx, []string{"--config", ts.MkAbs("bulkhead.yaml"), "run"}, cli.Streams{In: os.Stdin, Out: out, Err: os.Stderr})
+	}()
+	ts.Defer(func() {
+		stop()
+		if status := <-ended; status != 0 {
+			ts.Fatalf("bulkhead run ended with status %d", status)
+		}
+	})
+	lines := bufio.NewReader(says)
+	line, err := lines.ReadString('\n')
+	ts.Check(err)
+	ts.Logf("[run] %s", line)
+	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the process
 }
 
 // fill puts the script's variables into a file: fill FILE.

@@ -30,6 +30,8 @@ type App struct {
 	Connections *export.Connections
 	Engine      *engine.Engine
 	Meter       *export.Meter
+
+	started bool
 }
 
 // Options are what is not in the configuration.
@@ -81,8 +83,26 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	return a, err
 }
 
+// Join makes an app that leaves requests to the process that holds the ledger.
+// It runs no step and must not be started.
+func Join(ctx context.Context, c *config.Config) (*App, error) {
+	s, err := store.Join(ctx, Ledger(c))
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Config: c, Store: s, Meter: export.NewMeter()}
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return a, nil
+}
+
 // Start begins to work.
-func (a *App) Start(ctx context.Context) error { return a.Engine.Start(ctx) }
+func (a *App) Start(ctx context.Context) error {
+	a.started = true
+	return a.Engine.Start(ctx)
+}
 
 // drain is how long running steps may take to end before they are cancelled.
 const drain = 10 * time.Second
@@ -92,7 +112,11 @@ const drain = 10 * time.Second
 func (a *App) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	return errors.Join(a.Engine.Stop(ctx), a.closeFiles())
+	var err error
+	if a.started {
+		err = a.Engine.Stop(ctx)
+	}
+	return errors.Join(err, a.closeFiles())
 }
 
 func (a *App) closeFiles() error {

@@ -17,12 +17,15 @@ type exportCommand struct {
 	All     bool     `help:"Export every configured practice."`
 	Resume  bool     `help:"Take up the latest export where it failed instead of starting a new one."`
 	wishFlags
+
+	begun map[string]string // the exports that this command began, by tenant
 }
 
 // A running export, as the command follows it.
 type ref struct{ Tenant, Export string }
 
-// Run requests the exports and watches them until all have ended.
+// Run requests the exports and watches them until all have ended. Beside a
+// bulkhead that is at work it leaves the work to that one.
 func (c *exportCommand) Run(ctx context.Context, g *Globals) error {
 	cfg, err := g.load()
 	if err != nil {
@@ -32,7 +35,8 @@ func (c *exportCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	return g.working(ctx, cfg, app.Options{}, func(a *app.App) error {
+	c.begun = map[string]string{}
+	return g.asking(ctx, cfg, func(a *app.App) error {
 		refs, err := c.begin(ctx, a, tenants)
 		if err != nil && len(refs) == 0 {
 			return err
@@ -64,11 +68,16 @@ func (c *exportCommand) tenants(cfg *config.Config) ([]string, error) {
 
 func (c *exportCommand) begin(ctx context.Context, a *app.App, tenants []string) (refs []ref, err error) {
 	for _, tenant := range tenants {
-		id, failed := c.beginOne(ctx, a, tenant)
-		err = errors.Join(err, failed)
-		if failed == nil {
-			refs = append(refs, ref{tenant, id})
+		id, ok := c.begun[tenant]
+		if !ok {
+			var failed error
+			if id, failed = c.beginOne(ctx, a, tenant); failed != nil {
+				err = errors.Join(err, failed)
+				continue
+			}
+			c.begun[tenant] = id
 		}
+		refs = append(refs, ref{tenant, id})
 	}
 	return refs, err
 }
@@ -120,7 +129,7 @@ func (c *cancelCommand) Run(ctx context.Context, g *Globals) error {
 	if _, err := cfg.Tenant(c.Tenant); err != nil {
 		return err
 	}
-	return g.working(ctx, cfg, app.Options{}, func(a *app.App) error {
+	return g.asking(ctx, cfg, func(a *app.App) error {
 		x, ok, err := a.Store.In(c.Tenant).Latest(ctx)
 		if err != nil {
 			return err

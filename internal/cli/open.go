@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -41,6 +42,9 @@ func (g *Globals) asking(ctx context.Context, cfg *config.Config, f func(a *app.
 		a, err := app.Join(ctx, cfg)
 		if err != nil {
 			return err
+		}
+		if _, err := fmt.Fprintln(g.streams.Err, "a bulkhead is at work on this ledger already: it gets the request"); err != nil {
+			return errors.Join(err, a.Close(ctx))
 		}
 		if err := errors.Join(f(a), a.Close(ctx)); !errors.Is(err, errHolderGone) {
 			return err
