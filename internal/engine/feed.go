@@ -25,15 +25,9 @@ func (e *Engine) feed(tx *store.Tx, x *store.Export) error {
 			return err
 		}
 	}
-	if err := e.feedIngests(tx, x); err != nil {
+	running, err := e.feedIngests(tx, x)
+	if err != nil || running > 0 || x.State != life.Ingesting {
 		return err
-	}
-	counts, err := tx.CountFiles(x)
-	if err != nil {
-		return err
-	}
-	if x.State != life.Ingesting || counts[store.FileStored]+counts[store.FileIngesting] > 0 {
-		return nil
 	}
 	if err := tx.Move(x, life.Ingested); err != nil {
 		return err
@@ -42,12 +36,16 @@ func (e *Engine) feed(tx *store.Tx, x *store.Export) error {
 }
 
 func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
-	counts, err := tx.CountFiles(x)
+	running, err := tx.CountFilesIn(x, store.FileDownloading)
 	if err != nil {
 		return err
 	}
-	if counts[store.FileFailed] < givenUp {
-		next, err := tx.FilesIn(x, store.FileListed, e.downloads(x)-counts[store.FileDownloading])
+	failed, err := tx.CountFilesIn(x, store.FileFailed)
+	if err != nil {
+		return err
+	}
+	if failed < givenUp {
+		next, err := tx.FilesIn(x, store.FileListed, e.downloads(x)-running)
 		if err != nil {
 			return err
 		}
@@ -59,14 +57,16 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 				return err
 			}
 		}
-	}
-	if counts, err = tx.CountFiles(x); err != nil {
-		return err
+		running += int64(len(next))
 	}
 	switch {
-	case counts[store.FileDownloading] > 0:
+	case running > 0:
 		return nil
-	case counts[store.FileFailed] > 0:
+	case failed > 0:
+		counts, err := tx.CountFiles(x)
+		if err != nil {
+			return err
+		}
 		return e.fail(tx, x, filesFailed(x, counts))
 	}
 	return tx.Move(x, life.Stored)
@@ -111,24 +111,26 @@ func (e *Engine) downloads(x *store.Export) int64 {
 	return int64(e.config.Downloads(t))
 }
 
-func (e *Engine) feedIngests(tx *store.Tx, x *store.Export) error {
-	counts, err := tx.CountFiles(x)
+// feedIngests starts what may be ingested next, and reports how many files of
+// the export are being ingested.
+func (e *Engine) feedIngests(tx *store.Tx, x *store.Export) (int64, error) {
+	running, err := tx.CountFilesIn(x, store.FileIngesting)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	next, err := tx.FilesIn(x, store.FileStored, ingestSteps-counts[store.FileIngesting])
+	next, err := tx.FilesIn(x, store.FileStored, ingestSteps-running)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, file := range next {
 		if err := tx.SetFileState(x, file, store.FileIngesting); err != nil {
-			return err
+			return 0, err
 		}
 		if err := tx.AddStep(x.ID, export.Ingest, file, tx.Now()); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return running + int64(len(next)), nil
 }
 
 func (e *Engine) feedSinks(tx *store.Tx, x *store.Export) error {

@@ -95,7 +95,8 @@ func (tx *Tx) ListFiles(x *Export, files []File) error {
 	return nil
 }
 
-// CountFiles counts the export's output files by state.
+// CountFiles counts the export's output files by state. It looks at every file:
+// what only asks about a few in one state uses CountFilesIn or FilesIn.
 func (tx *Tx) CountFiles(x *Export) (map[string]int64, error) {
 	rows, err := tx.q.CountFiles(tx.ctx, gen.CountFilesParams{TenantID: tx.tenant, ExportID: x.ID})
 	counts := make(map[string]int64, len(rows))
@@ -105,8 +106,18 @@ func (tx *Tx) CountFiles(x *Export) (map[string]int64, error) {
 	return counts, err
 }
 
-// FilesIn gives the names of files in a state, in manifest order, at most limit.
+// CountFilesIn counts the export's output files in a state. It looks at no
+// others.
+func (tx *Tx) CountFilesIn(x *Export, state string) (int64, error) {
+	return tx.q.CountFilesInState(tx.ctx, gen.CountFilesInStateParams{TenantID: tx.tenant, ExportID: x.ID, State: state})
+}
+
+// FilesIn gives the names of files in a state, in manifest order, at most
+// limit; none when limit is below 1.
 func (tx *Tx) FilesIn(x *Export, state string, limit int64) ([]string, error) {
+	if limit < 1 { // SQLite takes a negative limit for none at all
+		return nil, nil
+	}
 	return tx.q.FilesInState(tx.ctx, gen.FilesInStateParams{TenantID: tx.tenant, ExportID: x.ID, State: state, Limit: limit})
 }
 

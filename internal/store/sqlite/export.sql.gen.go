@@ -75,6 +75,23 @@ func (q *Queries) CountFiles(ctx context.Context, arg CountFilesParams) ([]Count
 	return items, nil
 }
 
+const countFilesInState = `-- name: CountFilesInState :one
+SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?
+`
+
+type CountFilesInStateParams struct {
+	TenantID string
+	ExportID string
+	State    string
+}
+
+func (q *Queries) CountFilesInState(ctx context.Context, arg CountFilesInStateParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countFilesInState, arg.TenantID, arg.ExportID, arg.State)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const dropFiles = `-- name: DropFiles :exec
 DELETE FROM output_file WHERE tenant_id = ? AND export_id = ?
 `

@@ -78,6 +78,9 @@ SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY positio
 -- name: CountFiles :many
 SELECT state, count(*) AS n FROM output_file WHERE tenant_id = ? AND export_id = ? GROUP BY state;
 
+-- name: CountFilesInState :one
+SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?;
+
 -- name: FilesInState :many
 SELECT file FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ? ORDER BY position LIMIT ?;
 
