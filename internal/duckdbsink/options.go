@@ -17,7 +17,7 @@ import (
 // Options say where the tables lie and what a publication may use.
 type Options struct {
 	Path        string        // the database file; its folder is made when it is missing
-	MemoryLimit int64         // bytes for DuckDB's buffers; 0 means 192 MiB
+	MemoryLimit int64         // bytes for DuckDB's buffers; 0 means 160 MiB
 	TempDir     string        // where it spills; empty means beside the file
 	Threads     int           // 0 means 1
 	LockWait    time.Duration // how long to wait while others use the file; 0 means a minute

@@ -22,7 +22,7 @@ import (
 // Options say where the tables lie and what a publication may use.
 type Options struct {
 	Folder      string        // made when it is missing
-	MemoryLimit int64         // bytes for DuckDB's buffers; 0 means 192 MiB
+	MemoryLimit int64         // bytes for DuckDB's buffers; 0 means 160 MiB
 	TempDir     string        // where it spills; empty means in the tenant's folder
 	Threads     int           // 0 means 1
 	LockWait    time.Duration // how long to wait for another publication of the tenant; 0 means ten minutes

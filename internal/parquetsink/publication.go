@@ -4,14 +4,13 @@ package parquetsink
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"database/sql"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"

@@ -15,8 +15,9 @@ import (
 )
 
 // DefaultMemoryLimit is what DuckDB's buffers may take, in bytes, when
-// Options do not say. The process needs about as much again beside them.
-const DefaultMemoryLimit = 192 << 20
+// Options do not say. Beside them the process needs about 130 MiB, most of it
+// DuckDB's own code.
+const DefaultMemoryLimit = 160 << 20
 
 // Options say what one Engine may use.
 type Options struct {
