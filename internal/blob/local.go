@@ -46,8 +46,9 @@ type localBucket struct {
 	fault func(step string) error
 
 	// names orders changes of the folder tree: making folders and renaming
-	// into them must not meet the removal of an empty folder.
-	names   sync.Mutex
+	// into them must not meet the removal of an empty folder. Files that only
+	// take a name in a folder that stands may do so side by side.
+	names   sync.RWMutex
 	durable map[string]bool // folders whose entry in their parent is synced
 }
 

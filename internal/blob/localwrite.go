@@ -114,9 +114,15 @@ func (w *localWriter) publish() error {
 	if w.sum != nil {
 		w.attrs.MD5 = w.sum.Sum(nil)
 	}
+	folder := path.Dir(w.name)
+	b.names.RLock()
+	if b.durable[folder] && !w.fresh {
+		defer b.names.RUnlock()
+		return w.take(folder)
+	}
+	b.names.RUnlock()
 	b.names.Lock()
 	defer b.names.Unlock()
-	folder := path.Dir(w.name)
 	if err := b.makeFolder(folder); err != nil {
 		return err
 	}
@@ -125,6 +131,12 @@ func (w *localWriter) publish() error {
 			return errExists
 		}
 	}
+	return w.take(folder)
+}
+
+// take puts the file in its place in a folder that stands.
+func (w *localWriter) take(folder string) error {
+	b := w.b
 	if err := b.writeSidecar(w.name, &w.attrs); err != nil {
 		return err
 	}

@@ -168,14 +168,16 @@ func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	stored, lines := 0, int64(0)
+	stored, lines, bytes := 0, int64(0), int64(0)
 	for _, f := range files {
 		if !f.StoredAt.IsZero() {
 			stored++
 		}
 		lines += f.Lines
+		bytes += f.Bytes
 	}
 	downloaded, ingested := w.app.Meter.Read(x.ID)
+	downloaded = max(downloaded, bytes) // another process may do the work
 	return fmt.Sprintf("%d files · %d stored, %s lines, %s, %.0f MB/s", len(files), stored, thousands(lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
 }
 

@@ -19,16 +19,17 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
-// Options say where the rows of an export go. All fields but the last three
+// Options say where the rows of an export go. All fields but the last four
 // are required.
 type Options struct {
 	Scope  *blob.Scope // the tenant's files
 	Export string      // the export's id
 	Views  *views.Set  // which tables a type fills
 
-	Workers      int // goroutines that scan lines; 0 means GOMAXPROCS
-	MaxLine      int // longest line in bytes; 0 means 256 MiB
-	RowGroupRows int // rows held per worker and table before they are written; 0 means 32,768
+	First        bool // nothing was ever written for this file: former parts are not looked for
+	Workers      int  // goroutines that scan lines; 0 means GOMAXPROCS
+	MaxLine      int  // longest line in bytes; 0 means 256 MiB
+	RowGroupRows int  // rows held per worker and table before they are written; 0 means 32,768
 }
 
 // A Section is the part of the manifest that names the file.

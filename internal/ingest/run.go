@@ -58,6 +58,9 @@ func withDefaults(o Options) Options {
 
 // clearFormer removes what an earlier run of the file left.
 func clearFormer(ctx context.Context, o *Options, src *Source) error {
+	if o.First {
+		return nil
+	}
 	if err := o.Scope.DeleteFile(ctx, blob.Staged, o.Export, src.File); err != nil {
 		return fmt.Errorf("clear staged parts: %w", err)
 	}

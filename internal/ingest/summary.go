@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -26,12 +27,12 @@ func (r *run) commit() (Summary, error) {
 		return Summary{}, err
 	}
 	s.QuarantineKey = key
+	if err := r.commitParts(); err != nil {
+		return Summary{}, err
+	}
 	byTable := make(map[string]*TableParts)
 	for _, w := range r.workers {
 		for _, p := range w.parts {
-			if err := p.file.Commit(); err != nil { // I3
-				return Summary{}, err
-			}
 			addPart(byTable, p)
 		}
 	}
@@ -39,6 +40,27 @@ func (r *run) commit() (Summary, error) {
 		s.Tables = append(s.Tables, *byTable[name])
 	}
 	return s, nil
+}
+
+// commitParts makes the parts durable side by side: each waits for the disk,
+// and the disk can answer them together.
+func (r *run) commitParts() error {
+	var parts []*part
+	for _, w := range r.workers {
+		parts = append(parts, w.parts...)
+	}
+	failed := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, p := range parts {
+		all.Go(func() { failed[i] = p.file.Commit() }) // I3
+	}
+	all.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func addPart(byTable map[string]*TableParts, p *part) {
