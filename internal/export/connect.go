@@ -231,24 +231,30 @@ type window struct {
 	limit    int64
 }
 
+// uncounted is how long a request waits that the ledger could not count.
+const uncounted = 5 * time.Second
+
 // RoundTrip sends the request if the window has room; a *Later otherwise. A
-// server that answers 429 without saying until when has spent the window.
+// ledger that cannot count it is trouble of ours, not of the export: nothing
+// is sent, and it is tried again soon. A server that answers 429 without
+// saying until when has spent the window.
 func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
 	ok, next, err := w.ledger.TakeRequest(r.Context(), w.endpoint, w.limit)
-	if err == nil && !ok {
-		err = &Later{Until: next, Reason: fmt.Sprintf("the practice's %d requests of this minute are spent", w.limit)}
-	}
-	if err != nil {
-		if r.Body != nil {
-			err = errors.Join(err, r.Body.Close())
+	if err != nil || !ok {
+		var wait error = &Later{Until: next, Reason: fmt.Sprintf("the practice's %d requests of this minute are spent", w.limit)}
+		if err != nil {
+			wait = &Later{Until: time.Now().Add(uncounted), Reason: "the ledger cannot count the request: " + err.Error()}
 		}
-		return nil, err
+		if r.Body != nil {
+			wait = errors.Join(wait, r.Body.Close())
+		}
+		return nil, wait
 	}
 	answer, err := w.next.RoundTrip(r)
 	if err == nil && answer.StatusCode == http.StatusTooManyRequests && answer.Header.Get("Retry-After") == "" {
-		if err := w.ledger.FillWindow(r.Context(), w.endpoint, w.limit); err != nil {
-			return nil, errors.Join(err, answer.Body.Close())
-		}
+		// The answer counts, whether or not this can be written: after a
+		// kick-off it says that nothing was started.
+		_ = w.ledger.FillWindow(context.WithoutCancel(r.Context()), w.endpoint, w.limit)
 	}
 	return answer, err
 }
