@@ -13,8 +13,9 @@ import (
 // TakeRequest counts one request to the endpoint in the present clock minute.
 // ok is false when the window's limit is spent; next is when it opens again.
 func (s *Scope) TakeRequest(ctx context.Context, endpoint string, limit int64) (ok bool, next time.Time, err error) {
-	now := time.Now()
+	var now time.Time
 	err = s.store.inTx(ctx, func(tx *sql.Tx) error {
+		now = time.Now() // after the wait for the ledger: minutes are counted in their order
 		n, err := gen.New(tx).TakeRequest(ctx, gen.TakeRequestParams{
 			TenantID: s.tenant, Endpoint: endpoint, Minute: now.Unix() / 60,
 		})

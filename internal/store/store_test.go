@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -296,6 +298,32 @@ func TestRequestsAreCountedByClockMinute(t *testing.T) {
 	}
 }
 
+func TestARequestIsCountedInTheMinuteInWhichItLeaves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		other, err := s.DB().Begin() // somebody writes
+		if err != nil {
+			t.Fatal(err)
+		}
+		var counting sync.WaitGroup
+		counting.Go(func() {
+			if _, next, err := s.In("lakeside").TakeRequest(t.Context(), "e", 3); err != nil || !next.After(time.Now()) {
+				t.Errorf("at %v the window that was counted in ended at %v, %v", time.Now(), next, err)
+			}
+		})
+		time.Sleep(90 * time.Second)
+		if err := other.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		counting.Wait()
+	})
+}
+
 func TestTenantsThatAreNoLongerConfiguredAreFrozen(t *testing.T) {
 	s, _ := openLedger(t)
 	if err := s.PutTenants(t.Context(), []store.Tenant{{ID: "lakeside", Name: "Lakeside"}}); err != nil {
@@ -304,6 +332,26 @@ func TestTenantsThatAreNoLongerConfiguredAreFrozen(t *testing.T) {
 	tenants, err := s.Tenants(t.Context())
 	if err != nil || len(tenants) != 2 || !tenants[0].Frozen || tenants[1].Frozen {
 		t.Errorf("tenants = %+v, %v", tenants, err)
+	}
+}
+
+func TestAClockThatWasAheadLeavesTheLimitInForce(t *testing.T) {
+	s, _ := openLedger(t)
+	ahead := time.Now().Add(24*time.Hour).Unix() / 60
+	if _, err := s.DB().Exec(`INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES ('lakeside', 'e', ?, 1)`, ahead); err != nil {
+		t.Fatal(err)
+	}
+	minute := time.Now().Truncate(time.Minute)
+	granted := 0
+	for range 5 {
+		if ok, _, err := s.In("lakeside").TakeRequest(t.Context(), "e", 3); err != nil {
+			t.Fatal(err)
+		} else if ok {
+			granted++
+		}
+	}
+	if granted != 3 && time.Now().Truncate(time.Minute).Equal(minute) {
+		t.Errorf("%d of 5 requests were granted, the limit is 3", granted)
 	}
 }
 

@@ -1353,7 +1353,7 @@ const takeRequest = `-- name: TakeRequest :one
 INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?, 1)
 ON CONFLICT (tenant_id, endpoint) DO UPDATE SET
   requests = CASE WHEN rate_window.minute = excluded.minute THEN rate_window.requests + 1 ELSE 1 END,
-  minute = max(rate_window.minute, excluded.minute)
+  minute = excluded.minute
 RETURNING requests
 `
 

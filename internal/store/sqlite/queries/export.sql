@@ -164,7 +164,7 @@ SELECT count(*) FROM step WHERE tenant_id = ? AND export_id = ? AND kind = ? AND
 INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?, 1)
 ON CONFLICT (tenant_id, endpoint) DO UPDATE SET
   requests = CASE WHEN rate_window.minute = excluded.minute THEN rate_window.requests + 1 ELSE 1 END,
-  minute = max(rate_window.minute, excluded.minute)
+  minute = excluded.minute
 RETURNING requests;
 
 -- name: FillWindow :exec
