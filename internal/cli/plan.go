@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -73,8 +75,11 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 // intentOf reads the watermark, if there is a ledger, and plans by it.
 func intentOf(ctx context.Context, cfg *config.Config, t *config.Tenant, w export.Wish) (store.Intent, error) {
 	ledger, err := store.Look(ctx, app.Ledger(cfg))
-	if err != nil {
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.ConfigMissing {
 		return export.Plan(t, w, store.Watermark{}, false) // no ledger: the first export
+	}
+	if err != nil {
+		return store.Intent{}, err
 	}
 	defer ledger.Close() //nolint:errcheck // it was only read
 	mark, ok, err := ledger.In(t.ID).Watermark(ctx, export.StreamOf(t, w))
