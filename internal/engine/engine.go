@@ -52,25 +52,36 @@ type Engine struct {
 	owner  string
 	river  *river.Client[*sql.Tx]
 
-	mu      sync.Mutex
-	running map[int64]running // by step
-	changed chan struct{}     // closed and replaced whenever an export moved
-	trouble error             // why the ledger could not be written last; nil when it could
+	mu         sync.Mutex
+	running    map[int64]running    // by step
+	unrecorded map[int64]unrecorded // by step
+	changed    chan struct{}        // closed and replaced whenever an export moved
+	trouble    error                // why the ledger could not be written last; nil when it could
 
 	stopTick context.CancelFunc
 	ticking  sync.WaitGroup
 }
 
+// running is a step that runs in this process.
 type running struct {
 	export string
+	epoch  int64 // of its lease; 0 before it has one
 	cancel context.CancelCauseFunc
+}
+
+// unrecorded is what a step found out under a lease, while the ledger could
+// not be written.
+type unrecorded struct {
+	epoch  int64
+	result result
 }
 
 // New makes an engine and binds it to its store. Nothing runs before Start.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(),
-		owner: fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]), running: map[int64]running{}, changed: make(chan struct{}),
+		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
+		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
 	}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{engine: e}); err != nil {

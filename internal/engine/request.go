@@ -144,10 +144,10 @@ func (e *Engine) Wait(ctx context.Context, tenant, id string) (store.Export, err
 	for {
 		changed := e.Changed()
 		x, err := e.store.In(tenant).Export(ctx, id)
-		if err == nil {
-			err = e.Trouble()
-		}
 		if err != nil || x.State.Over() || x.State == life.Unknown {
+			return x, err
+		}
+		if err := e.Trouble(); err != nil {
 			return x, err
 		}
 		select {

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -44,18 +46,29 @@ func (e *Engine) complain(what string, err error) {
 	}
 }
 
-// beat renews the leases of the steps that run here, and takes up those whose
-// runner could not record its outcome.
+// beat renews the leases of the steps that run here, ends those that are no
+// longer ours, because another process cancelled their export, and takes up
+// those whose runner could not record its outcome.
 func (e *Engine) beat(ctx context.Context) error {
+	ours := map[int64]int64{}
 	e.mu.Lock()
-	ids := make([]int64, 0, len(e.running))
-	for id := range e.running {
-		ids = append(ids, id)
+	for id, r := range e.running {
+		if r.epoch > 0 {
+			ours[id] = r.epoch
+		}
 	}
 	e.mu.Unlock()
-	if err := e.store.Beat(ctx, ids); err != nil {
+	held, err := e.store.Beat(ctx, slices.Collect(maps.Keys(ours)))
+	if err != nil {
 		return err
 	}
+	e.mu.Lock()
+	for id, epoch := range ours {
+		if r, ok := e.running[id]; ok && r.epoch == epoch && held[id] != epoch {
+			r.cancel(store.ErrFenced)
+		}
+	}
+	e.mu.Unlock()
 	return e.store.TakeUp(ctx, time.Now().Add(-leaseDies))
 }
 

@@ -5,12 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -79,39 +82,115 @@ func (w *worker) Work(ctx context.Context, rj *river.Job[stepArgs]) error {
 // runStep leases a step, runs it and records what came of it. again is how
 // long until it must run again; 0 means it is done, or no longer ours.
 func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*sql.Tx) error) (again time.Duration, err error) {
+	stepCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !e.track(ref, cancel) {
+		return 0, nil // it runs here already: the executor had it twice
+	}
+	defer e.untrack(ref)
 	lease, due, ok, err := e.store.Take(ctx, ref, e.owner)
 	if err != nil || !ok {
 		return 0, err
 	}
-	if wait := time.Until(due); wait > 0 {
-		return wait, e.store.In(ref.Tenant).Do(ctx, func(tx *store.Tx) error { return tx.Postpone(lease, due, lease.Attempt) })
-	}
-	x, err := e.store.In(ref.Tenant).Export(ctx, ref.Export)
-	if err != nil {
-		return 0, err
-	}
-	stepCtx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	e.track(lease, cancel)
-	defer e.untrack(lease)
-	outcome, err := e.steps.Run(stepCtx, export.Work{Lease: lease, Export: x})
-	if err != nil && stepCtx.Err() != nil {
-		if cause := context.Cause(stepCtx); ctx.Err() != nil || errors.Is(cause, errStopping) {
-			return 0, cause
+	e.leased(lease)
+	r, found := e.unrecordedOf(lease)
+	if !found {
+		if wait := time.Until(due); wait > 0 {
+			return wait, e.giveBack(ctx, lease, due)
 		}
-		return 0, nil // its export has ended meanwhile; there is nothing to record
+		x, err := e.store.In(ref.Tenant).Export(ctx, ref.Export)
+		if err != nil {
+			return 0, err
+		}
+		r.outcome, r.err = e.run(stepCtx, export.Work{Lease: lease, Export: x})
+		if r.err != nil && stepCtx.Err() != nil {
+			return e.interrupted(ctx, lease, context.Cause(stepCtx))
+		}
 	}
-	return e.advance(context.WithoutCancel(ctx), lease, result{outcome, err}, complete)
+	if again, err = e.advance(context.WithoutCancel(ctx), lease, r, complete); err != nil {
+		e.keepUnrecorded(lease, r)
+	}
+	return again, err
 }
 
-func (e *Engine) track(l store.Lease, cancel context.CancelCauseFunc) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.running[l.ID] = running{export: l.Export, cancel: cancel}
+// run runs a step. A step that panics has met a bug of ours: its export ends
+// with a problem, and the others go on.
+func (e *Engine) run(ctx context.Context, w export.Work) (o export.Outcome, err error) {
+	defer func() {
+		met := recover()
+		if met == nil {
+			return
+		}
+		what := fmt.Sprintf("%T", met) // its text may quote a record (I9)
+		if fault, ok := met.(runtime.Error); ok {
+			what = fault.Error()
+		}
+		e.log.Error("step panicked", "tenant", w.Lease.Tenant, "export", w.Lease.Export, "step", w.Lease.Kind, "panic", what, "stack", string(debug.Stack()))
+		o, err = nil, problem.New(problem.Internal, "step "+w.Lease.Kind+" met a bug in bulkhead: "+what,
+			"Report it with the lines of the log; when it is mended, resume with bulkhead export "+w.Lease.Tenant+" --resume.")
+	}()
+	return e.steps.Run(ctx, w)
 }
 
-func (e *Engine) untrack(l store.Lease) {
+// interrupted ends a step whose context ended before it did: because bulkhead
+// stops, and the next process takes it up; or because its export has ended or
+// somebody else has the step, and nothing is left to record. Where neither is
+// so by now, it runs again.
+func (e *Engine) interrupted(ctx context.Context, l store.Lease, cause error) (again time.Duration, err error) {
+	if ctx.Err() != nil || errors.Is(cause, errStopping) {
+		return 0, cause
+	}
+	err = e.giveBack(ctx, l, time.Now())
+	if errors.Is(err, store.ErrFenced) {
+		return 0, nil
+	}
+	return time.Millisecond, err
+}
+
+func (e *Engine) giveBack(ctx context.Context, l store.Lease, due time.Time) error {
+	return e.store.In(l.Tenant).Do(ctx, func(tx *store.Tx) error { return tx.Postpone(l, due, l.Attempt) })
+}
+
+// track notes that a step runs here; false says that it does already.
+func (e *Engine) track(ref store.StepRef, cancel context.CancelCauseFunc) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.running, l.ID)
+	if _, ok := e.running[ref.ID]; ok {
+		return false
+	}
+	e.running[ref.ID] = running{export: ref.Export, cancel: cancel}
+	return true
+}
+
+func (e *Engine) leased(l store.Lease) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.running[l.ID]
+	r.epoch = l.Epoch
+	e.running[l.ID] = r
+}
+
+func (e *Engine) untrack(ref store.StepRef) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.running, ref.ID)
+}
+
+// keepUnrecorded keeps what a step found out while the ledger cannot take it,
+// so that the step is not run again for it: the status URL that a server gave
+// is given once.
+func (e *Engine) keepUnrecorded(l store.Lease, r result) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unrecorded[l.ID] = unrecorded{epoch: l.Epoch, result: r}
+}
+
+// unrecordedOf takes what the step's last run found out, if nobody has had the
+// step since.
+func (e *Engine) unrecordedOf(l store.Lease) (result, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	u, ok := e.unrecorded[l.ID]
+	delete(e.unrecorded, l.ID)
+	return u.result, ok && u.epoch+1 == l.Epoch
 }

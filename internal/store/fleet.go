@@ -139,19 +139,35 @@ func (s *Store) Take(ctx context.Context, ref StepRef, owner string) (l Lease, d
 	return l, due, ok, err
 }
 
-// Beat renews the leases of steps that run in this process.
-func (s *Store) Beat(ctx context.Context, steps []int64) error {
+// Beat renews the leases of steps that run in this process and gives the
+// epochs of those that somebody holds: a step with another epoch, or none, is
+// no longer ours.
+func (s *Store) Beat(ctx context.Context, steps []int64) (held map[int64]int64, err error) {
 	if len(steps) == 0 {
-		return nil
+		return nil, nil
 	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	held = map[int64]int64{}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		rows, err := gen.New(tx).RunningSteps(ctx, steps)
+		if err != nil {
+			return fmt.Errorf("list running steps: %w", err)
+		}
+		for _, r := range rows {
+			held[r.StepID] = r.Epoch
+		}
 		return gen.New(tx).BeatSteps(ctx, gen.BeatStepsParams{Now: ms(time.Now()), StepIds: steps})
 	})
+	return held, err
 }
 
-// TakeUp hands steps whose lease was last renewed before the given time to the
-// executor again: their runner died, or could not write.
+// TakeUp hands steps to the executor again that nobody runs though they
+// should: those whose lease was last renewed before the given time, because
+// their runner died or could not write; and those that were due before it and
+// wait for an executor that did not note that they had been given back.
 func (s *Store) TakeUp(ctx context.Context, before time.Time) error {
+	if err := s.wakeExecutor(ctx, before); err != nil {
+		return err
+	}
 	stale, err := s.queries().StaleSteps(ctx, ms(before))
 	if err != nil {
 		return Explain(fmt.Errorf("list stale steps: %w", err))
@@ -169,6 +185,20 @@ func (s *Store) TakeUp(ctx context.Context, before time.Time) error {
 		}
 	}
 	return nil
+}
+
+// wakeExecutor frees the executor's rows that say running of steps that the
+// ledger says are ready: giving a step back and the executor's own note of it
+// are two transactions, and it gives the second up after three failures.
+func (s *Store) wakeExecutor(ctx context.Context, before time.Time) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+			WHERE state = 'running' AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`, ms(before))
+		if err != nil {
+			return fmt.Errorf("wake the executor: %w", err)
+		}
+		return nil
+	})
 }
 
 // Sweep makes every step that a dead process held ready again, in the

@@ -187,6 +187,49 @@ func (q *Queries) NextWaiting(ctx context.Context) (int64, error) {
 	return at, err
 }
 
+const runningSteps = `-- name: RunningSteps :many
+SELECT step_id, tenant_id, epoch FROM step WHERE state = 'running' AND step_id IN (/*SLICE:step_ids*/?)
+`
+
+type RunningStepsRow struct {
+	StepID   int64
+	TenantID string
+	Epoch    int64
+}
+
+func (q *Queries) RunningSteps(ctx context.Context, stepIds []int64) ([]RunningStepsRow, error) {
+	query := runningSteps
+	var queryParams []interface{}
+	if len(stepIds) > 0 {
+		for _, v := range stepIds {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:step_ids*/?", strings.Repeat(",?", len(stepIds))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:step_ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RunningStepsRow
+	for rows.Next() {
+		var i RunningStepsRow
+		if err := rows.Scan(&i.StepID, &i.TenantID, &i.Epoch); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const slotHolders = `-- name: SlotHolders :many
 SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
 WHERE state IN ('kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing')

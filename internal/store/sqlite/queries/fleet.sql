@@ -19,6 +19,9 @@ SELECT tenant_id, spec, next_at FROM schedule WHERE next_at <= ? ORDER BY next_a
 -- name: BeatSteps :exec
 UPDATE step SET heartbeat_at = sqlc.arg(now) WHERE state = 'running' AND step_id IN (sqlc.slice(step_ids));
 
+-- name: RunningSteps :many
+SELECT step_id, tenant_id, epoch FROM step WHERE state = 'running' AND step_id IN (sqlc.slice(step_ids));
+
 -- name: StaleSteps :many
 SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND heartbeat_at < sqlc.arg(before) ORDER BY step_id;
 

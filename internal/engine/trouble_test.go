@@ -1,0 +1,156 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/engine"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+func (b *bench) exec(statement string) int64 {
+	b.t.Helper()
+	r, err := b.store.DB().ExecContext(b.t.Context(), statement)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+// until waits for something that must come to pass within 20 seconds.
+func (b *bench) until(what string, done func() bool) {
+	b.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Fatalf("it did not come to pass that %s", what)
+		}
+	}
+}
+
+func TestAStepThatPanicsFailsItsExportAndNoOther(t *testing.T) {
+	s := newScript(1)
+	s.on[export.Ingest] = func(_ context.Context, w export.Work) (export.Outcome, error) {
+		if w.Lease.Tenant == "lakeside" {
+			panic("the line of Canary Smith")
+		}
+		return nil, nil
+	}
+	b := newBench(t, s)
+	id := b.request("lakeside", export.Wish{})
+	b.wait("hillcrest", b.request("hillcrest", export.Wish{}), life.Completed)
+	x := b.wait("lakeside", id, life.Failed)
+	if x.ProblemCode != string(problem.Internal) || strings.Contains(x.ProblemSummary+x.LastError, "Smith") {
+		t.Errorf("problem %s: %s (%s); want internal, and nothing that was panicked with", x.ProblemCode, x.ProblemSummary, x.LastError)
+	}
+}
+
+func TestWhatAStepFoundOutIsKeptUntilTheLedgerTakesIt(t *testing.T) {
+	s := newScript(1)
+	b := newBench(t, s)
+	b.exec(`CREATE TRIGGER full BEFORE UPDATE OF status_url ON export BEGIN SELECT RAISE(ABORT, 'full'); END`)
+	id := b.request("lakeside", export.Wish{})
+	b.until("the ledger is in trouble", func() bool { return b.Trouble() != nil })
+	b.exec(`DROP TRIGGER full`)
+	b.until("the trouble is over", func() bool { return b.Trouble() == nil })
+	b.wait("lakeside", id, life.Completed)
+	if n := s.count("lakeside kickoff"); n != 1 {
+		t.Errorf("kicked off %d times", n)
+	}
+}
+
+func TestAStepThatTheExecutorLostIsTakenUp(t *testing.T) {
+	s := newScript(1)
+	var once sync.Once
+	s.on[export.Poll] = func(context.Context, export.Work) (o export.Outcome, _ error) {
+		once.Do(func() { o = export.InProgress{PollAt: time.Now().Add(time.Second)} })
+		return o, nil
+	}
+	b := newBench(t, s)
+	id := b.request("lakeside", export.Wish{})
+	b.until("the poll is put off", func() bool { return s.count("lakeside poll") == 1 })
+	b.until("the executor notes it", func() bool {
+		return b.exec(`UPDATE river_job SET state = 'running' WHERE state IN ('available', 'scheduled')`) == 1
+	})
+	b.until("it is due", func() bool {
+		x, err := b.store.In("lakeside").Export(t.Context(), id)
+		return err == nil && time.Now().After(x.NextPollAt)
+	})
+	if err := b.store.TakeUp(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.wait("lakeside", id, life.Completed)
+}
+
+func TestAStepThatTheExecutorHasTwiceRunsOnce(t *testing.T) {
+	s := newScript(1)
+	reached, gate := make(chan struct{}, 9), make(chan struct{})
+	s.on[export.Kickoff] = func(context.Context, export.Work) (export.Outcome, error) {
+		reached <- struct{}{}
+		<-gate
+		return nil, nil
+	}
+	b := newBench(t, s)
+	id := b.request("lakeside", export.Wish{})
+	<-reached
+	b.exec(`INSERT INTO river_job (args, kind, max_attempts, metadata, priority, queue, state, tags)
+		SELECT args, kind, max_attempts, metadata, priority, queue, 'available', tags FROM river_job`)
+	b.until("the executor has done with the second", func() bool {
+		return b.exec(`DELETE FROM river_job WHERE state = 'completed'`) == 1
+	})
+	close(gate)
+	b.wait("lakeside", id, life.Completed)
+	if n := s.count("lakeside kickoff"); n != 1 {
+		t.Errorf("kicked off %d times", n)
+	}
+}
+
+func TestACancellationByAnotherProcessEndsTheStepsThatRun(t *testing.T) {
+	s := newScript(1)
+	reached, ended := make(chan struct{}), make(chan struct{})
+	s.on[export.Download] = func(ctx context.Context, _ export.Work) (export.Outcome, error) {
+		close(reached)
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	}
+	b := newBench(t, s)
+	id := b.request("lakeside", export.Wish{})
+	<-reached
+	cfg, err := config.Parse(filepath.Join(b.folder, "bulkhead.yaml"), []byte(strings.ReplaceAll(practices, "%FOLDER%", b.folder)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := store.Join(t.Context(), filepath.Join(b.folder, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := engine.New(engine.Options{Config: cfg, Store: joined, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(other.Cancel(t.Context(), "lakeside", id, "test"), joined.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Beat(b.Engine, t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the download goes on")
+	}
+}
