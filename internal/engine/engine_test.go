@@ -117,20 +117,23 @@ func (s *script) count(run string) int {
 type bench struct {
 	t      *testing.T
 	folder string
+	yaml   string // with %FOLDER%
 	steps  *script
 	store  *store.Store
 	*engine.Engine
 }
 
-func newBench(t *testing.T, s *script) *bench {
-	b := &bench{t: t, folder: t.TempDir(), steps: s}
+func newBench(t *testing.T, s *script) *bench { return newBenchOf(t, s, practices) }
+
+func newBenchOf(t *testing.T, s *script, yaml string) *bench {
+	b := &bench{t: t, folder: t.TempDir(), yaml: yaml, steps: s}
 	b.start()
 	t.Cleanup(b.stop)
 	return b
 }
 
 func (b *bench) start() {
-	cfg, err := config.Parse(filepath.Join(b.folder, "bulkhead.yaml"), []byte(strings.ReplaceAll(practices, "%FOLDER%", b.folder)))
+	cfg, err := config.Parse(filepath.Join(b.folder, "bulkhead.yaml"), []byte(strings.ReplaceAll(b.yaml, "%FOLDER%", b.folder)))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -75,6 +75,14 @@ func (e *Engine) Resume(ctx context.Context, tenant, id string) error {
 			return problem.New(problem.Usage, fmt.Sprintf("export %s is %s; only failed exports, and those of unknown kick-off, can be resumed", id, x.State),
 				"Start a new one with bulkhead export "+tenant+".").For(tenant)
 		}
+		open, err := tx.Open(x.Endpoint)
+		if err != nil {
+			return err
+		}
+		if open > 1 || open == 1 && x.State != life.Unknown { // which is open itself
+			return problem.New(problem.Usage, "another export of this practice has not ended yet",
+				"Watch it with bulkhead status "+tenant+"; what this one was to bring is in it, or in the next.").For(tenant)
+		}
 		return e.resume(tx, &x)
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -106,26 +107,24 @@ func (e *Engine) startDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, s := range due {
 		t, err := e.config.Tenant(s.Tenant)
 		if err != nil || t.Schedule == "" {
 			continue
 		}
-		if err := e.startScheduled(ctx, t); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, e.startScheduled(ctx, t)) // a practice that fails stands in no other's way
 	}
-	return nil
+	return failed
 }
 
 // startScheduled requests a due export once, however long bulkhead was down,
-// and sets when the next one is due.
+// and then sets when the next one is due: after a crash between the two it is
+// due still, and the request finds the export that it had made. Trouble with
+// the ledger leaves it due.
 func (e *Engine) startScheduled(ctx context.Context, t *config.Tenant) error {
 	next, err := schedule.Next(t.Schedule, t.Location(), time.Now())
 	if err != nil {
-		return err
-	}
-	if err := e.store.In(t.ID).Do(ctx, func(tx *store.Tx) error { return tx.MoveSchedule(next) }); err != nil {
 		return err
 	}
 	wish := export.Wish{By: "schedule"}
@@ -135,7 +134,11 @@ func (e *Engine) startScheduled(ctx context.Context, t *config.Tenant) error {
 	}
 	wish.Full = ok && schedule.FullDue(t.FullEvery, t.Location(), mark.FullAt, time.Now())
 	if _, err := e.Request(ctx, t.ID, wish); err != nil {
+		p, refused := errors.AsType[*problem.Problem](err)
+		if !refused || p.Code.Kind() == problem.StorageFull.Kind() {
+			return err
+		}
 		e.log.Warn("scheduled export did not start", "tenant", t.ID, "reason", err)
 	}
-	return nil
+	return e.store.In(t.ID).Do(ctx, func(tx *store.Tx) error { return tx.MoveSchedule(next) })
 }
