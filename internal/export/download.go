@@ -21,11 +21,11 @@ import (
 // it came (I10). The file is visible in raw only when it is whole and durable
 // (I3), so running the step again is harmless.
 func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	if err := standing(t); err != nil { // I1
-		return nil, err
-	}
 	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
 	if err != nil {
+		return nil, err
+	}
+	if err := permitted(t, w.Export, w.Export.Sinks, typesIn(store.Export{}, []store.File{file})...); err != nil { // I1
 		return nil, err
 	}
 	client, err := s.Connect(ctx, t, w.Export.Types)

@@ -17,7 +17,7 @@ import (
 
 // ingest turns one raw file into staged rows and quarantined lines.
 func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	if err := standing(t); err != nil { // I1
+	if err := permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
 		return nil, err
 	}
 	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)

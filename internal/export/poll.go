@@ -30,7 +30,7 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 	if at := w.Export.NextPollAt; time.Now().Before(at) {
 		return nil, &Later{Until: at, Reason: "the server asked to be polled later"}
 	}
-	if err := standing(t); err != nil { // I1
+	if err := permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
 		return nil, err
 	}
 	client, err := s.Connect(ctx, t, w.Export.Types)

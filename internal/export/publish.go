@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
@@ -19,17 +17,19 @@ import (
 // publish gives the whole export to one sink.
 func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
 	name := w.Lease.Subject
-	if p := agreement.Check(t.Agreement, agreement.Ask{ // I1
-		Tenant: t.ID, At: time.Now(), Types: w.Export.Types, Sinks: []string{name},
-	}); p != nil {
-		return nil, p
+	files, err := s.Store.In(t.ID).Files(ctx, w.Export.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := permitted(t, w.Export, []string{name}, typesIn(w.Export, files)...); err != nil { // I1
+		return nil, err
 	}
 	destination, ok := s.Sinks[name]
 	if !ok {
 		return nil, problem.New(problem.ConfigInvalid, "sink "+name+" is no longer configured",
 			"Configure it again, or cancel the export and start a new one.")
 	}
-	d, release, err := s.delivery(ctx, t, w.Export)
+	d, release, err := s.delivery(ctx, t, w.Export, files)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +46,7 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 }
 
 // delivery gathers what the export brings. release frees its local files.
-func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export) (d sink.Delivery, release func(), err error) {
-	files, err := s.Store.In(t.ID).Files(ctx, x.ID)
-	if err != nil {
-		return d, nil, err
-	}
+func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, files []store.File) (d sink.Delivery, release func(), err error) {
 	if err := addUp(files); err != nil {
 		return d, nil, err
 	}

@@ -61,3 +61,15 @@ func standing(t *config.Tenant) error {
 	}
 	return nil
 }
+
+// permitted asks whether the tenant's agreement permits the export at this
+// moment, with all that it asked for and the types that came besides (I1): an
+// agreement may have been narrowed since the kick-off.
+func permitted(t *config.Tenant, x store.Export, sinks []string, types ...string) error {
+	i := x.Intent
+	i.Sinks, i.Types = sinks, append(types, i.Types...)
+	if p := Permit(t, i, time.Now()); p != nil {
+		return p
+	}
+	return nil
+}
