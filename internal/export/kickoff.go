@@ -79,14 +79,19 @@ func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cau
 		return nil, errors.Join(err, cause)
 	}
 	if busy, ok := errors.AsType[*bulkdata.BusyError](cause); ok {
-		return s.busy(t, busy), nil
+		return s.busy(t, w, busy)
 	}
 	return nil, explain(t, w, cause)
 }
 
 // busy says when to try again: when the server says, or else after as long as
-// the profile waits at most between two polls.
-func (s *Steps) busy(t *config.Tenant, b *bulkdata.BusyError) Outcome {
+// the profile waits at most between two polls. A server that is busy for ever
+// is shown to a person.
+func (s *Steps) busy(t *config.Tenant, w Work, b *bulkdata.BusyError) (Outcome, error) {
+	if time.Since(w.Export.RequestedAt) > stuckAfter {
+		return nil, problem.Wrap(b, problem.ExportStuck, "the server has refused to start the export for over 30 days, because it is busy with another",
+			"Ask the practice or its vendor to end the export that runs there; then resume with bulkhead export "+t.ID+" --resume.")
+	}
 	profile := s.Config.Profile(t)
 	wait := max(profile.Poll.Ceiling.Std(), profile.Poll.Floor.Std())
 	reason := "the server is busy with another export of this group"
@@ -96,7 +101,7 @@ func (s *Steps) busy(t *config.Tenant, b *bulkdata.BusyError) Outcome {
 	if b.RetryAfter.Given {
 		wait = max(b.RetryAfter.Wait, profile.Poll.Floor.Std())
 	}
-	return Busy{Until: time.Now().Add(wait), Reason: reason}
+	return Busy{Until: time.Now().Add(wait), Reason: reason}, nil
 }
 
 func lost(w Work, cause error) *problem.Problem {

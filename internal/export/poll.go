@@ -19,8 +19,8 @@ import (
 const (
 	// settling is how long after the kick-off a 404 may mean "not yet".
 	settling = 2 * time.Minute
-	// stuckAfter is the age at which an export that is still in progress is
-	// shown to a person. Waits of weeks are known.
+	// stuckAfter is the age at which an export that the server has not finished,
+	// or not started, is shown to a person. Waits of weeks are known.
 	stuckAfter = 30 * 24 * time.Hour
 )
 
@@ -48,8 +48,7 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 		return Vanished{gone(w, nil)}, nil
 	}
 	if time.Since(w.Export.AcceptedAt) > stuckAfter {
-		return nil, problem.New(problem.ExportStuck, "the server has been working on the export for over 30 days",
-			"Ask the practice or its vendor to look at the export; then start a new one with bulkhead export "+t.ID+".")
+		return nil, stuck(t)
 	}
 	return InProgress{Progress: status.Progress, PollAt: s.pollAt(t, status.RetryAfter, status.Answered)}, nil
 }
@@ -57,12 +56,25 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 func (s *Steps) pollFailed(t *config.Tenant, w Work, err error) (Outcome, error) {
 	status, ok := errors.AsType[*bulkdata.StatusError](err)
 	if !ok || !status.Gone() {
-		return nil, explain(t, w, err)
+		if err = explain(t, w, err); isLater(err) && time.Since(w.Export.AcceptedAt) > stuckAfter {
+			return nil, stuck(t) // a server that only ever says later
+		}
+		return nil, err
 	}
 	if early := w.Export.AcceptedAt.Add(settling); time.Now().Before(early) && w.Lease.Attempt < 3 {
 		return nil, fmt.Errorf("the server does not know the export yet: %w", err)
 	}
 	return Vanished{gone(w, err)}, nil
+}
+
+func isLater(err error) bool {
+	_, ok := errors.AsType[*Later](err)
+	return ok
+}
+
+func stuck(t *config.Tenant) *problem.Problem {
+	return problem.New(problem.ExportStuck, "the server has been working on the export for over 30 days",
+		"Ask the practice or its vendor to look at the export; then start a new one with bulkhead export "+t.ID+".")
 }
 
 func gone(w Work, cause error) *problem.Problem {
