@@ -45,10 +45,13 @@ func Types(t *config.Tenant) []string {
 // Plan makes the intent that a wish amounts to. mark is the stream's watermark
 // as read by StreamOf; ok is false when the stream has none.
 func Plan(t *config.Tenant, w Wish, mark store.Watermark, ok bool) (store.Intent, error) {
+	if day, err := time.ParseInLocation(time.DateOnly, w.Since, t.Location()); err == nil {
+		w.Since = fhir.FormatInstant(day)
+	}
 	if w.Since != "" {
 		if _, err := fhir.ParseInstant(w.Since); err != nil {
 			return store.Intent{}, problem.Wrap(err, problem.Usage, fmt.Sprintf("--since %q is no FHIR instant", w.Since),
-				"Give a time with seconds and zone, such as 2026-01-31T00:00:00Z.").For(t.ID)
+				"Give a date, or a time with seconds and zone, such as 2026-01-31T00:00:00Z.").For(t.ID)
 		}
 	}
 	i := wanted(t, w)
@@ -112,8 +115,8 @@ func Permit(t *config.Tenant, i store.Intent, at time.Time) *problem.Problem {
 // truth, so that what it does not deliver may be removed from the sinks. It
 // errs on the side of keeping rows: nothing is removed by an incremental
 // export or one with a _since; when the server reported errors; of a type with
-// refused lines, whose resources may be among them; or of a type that another
-// stream of the tenant also delivers, which may still have it.
+// refused lines, whose resources may be among them; or of a type that the
+// tenant also has from another endpoint, level or group, which may still have it.
 func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
 	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 {
 		return nil, nil

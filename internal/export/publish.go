@@ -50,7 +50,7 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 	if err := addUp(files); err != nil {
 		return d, nil, err
 	}
-	others, err := s.Store.In(t.ID).OtherStreams(ctx, x.Stream)
+	others, err := s.Store.In(t.ID).OtherStreams(ctx, x)
 	if err != nil {
 		return d, nil, err
 	}

@@ -48,6 +48,23 @@ func (s *Scope) one(r gen.Export, err error, what string) (Export, error) {
 	return exportOf(r)
 }
 
+// LatestCompleted gives the tenant's latest export that completed; ok is false
+// when none did.
+func (s *Scope) LatestCompleted(ctx context.Context) (x Export, ok bool, err error) {
+	r, err := s.store.queries().LatestCompleted(ctx, s.tenant)
+	if errors.Is(err, sql.ErrNoRows) {
+		return x, false, nil
+	}
+	x, err = s.one(r, err, "a completed export")
+	return x, err == nil, err
+}
+
+// OpenSteps counts the steps of a kind of an export that are not done.
+func (s *Scope) OpenSteps(ctx context.Context, export, kind string) (int64, error) {
+	n, err := s.store.queries().OpenSteps(ctx, gen.OpenStepsParams{TenantID: s.tenant, ExportID: export, Kind: kind})
+	return n, Explain(err)
+}
+
 // Exports gives the tenant's latest exports, newest first, at most limit.
 func (s *Scope) Exports(ctx context.Context, limit int) ([]Export, error) {
 	rows, err := s.store.queries().ListExports(ctx, gen.ListExportsParams{TenantID: s.tenant, Limit: int64(limit)})
@@ -118,12 +135,15 @@ func watermarkOf(r gen.Watermark, err error) (Watermark, bool, error) {
 	return Watermark{Since: r.Since, Export: r.ExportID, MovedAt: at(r.MovedAt), FullAt: at(r.FullAt)}, true, nil
 }
 
-// OtherStreams gives the type sets, each a JSON array, of the tenant's
-// completed exports that belong to other streams than this one.
-func (s *Scope) OtherStreams(ctx context.Context, stream string) ([]string, error) {
-	types, err := s.store.queries().OtherStreams(ctx, gen.OtherStreamsParams{TenantID: s.tenant, Stream: stream})
+// OtherStreams gives the type sets, each a JSON array, of the tenant's exports
+// from another endpoint, level or group than this one's that have reached a
+// sink, or may have.
+func (s *Scope) OtherStreams(ctx context.Context, x Export) ([]string, error) {
+	types, err := s.store.queries().OtherStreams(ctx, gen.OtherStreamsParams{
+		TenantID: s.tenant, Endpoint: x.Endpoint, Level: x.Level, GroupID: x.Group,
+	})
 	if err != nil {
-		return nil, Explain(fmt.Errorf("list streams: %w", err))
+		return nil, Explain(fmt.Errorf("list cohorts: %w", err))
 	}
 	return types, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -249,6 +250,48 @@ func TestNoMoreFilesAreGivenThanAsked(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAnotherStreamIsOneOfOtherPatientsThatMayHaveReachedASink(t *testing.T) {
+	s, _ := openLedger(t)
+	made := func(group, of string, events ...life.Event) store.Export {
+		var x store.Export
+		err := s.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
+			id, err := tx.Request(store.Intent{Stream: group + of, Endpoint: "e", Level: "group", Group: group, Types: []string{of}, Mode: "full"})
+			if err != nil {
+				return err
+			}
+			if x, err = tx.Export(id); err != nil {
+				return err
+			}
+			for _, e := range events {
+				if e == life.Refuse {
+					if err := tx.SetProblem(&x, problem.New(problem.SinkFailed, "full", "Ask.")); err != nil {
+						return err
+					}
+				}
+				if err := tx.Move(&x, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	published := []life.Event{life.Admit, life.Accepted, life.Listed, life.Stored, life.Ingested}
+	made("g1", "Condition", append(published, life.Complete)...)
+	made("g2", "Goal", life.Admit, life.Refuse)
+	made("g2", "Media", append(published, life.Refuse)...)
+	made("g2", "Device", append(published, life.Complete)...)
+	x := made("g1", "Patient")
+	types, err := s.In("lakeside").OtherStreams(t.Context(), x)
+	slices.Sort(types)
+	if diff := cmp.Diff([]string{`["Device"]`, `["Media"]`}, types); err != nil || diff != "" {
+		t.Errorf("other streams: %v %s", err, diff)
 	}
 }
 

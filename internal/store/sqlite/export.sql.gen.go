@@ -527,6 +527,54 @@ func (q *Queries) InsertStep(ctx context.Context, arg InsertStepParams) (int64, 
 	return step_id, err
 }
 
+const latestCompleted = `-- name: LatestCompleted :one
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1
+`
+
+func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export, error) {
+	row := q.db.QueryRowContext(ctx, latestCompleted, tenantID)
+	var i Export
+	err := row.Scan(
+		&i.ExportID,
+		&i.TenantID,
+		&i.Stream,
+		&i.Registration,
+		&i.Endpoint,
+		&i.Level,
+		&i.GroupID,
+		&i.Types,
+		&i.Mode,
+		&i.Since,
+		&i.Sinks,
+		&i.RequestedBy,
+		&i.RequestedAt,
+		&i.State,
+		&i.StateAt,
+		&i.FailedIn,
+		&i.WaitingUntil,
+		&i.WaitingFor,
+		&i.KickoffSentAt,
+		&i.Kickoffs,
+		&i.StatusUrl,
+		&i.AcceptedAt,
+		&i.NextPollAt,
+		&i.Polls,
+		&i.Progress,
+		&i.TransactionTime,
+		&i.NextSince,
+		&i.RequiresToken,
+		&i.ServerErrors,
+		&i.RetryCount,
+		&i.LastError,
+		&i.ProblemCode,
+		&i.ProblemSummary,
+		&i.ProblemRemedy,
+		&i.EndedAt,
+		&i.ReleasedAt,
+	)
+	return i, err
+}
+
 const latestExport = `-- name: LatestExport :one
 SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
 `
@@ -892,16 +940,24 @@ func (q *Queries) OpenSteps(ctx context.Context, arg OpenStepsParams) (int64, er
 }
 
 const otherStreams = `-- name: OtherStreams :many
-SELECT DISTINCT types FROM export WHERE tenant_id = ? AND stream <> ? AND state = 'completed'
+SELECT DISTINCT types FROM export WHERE tenant_id = ? AND NOT (endpoint = ? AND level = ? AND group_id = ?)
+  AND (state IN ('publishing', 'completed') OR failed_in = 'publishing')
 `
 
 type OtherStreamsParams struct {
 	TenantID string
-	Stream   string
+	Endpoint string
+	Level    string
+	GroupID  string
 }
 
 func (q *Queries) OtherStreams(ctx context.Context, arg OtherStreamsParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, otherStreams, arg.TenantID, arg.Stream)
+	rows, err := q.db.QueryContext(ctx, otherStreams,
+		arg.TenantID,
+		arg.Endpoint,
+		arg.Level,
+		arg.GroupID,
+	)
 	if err != nil {
 		return nil, err
 	}

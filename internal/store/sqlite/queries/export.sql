@@ -17,6 +17,9 @@ SELECT * FROM export WHERE tenant_id = ? AND export_id = ?;
 -- name: LatestExport :one
 SELECT * FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1;
 
+-- name: LatestCompleted :one
+SELECT * FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1;
+
 -- name: ListExports :many
 SELECT * FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?;
 
@@ -132,7 +135,8 @@ ON CONFLICT (tenant_id, stream) DO UPDATE SET since = excluded.since, export_id 
   moved_at = excluded.moved_at, full_at = max(excluded.full_at, watermark.full_at);
 
 -- name: OtherStreams :many
-SELECT DISTINCT types FROM export WHERE tenant_id = ? AND stream <> ? AND state = 'completed';
+SELECT DISTINCT types FROM export WHERE tenant_id = ? AND NOT (endpoint = ? AND level = ? AND group_id = ?)
+  AND (state IN ('publishing', 'completed') OR failed_in = 'publishing');
 
 -- name: InsertStep :one
 INSERT INTO step (tenant_id, export_id, kind, subject, state, due_at, created_at)
