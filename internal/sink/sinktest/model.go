@@ -112,7 +112,7 @@ func (m *model) rows(name string, tenants []string) []string {
 func testModel(t *testing.T, h Harness) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
 		// A run costs many fsyncs; who wants more says -rapid.checks.
-		f.Value.Set("6")
+		f.Value.Set("4")
 		defer f.Value.Set(f.DefValue)
 	}
 	run := 0

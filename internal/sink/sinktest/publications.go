@@ -194,7 +194,7 @@ func (b *bench) nothingVisibleOf(d *delivery, spoil func(*sink.Delivery)) {
 func testInterrupts(b *bench) {
 	b.publish(deliver("north", "e0", pat("1", t1, "v0", "v0"), basic("1", t1, "v0")))
 	version, interrupted := 0, 0
-	for patience := 4 * time.Millisecond; ; patience = patience * 3 / 2 {
+	for patience := 10 * time.Millisecond; ; patience = patience * 3 / 2 {
 		next := version + 1
 		value := fmt.Sprintf("v%d", next)
 		d := b.stage.write(deliver("north", "e"+value, pat("1", "", value, value), basic("1", "", value)))
