@@ -1,0 +1,84 @@
+// Bench measures what is claimed of Bulkhead: that a practice's export is as
+// fast beside sick practices as alone, and what ingesting a line costs. Both
+// sides of a comparison are measured in one run, in turns, and the figures
+// are written to RESULTS.md with the machine and its load.
+//
+// It never asserts a figure: a busy machine is not a broken Bulkhead. It uses
+// no network but loopback, and invented people only.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+)
+
+// options are what the command line says.
+type options struct {
+	parts    string
+	patients int
+	rounds   int
+	results  string
+	out      io.Writer
+}
+
+func main() {
+	o := options{out: os.Stdout}
+	flag.StringVar(&o.parts, "parts", "isolation,ingest", "what to measure, with commas between")
+	flag.IntVar(&o.patients, "patients", 600, "how many patients the healthy practice has")
+	flag.IntVar(&o.rounds, "rounds", 4, "how often each side is measured")
+	flag.StringVar(&o.results, "results", "bench/RESULTS.md", "the file that takes the figures; empty for none")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // main begins it
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1) //nolint:forbidigo,gocritic // this is main
+	}
+}
+
+// A part measures one thing and tells it as a section of RESULTS.md.
+type part func(ctx context.Context, o options, c *corpus) (string, error)
+
+var parts = map[string]part{"isolation": isolation, "ingest": ingestion}
+
+// run measures the parts asked for, in their order, and writes RESULTS.md. The
+// sections of parts that were not asked for stay as they are.
+func run(ctx context.Context, o options) error {
+	names := strings.Split(o.parts, ",")
+	for _, name := range names {
+		if parts[name] == nil {
+			return fmt.Errorf("there is no part %q", name)
+		}
+	}
+	dir, err := os.MkdirTemp("", "bulkhead-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Fprintf(o.out, "making %d patients\n", o.patients)
+	c, err := newCorpus(dir, o.patients)
+	if err != nil {
+		return fmt.Errorf("make the records: %w", err)
+	}
+	fmt.Fprintf(o.out, "%d resources of %d types, %.1f MB\n", c.lines, len(corpusTypes), mega(c.bytes))
+	sections := map[string]string{}
+	for _, name := range slices.Compact(names) {
+		text, err := parts[name](ctx, o, c)
+		if err != nil {
+			return fmt.Errorf("measure %s: %w", name, err)
+		}
+		sections[name] = text
+		fmt.Fprintf(o.out, "\n%s\n", text)
+	}
+	if o.results == "" {
+		return nil
+	}
+	return writeResults(ctx, o.results, sections)
+}
