@@ -63,11 +63,11 @@ pure:
 	@echo "check: all packages but DuckDB's build without cgo"
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false ./...
 
-bench: ## the benchmarks of the hot path
-	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
+bench: setup ## isolation of failures and ingest, both sides in one run; rewrites bench/RESULTS.md
+	$(GO) run ./bench
 
-docs: ## the pages that are printed from code: problems, states, configuration
-	$(GO) test -count=1 ./internal/problem ./internal/life ./internal/config -update
+microbench: ## the benchmarks of the hot path
+	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
 
 crash: ## kill -9 at named moments, start again, compare with a calm run
 	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
