@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
@@ -17,6 +18,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/parquetsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
@@ -45,6 +47,9 @@ type Options struct {
 
 // Ledger gives the path of a configuration's ledger.
 func Ledger(c *config.Config) string { return filepath.Join(c.Folder, "ledger.db") }
+
+// Quarantine gives the folder of a configuration's refused lines.
+func Quarantine(c *config.Config) string { return filepath.Join(c.Folder, "files", "quarantine") }
 
 // Open makes everything and takes the ledger. Nothing runs before Start.
 // Another process that holds the ledger is the problem LedgerLocked.
@@ -133,13 +138,14 @@ func (a *App) closeFiles() error {
 // Sinks makes the configured sinks by name.
 func Sinks(c *config.Config) (map[string]sink.Sink, error) {
 	sinks := map[string]sink.Sink{}
+	gate := merge.NewGate(1) // one publication at a time bounds memory
 	for name, s := range c.Sinks {
 		var err error
 		switch s.Kind {
 		case config.DuckDB:
-			sinks[name], err = Tables(c, name)
+			sinks[name], err = duckdbsink.Open(duckdbsink.Options{Path: s.File, Gate: gate})
 		case config.Parquet:
-			sinks[name], err = parquetsink.Open(parquetsink.Options{Folder: s.Folder})
+			sinks[name], err = parquetsink.Open(parquetsink.Options{Folder: s.Folder, Gate: gate})
 		}
 		if err != nil {
 			return nil, err
@@ -148,13 +154,17 @@ func Sinks(c *config.Config) (map[string]sink.Sink, error) {
 	return sinks, nil
 }
 
-// Tables gives a DuckDB sink, to publish to or to query. An empty name means
+// Tables gives a DuckDB sink to query. An empty name means
 // the first one by name.
 func Tables(c *config.Config, name string) (*duckdbsink.Sink, error) {
 	for _, n := range c.SinkNames() {
 		if s := c.Sinks[n]; s.Kind == config.DuckDB && (name == "" || name == n) {
 			return duckdbsink.Open(duckdbsink.Options{Path: s.File})
 		}
+	}
+	if s, ok := c.Sinks[name]; name != "" && !(ok && s.Kind == config.DuckDB) {
+		return nil, problem.New(problem.Usage, "sink "+name+" is no DuckDB sink of this configuration",
+			"The sinks are: "+strings.Join(c.SinkNames(), ", ")+"; one of kind parquet can be queried by any program that reads Parquet.")
 	}
 	return nil, problem.New(problem.ConfigInvalid, "there is no DuckDB sink to query",
 		"Configure a sink of kind duckdb; a parquet sink can be queried by any program that reads Parquet.")

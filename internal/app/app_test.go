@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
@@ -341,7 +342,56 @@ func TestTheReceiptsOfBothSinksAgree(t *testing.T) {
 		h.server.Advance(48 * time.Hour)
 	}
 	glob := filepath.Join(h.dir, "state", "parquet", "*", "current", "patient.parquet")
-	if n, m := h.count("SELECT count(*) FROM read_parquet(?)", glob), h.count("SELECT count(*) FROM patient"); n != m || n == 0 {
+	if n, m := rowsIn(t, glob), h.count("SELECT count(*) FROM patient"); n != m || n == 0 {
 		t.Errorf("%d patients in Parquet, %d in DuckDB", n, m)
+	}
+}
+
+// rowsIn counts the rows of the Parquet files that the pattern names.
+func rowsIn(t *testing.T, pattern string) (n int64) {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		f, err := file.OpenParquetFile(name, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += f.NumRows()
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return n
+}
+
+func TestAChangedViewRefillsItsTableAtTheNextFullExport(t *testing.T) {
+	born := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	h := newHouse(t, born, practice{tenant: "lakeside", source: sandbox.FromPopulation(everything(6, 5, born))})
+	h.export("lakeside", export.Wish{})
+	dir := t.TempDir()
+	view := `{"resourceType": "ViewDefinition", "name": "patient_gender", "status": "active", "resource": "Patient",
+		"select": [{"column": [{"name": "id", "path": "getResourceKey()", "type": "id"}, {"name": "gender", "path": "gender", "type": "code"}]}]}`
+	if err := os.WriteFile(filepath.Join(dir, "patient_gender.json"), []byte(view), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := h.Close(ended); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(h.dir, "bulkhead.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "bulkhead.yaml"), []byte("views: ["+dir+"]\n"+string(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.open()
+	h.export("lakeside", export.Wish{Full: true})
+	if n, m := h.count("SELECT count(gender) FROM patient_gender"), h.count("SELECT count(*) FROM patient"); n != m || n == 0 {
+		t.Errorf("the new view has %d rows for %d patients", n, m)
 	}
 }

@@ -20,10 +20,11 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
-// Streams are where the command reads and writes.
+// Streams are where the command reads and writes, and what it is.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	Version  string // what the build calls itself; empty when it says nothing
 }
 
 // Globals are the flags of every verb.

@@ -35,13 +35,13 @@ type demoPractice struct{ tenant, code, name, group string }
 
 var demoPractices = []demoPractice{
 	{"lakeside", "LAKESD", "Lakeside Family Medicine", "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81"},
-	{"hillcrest", "HILLCR", "Hillcrest Pediatrics", "1b9e4c77-2a50-4d3b-8e64-93c0d1e2f304"},
+	{"hillcrest", "HILLCR", "Hillcrest Primary Care", "1b9e4c77-2a50-4d3b-8e64-93c0d1e2f304"},
 	{"riverbend", "RIVRBD", "Riverbend Internal Medicine", "c3d2e1f0-9b8a-4756-8413-2f1e0d9c8b7a"},
 }
 
 // demoTypes keep the demo short; a practice's configuration names its own.
 var demoTypes = []string{
-	"AllergyIntolerance", "Condition", "DiagnosticReport", "Encounter", "Immunization", "Location", "MedicationRequest",
+	"AllergyIntolerance", "Condition", "DiagnosticReport", "Encounter", "Immunization", "Location", "Medication", "MedicationRequest",
 	"Observation", "Organization", "Patient", "Practitioner", "Procedure",
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
@@ -36,6 +37,9 @@ func (c *exportCommand) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	c.begun = map[string]string{}
+	if err := c.check(); err != nil {
+		return err
+	}
 	return g.asking(ctx, cfg, func(a *app.App) error {
 		refs, err := c.begin(ctx, a, tenants)
 		if err != nil && len(refs) == 0 {
@@ -47,6 +51,9 @@ func (c *exportCommand) Run(ctx context.Context, g *Globals) error {
 }
 
 func (c *exportCommand) tenants(cfg *config.Config) ([]string, error) {
+	if c.All && len(c.Tenants) > 0 {
+		return nil, problem.New(problem.Usage, "--all stands beside names of practices", "Give one or the other.")
+	}
 	if c.All {
 		var all []string
 		for _, t := range cfg.Tenants {
@@ -91,6 +98,9 @@ func (c *exportCommand) beginOne(ctx context.Context, a *app.App, tenant string)
 	}
 	resumable := ok && (latest.State == life.Failed || latest.State == life.Unknown)
 	switch {
+	case ok && !latest.State.Over() && latest.State != life.Unknown && c.any():
+		return "", problem.New(problem.Usage, fmt.Sprintf("export %s has not ended, and it asks for something else", latest.ID),
+			"Let it end first with bulkhead export "+tenant+", or stop it with bulkhead cancel "+tenant+"; then ask again.").For(tenant)
 	case ok && !latest.State.Over() && latest.State != life.Unknown:
 		return latest.ID, nil
 	case c.Resume && resumable:

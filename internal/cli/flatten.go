@@ -39,6 +39,9 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 			return err
 		},
 	})
+	if _, explained := errors.AsType[*problem.Problem](err); explained {
+		return err
+	}
 	if err != nil {
 		return problem.Wrap(err, problem.ViewInvalid, "the views cannot be used together", "Correct the view at the place named.")
 	}

@@ -50,7 +50,7 @@ func (c *keysNewCommand) Run(g *Globals) error {
 }
 
 type keysJWKSCommand struct {
-	Files []string `arg:"" type:"existingfile" help:"Private key files (JWK or PEM): the one in use, and its successor while it is being introduced."`
+	Files []string `arg:"" type:"path" help:"Private key files (JWK or PEM): the one in use, and its successor while it is being introduced."`
 }
 
 // Run prints the public set. It never prints a private member.

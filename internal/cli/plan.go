@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -23,6 +25,24 @@ type wishFlags struct {
 
 func (w wishFlags) wish() export.Wish {
 	return export.Wish{Full: w.Full, Since: w.Since, Types: w.Type, Group: w.Group, By: "command"}
+}
+
+// any reports whether something other than the configured export is asked for.
+func (w wishFlags) any() bool {
+	return w.Full || w.Since != "" || len(w.Type) > 0 || w.Group != ""
+}
+
+// check refuses flags that contradict each other.
+func (w wishFlags) check() error {
+	if w.Full && w.Since != "" {
+		return problem.New(problem.Usage, "--full and --since contradict each other", "Give one of them: a full export asks for everything.")
+	}
+	for _, t := range w.Type {
+		if !fhir.IsTypeName(t) {
+			return problem.New(problem.Usage, fmt.Sprintf("--type %q is no name of a resource type", t), "Write it as FHIR does, such as Patient or DiagnosticReport.")
+		}
+	}
+	return nil
 }
 
 type planCommand struct {
@@ -57,6 +77,9 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	intent, err := intentOf(ctx, cfg, t, c.wish())
 	if err != nil {
 		return err
@@ -65,10 +88,20 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	if g.JSON {
-		return g.emit(p)
+	denied := export.Permit(t, intent, time.Now())
+	if denied != nil {
+		p.Allowed, p.Agreement = false, denied.Summary
 	}
-	g.printPlan(p, intent)
+	if g.JSON {
+		if err := g.emit(p); err != nil {
+			return err
+		}
+	} else {
+		g.printPlan(p, intent)
+	}
+	if denied != nil {
+		return denied
+	}
 	return nil
 }
 
@@ -94,11 +127,11 @@ func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) 
 	if err != nil {
 		return plan{}, err
 	}
-	conn, err := connections.To(t, i.Types)
+	client, err := connections.Keyless(t)
 	if err != nil {
 		return plan{}, err
 	}
-	request, err := conn.Client.Plan(export.RequestOf(i))
+	request, err := client.Plan(export.RequestOf(i))
 	if err != nil {
 		return plan{}, err
 	}
@@ -110,11 +143,8 @@ func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) 
 	for name := range request.Header {
 		p.Headers[name] = request.Header.Get(name)
 	}
-	if conn.Tokens != nil {
+	if _, ok := cfg.Registration(t); ok {
 		p.Scopes = cfg.Scopes(t, i.Types)
-	}
-	if denied := export.Permit(t, i, time.Now()); denied != nil {
-		p.Allowed, p.Agreement = false, denied.Summary+". "+denied.Remedy
 	}
 	return p, nil
 }

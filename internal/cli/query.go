@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
@@ -63,7 +64,7 @@ func (g *Globals) queryJSON(rows *duckdbsink.Rows) error {
 			if err != nil {
 				return err
 			}
-			value, err := json.Marshal(row[i])
+			value, err := json.Marshal(finite(row[i]))
 			if err != nil {
 				return err
 			}
@@ -72,6 +73,14 @@ func (g *Globals) queryJSON(rows *duckdbsink.Rows) error {
 		g.printf("{%s}\n", b.String())
 	}
 	return nil
+}
+
+// finite writes what JSON has no number for as text.
+func finite(v any) any {
+	if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		return fmt.Sprint(f)
+	}
+	return v
 }
 
 func separator(i int) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +35,10 @@ type typeReport struct {
 	began, ended time.Time
 }
 
-// report prints what exports brought, by tenant and type.
-func (g *Globals) report(ctx context.Context, s *store.Store, exports []store.Export) error {
+// report prints what exports brought, by tenant and type. quarantine is the
+// folder of refused lines.
+func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string, exports []store.Export) error {
+	var refused []string
 	table := grid{
 		header: []string{"tenant", "type", "files", "resources", "new", "changed", "unchanged", "deleted", "refused", "seconds", "refused because"},
 		right:  map[int]bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true},
@@ -52,6 +55,9 @@ func (g *Globals) report(ctx context.Context, s *store.Store, exports []store.Ex
 				}
 				continue
 			}
+			if folder := filepath.Join(quarantine, r.Tenant, r.Export); r.Quarantined > 0 && !slices.Contains(refused, folder) {
+				refused = append(refused, folder)
+			}
 			table.add(r.Tenant, r.Type, fmt.Sprint(r.Files), thousands(r.Resources), thousands(r.New), thousands(r.Changed),
 				thousands(r.Unchanged), thousands(r.Deleted), thousands(r.Quarantined), fmt.Sprintf("%.2f", r.Seconds), reasons(r.Reasons))
 		}
@@ -59,6 +65,9 @@ func (g *Globals) report(ctx context.Context, s *store.Store, exports []store.Ex
 	if !g.JSON && len(table.rows) > 0 {
 		g.printf("\n")
 		table.print(g)
+		for _, folder := range refused {
+			g.printf("refused lines, with reason, line and offset: zstd -dc %s/*\n", folder)
+		}
 	}
 	return nil
 }

@@ -71,6 +71,8 @@ func (c *sandboxCommand) print(g *Globals, s sandbox.Summary) {
 func (c *sandboxCommand) config() (sandbox.Config, error) {
 	client := sandbox.Client{ID: c.Client, JWKSURL: c.JWKSURL}
 	switch {
+	case c.Open && c.Profile != "standard":
+		return sandbox.Config{}, problem.New(problem.Usage, "--open needs --profile standard: eClinicalWorks is never open", "Give both, or give --jwks.")
 	case c.JWKS != "":
 		text, err := os.ReadFile(c.JWKS)
 		if err != nil {

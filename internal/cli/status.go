@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -53,7 +56,10 @@ func maybe(t time.Time) *time.Time {
 // Run prints the overview, a practice, or an export. It only reads, so it may
 // be used beside a bulkhead that works.
 func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
-	return g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
+	if c.Export != "" && c.Tenant == "" {
+		return problem.New(problem.Usage, "--export needs the practice's name", "Give it: bulkhead status TENANT --export ID.")
+	}
+	err := g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		tenants, err := s.Tenants(ctx)
 		if err != nil {
 			return err
@@ -63,7 +69,7 @@ func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		for _, t := range tenants {
 			if t.ID == c.Tenant {
-				return c.tenant(ctx, g, s, t)
+				return c.tenant(ctx, g, s, app.Quarantine(cfg), t)
 			}
 		}
 		_, err = cfg.Tenant(c.Tenant)
@@ -72,10 +78,36 @@ func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		return err
 	})
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.ConfigMissing && errors.Is(err, store.ErrNoLedger) {
+		return g.beforeTheFirst()
+	}
+	return err
+}
+
+// beforeTheFirst lists the configured practices while there is no ledger.
+func (g *Globals) beforeTheFirst() error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	table := grid{header: []string{"tenant", "name", "state"}}
+	for _, t := range cfg.Tenants {
+		if g.JSON {
+			if err := g.emit(standing{Tenant: t.ID, Name: t.Name}); err != nil {
+				return err
+			}
+			continue
+		}
+		table.add(t.ID, t.Name, "never exported")
+	}
+	if !g.JSON {
+		table.print(g)
+	}
+	return nil
 }
 
 func (g *Globals) overview(ctx context.Context, s *store.Store, tenants []store.Tenant) error {
-	table := grid{header: []string{"tenant", "name", "state", "since", "mode", "retries", "problem"}, right: map[int]bool{5: true}}
+	table := grid{header: []string{"tenant", "name", "state", "since", "mode", "retries", "holds", "problem"}, right: map[int]bool{5: true}}
 	for _, t := range tenants {
 		x, _, err := s.In(t.ID).Latest(ctx)
 		if err != nil {
@@ -87,12 +119,30 @@ func (g *Globals) overview(ctx context.Context, s *store.Store, tenants []store.
 			}
 			continue
 		}
-		table.add(t.ID, t.Name, stateOf(t, x), clock(x.StateAt), x.Mode, fmt.Sprint(x.RetryCount), x.ProblemSummary)
+		held, err := holds(ctx, s, t)
+		if err != nil {
+			return err
+		}
+		table.add(t.ID, t.Name, stateOf(t, x), clock(x.StateAt), x.Mode, fmt.Sprint(x.RetryCount), held, x.ProblemSummary)
 	}
 	if !g.JSON {
 		table.print(g)
 	}
 	return nil
+}
+
+// holds says as of when the practice's records are here.
+func holds(ctx context.Context, s *store.Store, t store.Tenant) (string, error) {
+	x, ok, err := s.In(t.ID).LatestCompleted(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		return "nothing", nil
+	case x.TransactionTime == "":
+		return "data of an unknown time", nil
+	}
+	return "data of " + x.TransactionTime, nil
 }
 
 func stateOf(t store.Tenant, x store.Export) string {
@@ -105,9 +155,9 @@ func stateOf(t store.Tenant, x store.Export) string {
 	return string(x.State)
 }
 
-func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, t store.Tenant) error {
+func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, quarantine string, t store.Tenant) error {
 	if c.Export != "" {
-		return g.one(ctx, s, t, c.Export)
+		return g.one(ctx, s, quarantine, t, c.Export)
 	}
 	exports, err := s.In(t.ID).Exports(ctx, c.Limit)
 	if err != nil {
@@ -135,7 +185,7 @@ func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, 
 }
 
 // one prints an export with its timeline and what it brought.
-func (g *Globals) one(ctx context.Context, s *store.Store, t store.Tenant, id string) error {
+func (g *Globals) one(ctx context.Context, s *store.Store, quarantine string, t store.Tenant, id string) error {
 	x, err := s.In(t.ID).Export(ctx, id)
 	if err != nil {
 		return err
@@ -148,7 +198,7 @@ func (g *Globals) one(ctx context.Context, s *store.Store, t store.Tenant, id st
 		if err := g.emit(standingOf(t, x)); err != nil {
 			return err
 		}
-		return g.report(ctx, s, []store.Export{x})
+		return g.report(ctx, s, quarantine, []store.Export{x})
 	}
 	g.printf("%s  %s  %s export, %s\n", t.ID, x.ID, x.Mode, x.State)
 	if x.ProblemSummary != "" {
@@ -158,5 +208,5 @@ func (g *Globals) one(ctx context.Context, s *store.Store, t store.Tenant, id st
 	for _, e := range entries {
 		g.printf("%s  %-16s %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), e.Kind, e.Detail)
 	}
-	return g.report(ctx, s, []store.Export{x})
+	return g.report(ctx, s, quarantine, []store.Export{x})
 }

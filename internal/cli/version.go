@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 )
@@ -9,9 +10,9 @@ type versionCommand struct{}
 
 // Run prints what this binary was built from.
 func (*versionCommand) Run(g *Globals) error {
-	version, revision := "unreleased", ""
+	version, revision := cmp.Or(g.streams.Version, "unreleased"), ""
 	if build, ok := debug.ReadBuildInfo(); ok {
-		if build.Main.Version != "" && build.Main.Version != "(devel)" {
+		if g.streams.Version == "" && build.Main.Version != "" && build.Main.Version != "(devel)" {
 			version = build.Main.Version
 		}
 		for _, s := range build.Settings {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -47,7 +48,11 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		if err := w.show(ctx, exports); err != nil {
 			return nil, err
 		}
-		if ended(exports) {
+		released, err := w.released(ctx, exports)
+		if err != nil {
+			return exports, err
+		}
+		if ended(exports) && released {
 			return exports, w.finish(ctx, exports)
 		}
 		if err := a.Engine.Trouble(); err != nil {
@@ -63,6 +68,24 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		case <-pace.C:
 		}
 	}
+}
+
+// parting is how long a command waits for servers to be told that they may
+// forget an export; the next process tells those that were not.
+const parting = 10 * time.Second
+
+// released reports whether no completed export still has to be released.
+func (w *watcher) released(ctx context.Context, exports []store.Export) (bool, error) {
+	for _, x := range exports {
+		if x.State != life.Completed || time.Since(x.EndedAt) > parting {
+			continue
+		}
+		open, err := w.app.Store.In(x.Tenant).OpenSteps(ctx, x.ID, export.Release)
+		if err != nil || open > 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func ended(exports []store.Export) bool {
@@ -137,7 +160,10 @@ func (w *watcher) line(ctx context.Context, x store.Export) (string, error) {
 	}
 	if !x.State.Over() && x.RetryCount > 0 {
 		head, tail, _ := strings.Cut(detail, " · ")
-		detail = fmt.Sprintf("%s, retrying · %s; %d retries, the last because: %s", head, tail, x.RetryCount, x.LastError)
+		detail = fmt.Sprintf("%s, retrying · %s; %d retries", head, tail, x.RetryCount)
+		if x.LastError != "" {
+			detail += ", the last because: " + x.LastError
+		}
 	}
 	return fmt.Sprintf("%-16s %-11s %s", x.Tenant, x.State, detail), nil
 }
@@ -219,7 +245,7 @@ func (w *watcher) finish(ctx context.Context, exports []store.Export) error {
 			problems = append(problems, err)
 		}
 	}
-	if err := w.g.report(ctx, w.app.Store, exports); err != nil {
+	if err := w.g.report(ctx, w.app.Store, app.Quarantine(w.app.Config), exports); err != nil {
 		return err
 	}
 	return errors.Join(problems...)

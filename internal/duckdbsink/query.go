@@ -24,7 +24,7 @@ type Rows struct {
 }
 
 // Query runs one SQL statement over the tables, which it can only read, as of
-// the last publication. Values of args take the places of ? in the statement.
+// the last publication; it reaches no other file. Values of args take the places of ? in the statement.
 // A statement that fails is a problem with the code QueryInvalid, a file that
 // no export has made yet one with ConfigMissing.
 func (s *Sink) Query(ctx context.Context, statement string, args ...any) (*Rows, error) {
@@ -56,6 +56,11 @@ func (s *Sink) start(ctx context.Context, r *Rows, statement string, args []any)
 	r.close = func() error { return errors.Join(e.Close(), release()) }
 	attach := fmt.Sprintf("ATTACH %s AS %s (READ_ONLY)", merge.Literal(s.path), database)
 	if err := merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach, "USE "+database) }); err != nil {
+		return busy(err)
+	}
+	// The statement may read these tables and nothing else: no other file, and
+	// no setting that would permit one.
+	if err := e.Exec(ctx, "SET enable_external_access = false", "SET lock_configuration = true"); err != nil {
 		return busy(err)
 	}
 	if r.rows, err = e.Conn().QueryContext(ctx, statement, args...); err != nil {

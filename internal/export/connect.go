@@ -105,11 +105,15 @@ func (c *Connections) To(t *config.Tenant, types []string) (*Connection, error) 
 	return conn, nil
 }
 
-func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, error) {
-	conn := &Connection{HTTP: &http.Client{Transport: c.transport(t)}}
+// Keyless gives a client that can only plan: it has no key and sends nothing.
+func (c *Connections) Keyless(t *config.Tenant) (*bulkdata.Client, error) {
+	return newClient(t, c.clientConfig(t, &http.Client{Transport: c.base}))
+}
+
+func (c *Connections) clientConfig(t *config.Tenant, client *http.Client) bulkdata.Config {
 	profile := c.config.Profile(t)
-	cfg := bulkdata.Config{
-		BaseURL: t.FHIRBaseURL, HTTPClient: conn.HTTP, Dialect: bulkdata.Dialect(profile.Dialect), AllowedOrigins: t.AllowedOrigins,
+	return bulkdata.Config{
+		BaseURL: t.FHIRBaseURL, HTTPClient: client, Dialect: bulkdata.Dialect(profile.Dialect), AllowedOrigins: t.AllowedOrigins,
 		Tolerances: bulkdata.Tolerances{
 			LoopbackHTTP:               t.AllowHTTP,
 			DuplicateOn200:             profile.Tolerates(config.Duplicate200),
@@ -122,6 +126,20 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 			FileAccept:                 profile.AcceptFile,
 		},
 	}
+}
+
+func newClient(t *config.Tenant, cfg bulkdata.Config) (*bulkdata.Client, error) {
+	client, err := bulkdata.New(cfg)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigInvalid, "the server's URLs cannot be used", "Correct fhir_base_url or allowed_origins in the tenant's configuration.").For(t.ID)
+	}
+	return client, nil
+}
+
+func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, error) {
+	conn := &Connection{HTTP: &http.Client{Transport: c.transport(t)}}
+	profile := c.config.Profile(t)
+	cfg := c.clientConfig(t, conn.HTTP)
 	if registration, ok := c.config.Registration(t); ok {
 		key, err := signingKey(registration, profile)
 		if err != nil {
@@ -136,9 +154,9 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 		}
 		cfg.Tokens = conn.Tokens
 	}
-	client, err := bulkdata.New(cfg)
+	client, err := newClient(t, cfg)
 	if err != nil {
-		return nil, problem.Wrap(err, problem.ConfigInvalid, "the server's URLs cannot be used", "Correct fhir_base_url or allowed_origins in the tenant's configuration.").For(t.ID)
+		return nil, err
 	}
 	conn.Client = client
 	return conn, nil

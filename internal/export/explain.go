@@ -154,6 +154,9 @@ func whatOf(w Work) string {
 }
 
 func missingRemedy(t *config.Tenant, w Work) string {
+	if w.Lease.Kind == probing {
+		return "Check fhir_base_url: it must be the practice's FHIR base, where its CapabilityStatement is at /metadata."
+	}
 	if w.Lease.Kind == Kickoff {
 		return "Check fhir_base_url, level and group with bulkhead check " + t.ID + "; the practice may have to enable the group for the app."
 	}

@@ -54,7 +54,7 @@ func (c *Connections) Probe(ctx context.Context, t *config.Tenant) []Finding {
 		return []Finding{{Subject: "configuration", Verdict: Bad, Detail: p.Summary, Next: p.Remedy, problem: p}}
 	}
 	p := prober{config: c.config, tenant: t, conn: conn}
-	p.work.Lease.Kind, p.work.Export.Tenant = Kickoff, t.ID
+	p.work.Lease.Kind, p.work.Export.Tenant = probing, t.ID
 	p.work.Export.Level, p.work.Export.Group = t.Level, t.Group
 	p.add("configuration", Good, t.FHIRBaseURL, "")
 	p.capability(ctx)
@@ -66,6 +66,9 @@ func (c *Connections) Probe(ctx context.Context, t *config.Tenant) []Finding {
 	}
 	return p.findings
 }
+
+// probing stands in the place of a step's kind in what a probe explains.
+const probing = "probe"
 
 type prober struct {
 	config   *config.Config

@@ -18,6 +18,7 @@ type resourceLines struct {
 	views  []viewRows
 	index  *tableWriter
 	other  *tableWriter // rows of table.Resource; nil when views cover the type
+	shape  uint64       // of the type's views: part of the hash, so that a changed view makes every row a changed one
 
 	key    []byte // "Type/id" of the current line
 	line   int64  // number of the current line
@@ -38,7 +39,7 @@ type misfit struct{ view, column string }
 func (m *misfit) Error() string { return "value does not fit column " + m.view + "." + m.column }
 
 func newResourceLines(o *Options, src *Source) (*resourceLines, error) {
-	w := &resourceLines{wanted: []byte(src.Type)}
+	w := &resourceLines{wanted: []byte(src.Type), shape: o.Views.Fingerprint(src.Type)}
 	constant := map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: o.Export + "/" + src.File}
 	program := o.Views.Program(src.Type)
 	for _, v := range o.Views.For(src.Type) {
@@ -164,7 +165,7 @@ func (w *resourceLines) writeIndex(l ndjson.Line, id []byte) {
 	c[1].(*constColumn).append()
 	c[2].(*textColumn).append(id)
 	appendOrNull(c[3].(*fixedColumn[int64]), at, known)
-	c[4].(*fixedColumn[int64]).append(int64(xxhash.Sum64(l.Bytes)))
+	c[4].(*fixedColumn[int64]).append(int64(xxhash.Sum64(l.Bytes) ^ w.shape))
 	c[5].(*constColumn).append()
 	c[6].(*fixedColumn[int64]).append(l.Number)
 	if w.other == nil {

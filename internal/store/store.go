@@ -65,11 +65,14 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
+// ErrNoLedger says that nothing was ever exported into the state folder.
+var ErrNoLedger = errors.New("the state folder holds no ledger")
+
 // Look opens an existing ledger to read it, beside the process that works on
 // it. A ledger that is not there is the problem ConfigMissing.
 func Look(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, problem.Wrap(err, problem.ConfigMissing, "there is no ledger yet",
+		return nil, problem.Wrap(ErrNoLedger, problem.ConfigMissing, "there is no ledger yet",
 			"Start an export with bulkhead export or bulkhead run; both make the ledger.")
 	}
 	read, err := connect(ctx, path, "query_only(1)", 4)

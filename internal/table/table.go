@@ -58,7 +58,7 @@ var Index = Table{Name: "_index", Columns: []Column{
 	{"resource_type", Text},
 	{"id", Text},
 	{"last_updated_ts", Timestamp}, // null when the resource has none
-	{"content_hash", Int64},        // of the line's bytes; equal means unchanged
+	{"content_hash", Int64},        // of the line's bytes and the type's views; equal means unchanged
 	{SourceFile, Text},
 	{SourceLine, Int64},
 }}

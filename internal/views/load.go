@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
@@ -114,7 +116,7 @@ func newView(text []byte, file string) (View, error) {
 	for i := range f {
 		t.Columns[i] = f[i].Column
 	}
-	return View{View: def, File: file, Table: t, Fills: f}, nil
+	return View{View: def, File: file, Table: t, Fills: f, digest: xxhash.Sum64(text)}, nil
 }
 
 // checkView refuses a view whose name or resource cannot make a table.

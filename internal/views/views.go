@@ -23,6 +23,8 @@ type View struct {
 	File  string      // where it was read; a built-in view's is "r4/<name>.json"
 	Table table.Table // named as the view
 	Fills []Fill      // how each column of Table is filled, in the table's order
+
+	digest uint64 // of the file's text
 }
 
 // Main reports whether v is its type's main view: one row for each resource.
@@ -32,6 +34,16 @@ func (v View) Main() bool { return v.Name == fhir.SnakeCase(v.Resource) }
 type Set struct {
 	byType   map[string][]View // main view first, the others by name
 	programs map[string]*sqlonfhir.Program
+}
+
+// Fingerprint changes whenever a view of the resource type is added, removed
+// or edited. It is 0 for a type without views.
+func (s *Set) Fingerprint(resourceType string) uint64 {
+	var sum uint64
+	for _, v := range s.byType[resourceType] {
+		sum = sum*31 + v.digest
+	}
+	return sum
 }
 
 // Types returns the resource types that have views, in alphabetical order.
