@@ -109,7 +109,7 @@ func (e *Engine) queues() map[string]river.QueueConfig {
 		"control":  {MaxWorkers: max(2*limits.Exports, 8)},
 		"download": {MaxWorkers: max(limits.Exports*limits.DownloadsPerExport, 4)},
 		"ingest":   {MaxWorkers: ingestSteps},
-		"publish":  {MaxWorkers: 2},
+		"publish":  {MaxWorkers: 1}, // sinks work in turn: one that waits for another would give up
 	}
 }
 

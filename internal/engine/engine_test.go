@@ -338,6 +338,21 @@ func TestNoMoreExportsRunThanThereAreSlots(t *testing.T) {
 	}
 }
 
+func TestOnePublicationRunsAtATime(t *testing.T) {
+	s := newScript(1)
+	s.on[export.Publish] = func(context.Context, export.Work) (export.Outcome, error) {
+		time.Sleep(300 * time.Millisecond)
+		return nil, nil
+	}
+	b := newBench(t, s)
+	first, second := b.request("lakeside", export.Wish{}), b.request("hillcrest", export.Wish{})
+	b.wait("lakeside", first, life.Completed)
+	b.wait("hillcrest", second, life.Completed)
+	if n := s.most[export.Publish]; n != 1 {
+		t.Errorf("%d publications at once", n)
+	}
+}
+
 func TestASecondExportOfThePracticeIsRefusedWhileOneRuns(t *testing.T) {
 	s := newScript(1)
 	gate := make(chan struct{})
