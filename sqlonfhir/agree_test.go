@@ -183,11 +183,12 @@ func (m maker) name() string { return m.of("a", "b", "c", "value", "birthDate", 
 
 // path makes an expression.
 func (m maker) path(depth int) string {
-	p := m.of("a", "b", "c", "value", "ref", "birthDate", "a.b", "a.b.first()", "a.where(b = 'x')", "$this", "%resource", "Patient.a", "extension('u')", "component", "component.value")
+	var p strings.Builder
+	p.WriteString(m.of("a", "b", "c", "value", "ref", "birthDate", "a.b", "a.b.first()", "a.where(b = 'x')", "$this", "%resource", "Patient.a", "extension('u')", "component", "component.value"))
 	for range m.IntN(4) {
-		p += m.step(depth)
+		p.WriteString(m.step(depth))
 	}
-	return p
+	return p.String()
 }
 
 func (m maker) step(depth int) string {

@@ -39,8 +39,8 @@ func splitNumber(text []byte) number {
 		exponent, text = min(max(e, -maxExponent), maxExponent), text[:i]
 	}
 	n.whole = text
-	if i := bytes.IndexByte(text, '.'); i >= 0 {
-		n.whole, n.fraction = text[:i], text[i+1:]
+	if before, after, ok := bytes.Cut(text, []byte{'.'}); ok {
+		n.whole, n.fraction = before, after
 	}
 	n.scale = int64(len(n.fraction)) - exponent
 	total := len(n.whole) + len(n.fraction)

@@ -63,7 +63,7 @@ func (s *Sink) start(ctx context.Context, r *Rows, statement string, args []any)
 	if err := e.Exec(ctx, "SET enable_external_access = false", "SET lock_configuration = true"); err != nil {
 		return busy(err)
 	}
-	if r.rows, err = e.Conn().QueryContext(ctx, statement, args...); err != nil {
+	if r.rows, err = e.Conn().QueryContext(ctx, statement, args...); err != nil { //nolint:rowserrcheck // All gives it at the end of the rows
 		return invalid(err)
 	}
 	stop := r.close

@@ -341,7 +341,7 @@ func TestNoMoreExportsRunThanThereAreSlots(t *testing.T) {
 func TestOnePublicationRunsAtATime(t *testing.T) {
 	s := newScript(1)
 	s.on[export.Publish] = func(context.Context, export.Work) (export.Outcome, error) {
-		time.Sleep(300 * time.Millisecond)
+		<-time.After(300 * time.Millisecond) // long enough for the other to come, were it let in
 		return nil, nil
 	}
 	b := newBench(t, s)

@@ -34,9 +34,14 @@ func (b *bench) exec(statement string) int64 {
 // until waits for something that must come to pass within 20 seconds.
 func (b *bench) until(what string, done func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	end := time.After(20 * time.Second)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !done() {
+		select {
+		case <-end:
 			b.t.Fatalf("it did not come to pass that %s", what)
+		case <-again.C:
 		}
 	}
 }

@@ -29,12 +29,17 @@ type stepArgs struct {
 // Kind names the executor's one kind of work.
 func (stepArgs) Kind() string { return "bulkhead_step" }
 
+// schedulerEvery is how often the executor looks at steps that are scheduled
+// for later. A step that is due sooner is handed over as due at once, and
+// runStep makes it wait to the moment.
+const schedulerEvery = 5 * time.Second
+
 // enqueue hands new steps to the executor in the transaction that adds them.
 func (e *Engine) enqueue(ctx context.Context, tx *sql.Tx, steps []store.StepRef) error {
 	inserts := make([]river.InsertManyParams, len(steps))
 	for i, s := range steps {
 		opts := &river.InsertOpts{Queue: queueOf(s.Kind)}
-		if s.Due.After(time.Now()) {
+		if time.Until(s.Due) > schedulerEvery {
 			opts.ScheduledAt = s.Due
 		}
 		inserts[i] = river.InsertManyParams{Args: stepArgs{Step: s.ID, Tenant: s.Tenant, Export: s.Export, Name: s.Kind}, InsertOpts: opts}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -143,11 +144,12 @@ func (p publication) copy(ctx context.Context, name string, columns []table.Colu
 	if len(parts) == 0 {
 		parts = []string{"FROM " + merge.Parquet(nil, columns)}
 	}
-	q := parts[0]
+	var q strings.Builder
+	q.WriteString(parts[0])
 	for _, part := range parts[1:] {
-		q += " UNION ALL " + part
+		q.WriteString(" UNION ALL " + part)
 	}
-	return p.Exec(ctx, "COPY ("+q+") TO "+merge.Literal(p.home.path(p.fileOf(name)))+" "+copyOptions)
+	return p.Exec(ctx, "COPY ("+q.String()+") TO "+merge.Literal(p.home.path(p.fileOf(name)))+" "+copyOptions)
 }
 
 func (p publication) link(name string) error {

@@ -19,8 +19,11 @@ import (
 // State are the columns of the relation that remembers the winner of each
 // resource: what a sink keeps between publications.
 var State = []table.Column{
-	{Name: table.TenantID, Type: table.Text}, {Name: "resource_type", Type: table.Text}, {Name: "id", Type: table.Text},
-	{Name: "last_updated_ts", Type: table.Timestamp}, {Name: "content_hash", Type: table.Int64},
+	{Name: table.TenantID, Type: table.Text},
+	{Name: "resource_type", Type: table.Text},
+	{Name: "id", Type: table.Text},
+	{Name: "last_updated_ts", Type: table.Timestamp},
+	{Name: "content_hash", Type: table.Int64},
 }
 
 // A Decision says what a delivery does. Its details are tables of the engine:

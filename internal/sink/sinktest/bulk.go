@@ -85,8 +85,10 @@ const bulkParts = 4
 // new; afterwards one in a hundred, every other one, then all have new content.
 func bulk(dir string, rows, version int) sink.Delivery {
 	export := fmt.Sprintf("e%d", version)
-	d := sink.Delivery{Tenant: "north", Export: export, Mode: sink.Full, Files: []string{bulkSource(version)},
-		Replace: []string{"Observation"}, Tables: []sink.Table{{Table: bulkTable()}}}
+	d := sink.Delivery{
+		Tenant: "north", Export: export, Mode: sink.Full, Files: []string{bulkSource(version)},
+		Replace: []string{"Observation"}, Tables: []sink.Table{{Table: bulkTable()}},
+	}
 	for part := range bulkParts {
 		n := int64(rows/bulkParts*(part+1) - rows/bulkParts*part)
 		d.Index = append(d.Index, sink.File{Path: bulkPath(dir, "_index", part), Rows: n})

@@ -21,8 +21,12 @@ var (
 // shape is a table as ingest makes them from a view.
 func shape(name, resourceType string, more ...table.Column) table.Table {
 	columns := []table.Column{
-		{Name: table.TenantID, Type: table.Text}, {Name: "id", Type: table.Text}, {Name: table.ResourceKey, Type: table.Text},
-		{Name: "last_updated", Type: table.Text}, {Name: "last_updated_ts", Type: table.Timestamp}, {Name: "value", Type: table.Text},
+		{Name: table.TenantID, Type: table.Text},
+		{Name: "id", Type: table.Text},
+		{Name: table.ResourceKey, Type: table.Text},
+		{Name: "last_updated", Type: table.Text},
+		{Name: "last_updated_ts", Type: table.Timestamp},
+		{Name: "value", Type: table.Text},
 	}
 	columns = append(columns, more...)
 	columns = append(columns, table.Column{Name: table.SourceFile, Type: table.Text}, table.Column{Name: table.SourceLine, Type: table.Int64})

@@ -51,7 +51,8 @@ var publications = []promise{
 	}},
 	{"a lost reply is cured by publishing again", func(b *bench) {
 		d := deliver("north", "e1", pat("1", t1, "Ann"), pat("2", t1, "Bob"), pat("3", t1, "Cy"))
-		if _, err := (loseReply{b.sink}).Publish(b.Context(), b.stage.write(d)); err == nil {
+		var losing sink.Sink = loseReply{b.sink}
+		if _, err := losing.Publish(b.Context(), b.stage.write(d)); err == nil {
 			b.Fatal("Publish = nil, want the injected error")
 		}
 		b.sink = b.h.Open(b.T)

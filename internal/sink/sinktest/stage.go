@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,8 +32,10 @@ type stage struct {
 // same rows.
 func (s *stage) write(d *delivery) sink.Delivery {
 	s.Helper()
-	out := sink.Delivery{Tenant: d.tenant, Export: d.export, Mode: d.mode(), Replace: d.replace,
-		TransactionTime: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)}
+	out := sink.Delivery{
+		Tenant: d.tenant, Export: d.export, Mode: d.mode(), Replace: d.replace,
+		TransactionTime: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
+	}
 	staged := map[string][]sink.File{}
 	for i := range d.files {
 		out.Files = append(out.Files, d.sourceFile(i))
@@ -61,8 +64,10 @@ func (d *delivery) indexRows(i int) (rows []Row) {
 		tenant = d.indexTenant
 	}
 	for n, l := range d.files[i].lines {
-		rows = append(rows, Row{table.TenantID: tenant, "resource_type": l.resourceType, "id": l.id, "last_updated_ts": l.ts(),
-			"content_hash": l.contentHash(), table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1)})
+		rows = append(rows, Row{
+			table.TenantID: tenant, "resource_type": l.resourceType, "id": l.id, "last_updated_ts": l.ts(),
+			"content_hash": l.contentHash(), table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1),
+		})
 	}
 	return rows
 }
@@ -70,8 +75,10 @@ func (d *delivery) indexRows(i int) (rows []Row) {
 func (d *delivery) deletedRows(name string) (rows []Row) {
 	for n, key := range d.deleted {
 		resourceType, id, _ := strings.Cut(key, "/")
-		rows = append(rows, Row{table.TenantID: d.tenant, "resource_type": resourceType, "id": id,
-			table.SourceFile: name, table.SourceLine: int64(n + 1)})
+		rows = append(rows, Row{
+			table.TenantID: d.tenant, "resource_type": resourceType, "id": id,
+			table.SourceFile: name, table.SourceLine: int64(n + 1),
+		})
 	}
 	return rows
 }
@@ -80,9 +87,11 @@ func (d *delivery) deletedRows(name string) (rows []Row) {
 func (d *delivery) tableRows(t table.Table, i int) (rows []Row) {
 	for n, l := range d.files[i].lines {
 		row := func(value string) Row {
-			r := Row{table.TenantID: d.tenant, "resource_type": l.resourceType, "id": l.id, table.ResourceKey: l.key(),
+			r := Row{
+				table.TenantID: d.tenant, "resource_type": l.resourceType, "id": l.id, table.ResourceKey: l.key(),
 				"last_updated": nil, "last_updated_ts": l.ts(), "value": value, "json": value,
-				table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1)}
+				table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1),
+			}
 			if d.rowTenant != "" {
 				r[table.TenantID] = d.rowTenant
 			}
@@ -94,9 +103,7 @@ func (d *delivery) tableRows(t table.Table, i int) (rows []Row) {
 		switch t.Name {
 		case d.main(l.resourceType):
 			r := row(l.value)
-			for name, v := range l.cells {
-				r[name] = v
-			}
+			maps.Copy(r, l.cells)
 			rows = append(rows, r)
 		case identifier.Name:
 			for _, child := range l.children {

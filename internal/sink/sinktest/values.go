@@ -51,15 +51,24 @@ var values = []promise{
 	}},
 	{"typed values come out as they went in, nulls as nulls", func(b *bench) {
 		columns := []table.Column{
-			{Name: "b", Type: table.Boolean}, {Name: "i", Type: table.Int32}, {Name: "l", Type: table.Int64},
-			{Name: "n", Type: table.Double}, {Name: "d", Type: table.Date}, {Name: "at", Type: table.Timestamp}, {Name: "order", Type: table.Text},
+			{Name: "b", Type: table.Boolean},
+			{Name: "i", Type: table.Int32},
+			{Name: "l", Type: table.Int64},
+			{Name: "n", Type: table.Double},
+			{Name: "d", Type: table.Date},
+			{Name: "at", Type: table.Timestamp},
+			{Name: "order", Type: table.Text},
 		}
 		at := func(s string) time.Time { return pat("", s, "").ts().(time.Time) }
 		cells := map[string]Row{
-			"max": {"b": true, "i": int32(math.MaxInt32), "l": int64(math.MaxInt64), "n": math.MaxFloat64, "d": "9999-12-31",
-				"at": at("9999-12-31T23:59:59.999999Z"), "order": "x"},
-			"min": {"b": false, "i": int32(math.MinInt32), "l": int64(math.MinInt64), "n": 5e-324, "d": "0001-01-01",
-				"at": at("0001-01-01T00:00:00Z"), "order": ""},
+			"max": {
+				"b": true, "i": int32(math.MaxInt32), "l": int64(math.MaxInt64), "n": math.MaxFloat64, "d": "9999-12-31",
+				"at": at("9999-12-31T23:59:59.999999Z"), "order": "x",
+			},
+			"min": {
+				"b": false, "i": int32(math.MinInt32), "l": int64(math.MinInt64), "n": 5e-324, "d": "0001-01-01",
+				"at": at("0001-01-01T00:00:00Z"), "order": "",
+			},
 			"mid": {"b": true, "i": int32(0), "l": int64(0), "n": -0.1, "d": "1969-12-31", "at": at("2024-03-10T02:30:00.123456-08:00"), "order": "y"},
 			"non": {"b": nil, "i": nil, "l": nil, "n": nil, "d": nil, "at": nil, "order": nil},
 		}
