@@ -56,7 +56,7 @@ func valid(a *config.Agreement, ask Ask) *problem.Problem {
 	switch {
 	case a.Status != config.AgreementActive:
 		return denied(ask, fmt.Sprintf("agreement %s is %s", a.Reference, a.Status),
-			"Settle it with the practice; when the agreement is active again, set its status and resume the export.")
+			"Settle it with the practice; when the agreement is active again, set its status; the next export starts where the last complete one ended.")
 	case ask.At.Before(a.EffectiveFrom.Time):
 		return denied(ask, fmt.Sprintf("agreement %s begins only on %s", a.Reference, a.EffectiveFrom.Format(time.DateOnly)),
 			"Wait until then, or correct effective_from.")

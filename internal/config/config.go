@@ -78,7 +78,8 @@ type Retry struct {
 	// LongestWait bounds every wait. Default: 5m.
 	LongestWait Duration `yaml:"longest_wait"`
 	// Attempts is how many failures in a row are waited out before the export
-	// fails and a person is asked. Default: 8.
+	// fails and a person is asked; for the status of an export that the server
+	// works on it is eight times as many. Default: 8.
 	Attempts int `yaml:"attempts"`
 }
 

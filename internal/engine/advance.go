@@ -73,7 +73,7 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 	if err := tx.CountWeather(x, r.err); err != nil {
 		return time.Time{}, err
 	}
-	if l.Attempt+1 >= e.retry.Attempts {
+	if l.Attempt+1 >= e.patience(l) {
 		return time.Time{}, e.recordProblem(tx, x, l, export.Exhausted(l, r.err))
 	}
 	due := tx.Now().Add(max(e.retry.wait(l.Attempt+1), export.RetryAfter(r.err)))
@@ -213,6 +213,9 @@ func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o ex
 		if issue.Severity == "error" || issue.Severity == "fatal" {
 			errorsReported += issue.Count
 		}
+	}
+	if strings.Contains(l.Subject, "-error-") {
+		errorsReported += s.Quarantined // what cannot be read may be an error
 	}
 	if errorsReported > 0 {
 		if err := tx.AddServerErrors(x, errorsReported); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
@@ -160,6 +161,11 @@ func (e *Engine) recordPublished(tx *store.Tx, x *store.Export, l store.Lease, o
 	}
 	if err := tx.Note(x.ID, "engine", "published", l.Subject); err != nil {
 		return err
+	}
+	if len(o.Kept) > 0 {
+		if err := tx.Note(x.ID, "engine", "absent_kept", l.Subject+": "+strings.Join(o.Kept, ",")); err != nil {
+			return err
+		}
 	}
 	done, err := tx.Published(x)
 	if err != nil {

@@ -3,6 +3,9 @@ package engine
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // Retry says how weather is waited out. The zero value has the defaults.
@@ -23,6 +26,19 @@ func (r Retry) withDefaults() Retry {
 		r.Attempts = 8
 	}
 	return r
+}
+
+// longer is how much more patience there is with the status of an export that
+// the server works on: nothing is lost by asking on through a night of
+// maintenance, and hours of the server's work are by giving up.
+const longer = 8
+
+// patience gives the failures in a row after which a step's export fails.
+func (e *Engine) patience(l store.Lease) int64 {
+	if l.Kind == export.Poll {
+		return longer * e.retry.Attempts
+	}
+	return e.retry.Attempts
 }
 
 // wait gives the pause after the attempt-th failure in a row, from 1: doubling

@@ -107,7 +107,11 @@ func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*
 		if err != nil {
 			return 0, err
 		}
-		r.outcome, r.err = e.run(stepCtx, export.Work{Lease: lease, Export: x})
+		if lease.Attempt >= e.patience(lease) {
+			r.err = export.Exhausted(lease, errDied)
+		} else {
+			r.outcome, r.err = e.run(stepCtx, export.Work{Lease: lease, Export: x})
+		}
 		if r.err != nil && stepCtx.Err() != nil {
 			return e.interrupted(ctx, lease, context.Cause(stepCtx))
 		}
@@ -117,6 +121,9 @@ func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*
 	}
 	return again, err
 }
+
+// errDied is the weather of a step at which processes keep dying.
+var errDied = errors.New("the process ended while it ran")
 
 // run runs a step. A step that panics has met a bug of ours: its export ends
 // with a problem, and the others go on.

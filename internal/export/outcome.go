@@ -85,7 +85,10 @@ type FileFailed struct{ Problem *problem.Problem }
 type Staged struct{ Summary ingest.Summary }
 
 // Published: the sink has the export.
-type Published struct{ Receipt json.RawMessage }
+type Published struct {
+	Receipt json.RawMessage
+	Kept    []string // types of a full export of which nothing was removed by absence; see Replaceable
+}
 
 // Vanished: the server no longer knows the export.
 type Vanished struct{ Problem *problem.Problem }

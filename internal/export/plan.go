@@ -114,15 +114,17 @@ func Permit(t *config.Tenant, i store.Intent, at time.Time) *problem.Problem {
 // Replaceable gives the types of which this export's delivery is the whole
 // truth, so that what it does not deliver may be removed from the sinks. It
 // errs on the side of keeping rows: nothing is removed by an incremental
-// export or one with a _since; when the server reported errors; of a type with
-// refused lines, whose resources may be among them; or of a type that the
-// tenant also has from another endpoint, level or group, which may still have it.
+// export or one with a _since; when the server reported errors; of a type of
+// which no file came, because a lost scope or an emptied group looks the same;
+// of a type with refused lines, whose resources may be among them; or of a type
+// that another group or level of the tenant also delivers, which may still have it.
 func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
 	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 {
 		return nil, nil
 	}
-	keep := map[string]bool{}
+	keep, listed := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
+		listed[f.ResourceType] = true
 		if f.Quarantined > 0 {
 			keep[f.ResourceType] = true
 		}
@@ -139,5 +141,5 @@ func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]s
 			keep[t] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(x.Types), func(t string) bool { return keep[t] }), nil
+	return slices.DeleteFunc(slices.Clone(x.Types), func(t string) bool { return keep[t] || !listed[t] }), nil
 }

@@ -69,8 +69,8 @@ func TestAConfiguredFloorBoundsTheFirstExport(t *testing.T) {
 }
 
 func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
-	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Observation", "Patient"}}}
-	files := []store.File{{ResourceType: "Observation", Quarantined: 1}, {ResourceType: "Patient"}}
+	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Goal", "Observation", "Patient"}}}
+	files := []store.File{{ResourceType: "Condition"}, {ResourceType: "Observation", Quarantined: 1}, {ResourceType: "Patient"}} // and none of Goal
 	cases := []struct {
 		name   string
 		change func(*store.Export)

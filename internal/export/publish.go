@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
@@ -42,7 +43,11 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
-	return Published{Receipt: text}, nil
+	published := Published{Receipt: text}
+	if w.Export.Mode == Full {
+		published.Kept = agreement.Missing(d.Replace, w.Export.Types)
+	}
+	return published, nil
 }
 
 // delivery gathers what the export brings. release frees its local files.

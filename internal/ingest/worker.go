@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
 // A worker takes the lines of some blocks and holds the parts they give. Until
@@ -55,6 +57,7 @@ func (w *worker) create(t *tableWriter) (io.Writer, error) {
 // work takes blocks until there are no more, then ends its tables. After a
 // failure, its own or another's, it only releases what still comes.
 func (w *worker) work(blocks <-chan *ndjson.Block) {
+	defer w.survive(blocks)
 	for b := range blocks {
 		if w.run.ctx.Err() == nil {
 			if err := w.take(b); err != nil {
@@ -70,6 +73,25 @@ func (w *worker) work(blocks <-chan *ndjson.Block) {
 		if err := t.finish(); err != nil {
 			w.run.cancel(err)
 		}
+	}
+}
+
+// survive turns a panic, which is a bug of ours met on one practice's line,
+// into the end of this run: the process and the other practices go on. Its text
+// may quote the line and is not kept (I9).
+func (w *worker) survive(blocks <-chan *ndjson.Block) {
+	met := recover()
+	if met == nil {
+		return
+	}
+	what := fmt.Sprintf("%T", met)
+	if fault, ok := met.(runtime.Error); ok {
+		what = fault.Error()
+	}
+	w.run.cancel(problem.New(problem.Internal, "ingest met a bug in bulkhead: "+what,
+		"Report this with the name of the output file; the file is kept in raw, and the export can be resumed with a bulkhead that has the bug fixed."))
+	for b := range blocks {
+		b.Release()
 	}
 }
 

@@ -201,12 +201,13 @@ func (s *Store) wakeExecutor(ctx context.Context, before time.Time) error {
 	})
 }
 
-// Sweep makes every step that a dead process held ready again, in the
+// Sweep makes every step that a dead process held ready again, one attempt
+// poorer: it may be what the process died of, in the
 // executor's tables too. Only the one process that holds the ledger calls it,
 // before it starts to work.
 func (s *Store) Sweep(ctx context.Context) (steps int64, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE step SET state = 'ready' WHERE state = 'running'`); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE step SET state = 'ready', attempt = attempt + 1 WHERE state = 'running'`); err != nil {
 			return fmt.Errorf("sweep steps: %w", err)
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = strftime('%Y-%m-%d %H:%M:%f', 'now')

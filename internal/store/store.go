@@ -230,7 +230,7 @@ func Explain(err error) error {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
 		return problem.Wrap(err, problem.StorageFull, "no space is left for the ledger",
-			"Free space on the disk of the state folder, then start again; nothing is lost.")
+			"Free space on the disk of the state folder; what runs goes on by itself then, and an export that has failed is resumed with --resume. Nothing is lost.")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
 		return problem.Wrap(err, problem.StorageUnwritable, "the ledger cannot be written",
 			"Check that the state folder exists and belongs to the user who runs bulkhead, and that its disk is healthy.")

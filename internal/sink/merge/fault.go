@@ -58,7 +58,7 @@ var tellable = map[duckdb.ErrorType]bool{
 
 func full(err error) error {
 	return problem.Wrap(err, problem.StorageFull, "there is no space left for the tables",
-		"Free some space where the tables and their spill folder lie; the export continues by itself afterwards.")
+		"Free some space where the tables and their spill folder lie; then resume the export with --resume: what is staged is kept.")
 }
 
 func firstLine(s string) string {

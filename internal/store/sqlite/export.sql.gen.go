@@ -131,7 +131,7 @@ func (q *Queries) DropSchedule(ctx context.Context, tenantID string) error {
 }
 
 const dropSteps = `-- name: DropSteps :exec
-UPDATE step SET state = 'done', epoch = epoch + 1 WHERE tenant_id = ? AND export_id = ? AND state <> 'done'
+DELETE FROM step WHERE tenant_id = ? AND export_id = ?
 `
 
 type DropStepsParams struct {

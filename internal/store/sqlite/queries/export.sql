@@ -156,7 +156,7 @@ UPDATE step SET state = 'done' WHERE tenant_id = ? AND step_id = ? AND epoch = ?
 UPDATE step SET state = 'ready', due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
 
 -- name: DropSteps :exec
-UPDATE step SET state = 'done', epoch = epoch + 1 WHERE tenant_id = ? AND export_id = ? AND state <> 'done';
+DELETE FROM step WHERE tenant_id = ? AND export_id = ?;
 
 -- name: ReadyStep :execrows
 UPDATE step SET state = 'ready' WHERE tenant_id = ? AND step_id = ? AND state = 'running' AND heartbeat_at < sqlc.arg(before);
