@@ -31,7 +31,7 @@ type Streams struct {
 type Globals struct {
 	Config string `short:"f" type:"path" env:"BULKHEAD_CONFIG" placeholder:"FILE" help:"Configuration file (default: bulkhead.yaml)."`
 	JSON   bool   `help:"Print JSON, one object per line where there are several."`
-	Log    string `enum:"debug,info,warn,error,none" default:"none" env:"BULKHEAD_LOG" help:"What is logged to standard error: debug, info, warn, error or none. run logs warn by itself."`
+	Log    string `enum:"debug,info,warn,error,none" default:"none" env:"BULKHEAD_LOG" help:"What is logged to standard error: debug, info, warn, error or none. run logs info by itself."`
 
 	streams Streams
 }

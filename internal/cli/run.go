@@ -17,7 +17,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	if g.Log == "none" {
-		g.Log = "warn"
+		g.Log = "info"
 	}
 	return g.working(ctx, cfg, app.Options{}, func(*app.App) error {
 		scheduled := 0

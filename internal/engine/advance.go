@@ -231,12 +231,18 @@ func (e *Engine) tell(x store.Export, l store.Lease, r result) {
 	if l.Subject != "" {
 		log = log.With("subject", l.Subject)
 	}
+	if r.err != nil && !x.State.Over() {
+		log.Warn("step must wait", "reason", r.err)
+		return
+	}
+	log.Debug("step done", "state", x.State)
 	switch {
-	case r.err == nil:
-		log.Debug("step done", "state", x.State)
+	case l.Kind == export.Release:
+	case x.State == life.Completed:
+		log.Info("export completed", "mode", x.Mode, "seconds", int(time.Since(x.RequestedAt).Seconds()))
 	case x.State.Over() && x.ProblemCode != "":
 		log.Error("export ended", "state", x.State, "problem", x.ProblemCode, "summary", x.ProblemSummary)
-	default:
-		log.Warn("step must wait", "reason", r.err)
+	case l.Kind == export.Kickoff:
+		log.Info("export kicked off", "state", x.State, "mode", x.Mode)
 	}
 }
