@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestNumbersAreWrittenForPeople(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234"} {
+		if got := thousands(n); got != want {
+			t.Errorf("thousands(%d) = %s, want %s", n, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 1_500_000: "1.5 MB", 5_020_000_000: "5.02 GB"} {
+		if got := size(n); got != want {
+			t.Errorf("size(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestATimeOfAnotherDayShowsItsDay(t *testing.T) {
+	if got := clock(time.Time{}); got != "never" {
+		t.Errorf("clock(zero) = %s", got)
+	}
+	then := time.Date(2020, 2, 3, 4, 5, 6, 0, time.Local)
+	if got := clock(then); got != "2020-02-03 04:05" {
+		t.Errorf("clock = %s", got)
+	}
+	if now := time.Now(); clock(now) != now.Local().Format(time.TimeOnly) {
+		t.Errorf("clock(now) = %s", clock(now))
+	}
+}
+
+func TestAGridSetsItsColumns(t *testing.T) {
+	var out bytes.Buffer
+	g := &Globals{streams: Streams{Out: &out}}
+	table := grid{header: []string{"tenant", "n", "why"}, right: map[int]bool{1: true}}
+	table.add("lakeside", "7", "")
+	table.add("Española", "1,234", "kept")
+	table.print(g)
+	want := "tenant        n  why\nlakeside      7  \nEspañola  1,234  kept\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatJSONHasNoNumberForBecomesText(t *testing.T) {
+	zero := 0.0
+	if got := finite(zero / zero); got != "NaN" {
+		t.Errorf("finite(NaN) = %v", got)
+	}
+	if got := finite(1 / zero); got != "+Inf" {
+		t.Errorf("finite(Inf) = %v", got)
+	}
+	if got := finite(1.5); got != 1.5 {
+		t.Errorf("finite(1.5) = %v", got)
+	}
+}
