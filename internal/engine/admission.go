@@ -41,7 +41,9 @@ func (s *slots) take(c store.Candidate) {
 func (e *Engine) fill(a *store.Admission) error {
 	s := slots{registration: map[string]int{}, endpoint: map[string]bool{}, group: map[string]bool{}}
 	for _, c := range a.Holding {
-		s.take(c)
+		if _, err := e.config.Tenant(c.Tenant); err == nil { // a frozen practice keeps nobody waiting
+			s.take(c)
+		}
 	}
 	for _, c := range a.Waiting {
 		if !e.fits(&s, c) {

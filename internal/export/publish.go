@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
@@ -11,6 +12,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
@@ -36,6 +38,9 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	}
 	defer release()
 	receipt, err := destination.Publish(ctx, d)
+	if errors.Is(err, merge.ErrLocked) { // somebody reads the tables: that passes
+		return nil, fmt.Errorf("publish to sink %s: %w", name, merge.ErrLocked)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("publish to sink %s: %w", name, err)
 	}

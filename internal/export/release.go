@@ -11,7 +11,7 @@ import (
 // that a person cancelled. It is never sent for any other: a failed export
 // that can be resumed must stay (I8).
 func (s *Steps) release(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	if s.NoRelease || (w.Export.State != life.Completed && w.Export.State != life.Cancelled) { // I8
+	if w.Export.State != life.Completed && w.Export.State != life.Cancelled { // I8
 		return Released{}, nil
 	}
 	if err := standing(t); err != nil { // I1

@@ -25,17 +25,13 @@ type Steps struct {
 	Sinks   map[string]sink.Sink
 	Connect func(ctx context.Context, t *config.Tenant, types []string) (*bulkdata.Client, error)
 	Meter   *Meter
-
-	// NoRelease leaves finished exports at the server. It is for servers whose
-	// operators want to look at them.
-	NoRelease bool
 }
 
 // Run runs one step.
 func (s *Steps) Run(ctx context.Context, w Work) (Outcome, error) {
 	t, err := s.Config.Tenant(w.Lease.Tenant)
-	if err != nil {
-		return nil, err
+	if err != nil { // kept, and gone on with when the practice is back
+		return nil, &Later{Until: time.Now().Add(time.Minute), Reason: "the practice is no longer configured"}
 	}
 	switch w.Lease.Kind {
 	case Kickoff:
