@@ -66,7 +66,7 @@ func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string,
 		g.printf("\n")
 		table.print(g)
 		for _, folder := range refused {
-			g.printf("refused lines, with reason, line and offset: zstd -dc %s/*\n", folder)
+			g.printf("refused lines, with reason, line and offset: zstd -dc %s/*\n", relative(folder))
 		}
 	}
 	return nil
