@@ -26,8 +26,8 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 				scheduled++
 			}
 		}
-		g.printf("bulkhead looks after %d practices, %d of them on a schedule; state in %s\nlook on with bulkhead status; stop with Ctrl-C or SIGTERM\n",
-			len(cfg.Tenants), scheduled, cfg.Folder)
+		g.printf("bulkhead looks after %s, %d of them on a schedule; state in %s\nlook on with bulkhead status; stop with Ctrl-C or SIGTERM\n",
+			some(len(cfg.Tenants), "practice"), scheduled, cfg.Folder)
 		<-ctx.Done()
 		g.printf("stopping: running steps may end, the rest goes on at the next start\n")
 		return nil

@@ -204,7 +204,7 @@ func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
 	}
 	downloaded, ingested := w.app.Meter.Read(x.ID)
 	downloaded = max(downloaded, bytes) // another process may do the work
-	return fmt.Sprintf("%d files · %d stored, %s lines, %s, %.0f MB/s", len(files), stored, thousands(lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
+	return fmt.Sprintf("%s · %d stored, %s lines, %s, %.0f MB/s", some(len(files), "file"), stored, thousands(lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
 }
 
 // rate gives megabytes a second over the last half second or so.
@@ -232,8 +232,8 @@ func (w *watcher) completed(ctx context.Context, x store.Export) (string, error)
 		}
 		refused += f.Quarantined
 	}
-	return fmt.Sprintf("%s export · %s resources, %d refused lines, %d files, %.1f s",
-		x.Mode, thousands(delivered), refused, len(files), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
+	return fmt.Sprintf("%s export · %s resources, %s, %s, %.1f s",
+		x.Mode, thousands(delivered), some(int(refused), "refused line"), some(len(files), "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
 }
 
 // finish prints what the exports brought, and gathers what went wrong.

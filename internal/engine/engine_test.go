@@ -420,6 +420,26 @@ func TestCancelStopsTheStepsThatRun(t *testing.T) {
 	b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
 }
 
+func TestAKickoffThatIsOnItsWayIsNotCancelled(t *testing.T) {
+	s := newScript(0)
+	sent, answer := make(chan struct{}), make(chan struct{})
+	var b *bench
+	s.on[export.Kickoff] = func(ctx context.Context, w export.Work) (export.Outcome, error) {
+		err := b.store.In(w.Lease.Tenant).Do(ctx, func(tx *store.Tx) error { return tx.SetKickoffIntent(&w.Export) })
+		close(sent)
+		<-answer
+		return nil, err
+	}
+	b = newBench(t, s)
+	id := b.request("lakeside", export.Wish{})
+	<-sent
+	if p := problem.Of(b.Cancel(t.Context(), "lakeside", id, "test")); p == nil || p.Code != problem.Usage {
+		t.Errorf("Cancel = %v, want the problem usage: the export could never be stopped at the server", p)
+	}
+	close(answer)
+	b.wait("lakeside", id, life.Completed)
+}
+
 func TestAnExportThatTheAgreementForbidsIsRecordedAndNeverSent(t *testing.T) {
 	s := newScript(1)
 	b := newBench(t, s)

@@ -134,6 +134,10 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id, by string) error {
 			return problem.New(problem.Usage, fmt.Sprintf("export %s is %s and cannot be cancelled", id, x.State),
 				"Look at it with bulkhead status "+tenant+".").For(tenant)
 		}
+		if x.State == life.KickingOff && !x.KickoffSentAt.IsZero() {
+			return problem.New(problem.Usage, "the request for export "+id+" is on its way to the server at this moment",
+				"Cancel again when the server has answered: until then nobody has the address under which the export could be stopped there.").For(tenant)
+		}
 		if err := tx.Move(&x, life.Cancel); err != nil || x.StatusURL == "" {
 			return err
 		}
