@@ -88,7 +88,7 @@ func Main(ctx context.Context, args []string, streams Streams) (status int) {
 		return render(streams, c.JSON, problem.New(problem.Usage, err.Error(), usageRemedy(err)))
 	}
 	err = k.Run(&c.Globals)
-	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
 		err = problem.New(problem.Cancelled, "stopped on request", "Run the command again; work goes on where it stopped.")
 	}
 	return render(streams, c.JSON, err)
