@@ -28,6 +28,7 @@ type sandboxCommand struct {
 	CAFile    string  `name:"ca-file" type:"path" default:"sandbox-ca.pem" help:"Where the certificate of the sandbox's own authority is written, for tls.ca_file."`
 	TimeScale float64 `default:"1" placeholder:"N" help:"How much faster its time runs: 60 makes minutes of waiting seconds."`
 	FilesPer  int     `placeholder:"N" help:"Resources in one output file."`
+	Faults    string  `type:"existingfile" placeholder:"FILE" help:"YAML of knobs and faults by practice code; see docs/examples/faults.yaml."`
 }
 
 // Run serves until it is told to stop.
@@ -96,8 +97,12 @@ func (c *sandboxCommand) config() (sandbox.Config, error) {
 		knobs.FilesPer = c.FilesPer
 		practice.Knobs = &knobs
 	}
+	practices := []sandbox.Practice{practice}
+	if err := c.applyFaults(practices); err != nil {
+		return sandbox.Config{}, err
+	}
 	cfg := sandbox.Config{
-		Addr: c.Addr, TokenAddr: c.TokenAddr, Plain: c.Plain, TimeScale: c.TimeScale, Practices: []sandbox.Practice{practice},
+		Addr: c.Addr, TokenAddr: c.TokenAddr, Plain: c.Plain, TimeScale: c.TimeScale, Practices: practices,
 	}
 	if !c.Plain {
 		cfg.CAFile = c.CAFile
@@ -106,6 +111,20 @@ func (c *sandboxCommand) config() (sandbox.Config, error) {
 		cfg.Clients = []sandbox.Client{client}
 	}
 	return cfg, nil
+}
+
+func (c *sandboxCommand) applyFaults(practices []sandbox.Practice) error {
+	if c.Faults == "" {
+		return nil
+	}
+	text, err := os.ReadFile(c.Faults)
+	if err == nil {
+		err = sandbox.ApplyKnobs(text, practices)
+	}
+	if err != nil {
+		return problem.Wrap(err, problem.Usage, "the file of faults cannot be used", "Correct it; docs/examples/faults.yaml is one that works.")
+	}
+	return nil
 }
 
 func (c *sandboxCommand) source() (sandbox.Source, error) {
