@@ -23,7 +23,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
-// An App is a configured bulkhead that holds its ledger. Close gives it up.
+// An App is a configured bulkhead that holds its ledger, or has joined the one
+// that does. Close gives it up.
 type App struct {
 	Config      *config.Config
 	Store       *store.Store
@@ -32,6 +33,8 @@ type App struct {
 	Connections *export.Connections
 	Engine      *engine.Engine
 	Meter       *export.Meter
+
+	Joined bool // another process holds the ledger and does the work
 
 	started bool
 }
@@ -95,7 +98,7 @@ func Join(ctx context.Context, c *config.Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Config: c, Store: s, Meter: export.NewMeter()}
+	a := &App{Config: c, Store: s, Meter: export.NewMeter(), Joined: true}
 	a.Engine, err = engine.New(engine.Options{Config: c, Store: s, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -154,15 +157,15 @@ func Sinks(c *config.Config) (map[string]sink.Sink, error) {
 	return sinks, nil
 }
 
-// Tables gives a DuckDB sink to query. An empty name means
-// the first one by name.
+// Tables gives a DuckDB sink to query. An empty name means the first one by
+// name.
 func Tables(c *config.Config, name string) (*duckdbsink.Sink, error) {
 	for _, n := range c.SinkNames() {
 		if s := c.Sinks[n]; s.Kind == config.DuckDB && (name == "" || name == n) {
 			return duckdbsink.Open(duckdbsink.Options{Path: s.File})
 		}
 	}
-	if s, ok := c.Sinks[name]; name != "" && !(ok && s.Kind == config.DuckDB) {
+	if name != "" {
 		return nil, problem.New(problem.Usage, "sink "+name+" is no DuckDB sink of this configuration",
 			"The sinks are: "+strings.Join(c.SinkNames(), ", ")+"; one of kind parquet can be queried by any program that reads Parquet.")
 	}

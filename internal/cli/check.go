@@ -12,11 +12,7 @@ type checkCommand struct {
 
 // Run prints a verdict and a next step for each thing that an export needs.
 func (c *checkCommand) Run(ctx context.Context, g *Globals) error {
-	cfg, err := g.load()
-	if err != nil {
-		return err
-	}
-	t, err := cfg.Tenant(c.Tenant)
+	cfg, t, err := g.tenant(c.Tenant)
 	if err != nil {
 		return err
 	}

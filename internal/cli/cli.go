@@ -115,6 +115,16 @@ func (g *Globals) load() (*config.Config, error) {
 	return config.Load(absolute)
 }
 
+// tenant reads the configuration, and one practice of it.
+func (g *Globals) tenant(id string) (*config.Config, *config.Tenant, error) {
+	cfg, err := g.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := cfg.Tenant(id)
+	return cfg, t, err
+}
+
 func (g *Globals) logger() *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(g.Log)); err != nil {

@@ -97,11 +97,12 @@ func (c *exportCommand) beginOne(ctx context.Context, a *app.App, tenant string)
 		return "", err
 	}
 	resumable := ok && (latest.State == life.Failed || latest.State == life.Unknown)
+	running := ok && !latest.State.Settled()
 	switch {
-	case ok && !latest.State.Over() && latest.State != life.Unknown && c.any():
+	case running && c.any():
 		return "", problem.New(problem.Usage, fmt.Sprintf("export %s has not ended, and it asks for something else", latest.ID),
 			"Let it end first with bulkhead export "+tenant+", or stop it with bulkhead cancel "+tenant+"; then ask again.").For(tenant)
-	case ok && !latest.State.Over() && latest.State != life.Unknown:
+	case running:
 		return latest.ID, nil
 	case c.Resume && resumable:
 		return latest.ID, a.Engine.Resume(ctx, tenant, latest.ID)
@@ -132,11 +133,8 @@ type cancelCommand struct {
 
 // Run cancels the practice's latest export.
 func (c *cancelCommand) Run(ctx context.Context, g *Globals) error {
-	cfg, err := g.load()
+	cfg, _, err := g.tenant(c.Tenant)
 	if err != nil {
-		return err
-	}
-	if _, err := cfg.Tenant(c.Tenant); err != nil {
 		return err
 	}
 	return g.asking(ctx, cfg, func(a *app.App) error {

@@ -30,11 +30,11 @@ func thousands(n int64) string {
 }
 
 // some writes a number of things: "1 file", "2 files".
-func some(n int, thing string) string {
+func some(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return thousands(int64(n)) + " " + thing + "s"
+	return thousands(n) + " " + thing + "s"
 }
 
 // clock writes a time of today as 15:04:05, another with its day.

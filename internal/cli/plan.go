@@ -69,11 +69,7 @@ type plan struct {
 
 // Run prints the plan. It sends nothing.
 func (c *planCommand) Run(ctx context.Context, g *Globals) error {
-	cfg, err := g.load()
-	if err != nil {
-		return err
-	}
-	t, err := cfg.Tenant(c.Tenant)
+	cfg, t, err := g.tenant(c.Tenant)
 	if err != nil {
 		return err
 	}
@@ -108,18 +104,14 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 // intentOf reads the watermark, if there is a ledger, and plans by it.
 func intentOf(ctx context.Context, cfg *config.Config, t *config.Tenant, w export.Wish) (store.Intent, error) {
 	ledger, err := store.Look(ctx, app.Ledger(cfg))
-	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.ConfigMissing {
-		return export.Plan(t, w, store.Watermark{}, false) // no ledger: the first export
+	if errors.Is(err, store.ErrNoLedger) {
+		return export.Plan(t, w, store.Watermark{}, false) // the first export
 	}
 	if err != nil {
 		return store.Intent{}, err
 	}
 	defer ledger.Close() //nolint:errcheck // it was only read
-	mark, ok, err := ledger.In(t.ID).Watermark(ctx, export.StreamOf(t, w))
-	if err != nil {
-		return store.Intent{}, err
-	}
-	return export.Plan(t, w, mark, ok)
+	return export.Next(ctx, ledger.In(t.ID), t, w)
 }
 
 func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) {

@@ -27,7 +27,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 			}
 		}
 		g.printf("bulkhead looks after %s, %d of them on a schedule; state in %s\nlook on with bulkhead status; stop with Ctrl-C or SIGTERM\n",
-			some(len(cfg.Tenants), "practice"), scheduled, cfg.Folder)
+			some(int64(len(cfg.Tenants)), "practice"), scheduled, cfg.Folder)
 		<-ctx.Done()
 		g.printf("stopping: running steps may end, the rest goes on at the next start\n")
 		return nil

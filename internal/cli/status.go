@@ -78,7 +78,7 @@ func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		return err
 	})
-	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.ConfigMissing && errors.Is(err, store.ErrNoLedger) {
+	if errors.Is(err, store.ErrNoLedger) {
 		return g.beforeTheFirst()
 	}
 	return err

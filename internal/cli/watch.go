@@ -58,7 +58,7 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		if err := a.Engine.Trouble(); err != nil {
 			return exports, err
 		}
-		if !store.Held(app.Ledger(a.Config)) {
+		if a.Joined && !store.Held(app.Ledger(a.Config)) {
 			return exports, errHolderGone
 		}
 		select {
@@ -90,7 +90,7 @@ func (w *watcher) released(ctx context.Context, exports []store.Export) (bool, e
 
 func ended(exports []store.Export) bool {
 	for _, x := range exports {
-		if !x.State.Over() && x.State != life.Unknown {
+		if !x.State.Settled() {
 			return false
 		}
 	}
@@ -190,21 +190,13 @@ func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 }
 
 func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
-	files, err := w.app.Store.In(x.Tenant).Files(ctx, x.ID)
+	f, err := w.app.Store.In(x.Tenant).FileTotals(ctx, x.ID)
 	if err != nil {
 		return "", err
 	}
-	stored, lines, bytes := 0, int64(0), int64(0)
-	for _, f := range files {
-		if !f.StoredAt.IsZero() {
-			stored++
-		}
-		lines += f.Lines
-		bytes += f.Bytes
-	}
 	downloaded, ingested := w.app.Meter.Read(x.ID)
-	downloaded = max(downloaded, bytes) // another process may do the work
-	return fmt.Sprintf("%s · %d stored, %s lines, %s, %.0f MB/s", some(len(files), "file"), stored, thousands(lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
+	downloaded = max(downloaded, f.Bytes) // another process may do the work
+	return fmt.Sprintf("%s · %d stored, %s lines, %s, %.0f MB/s", some(f.Files, "file"), f.InRaw, thousands(f.Lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
 }
 
 // rate gives megabytes a second over the last half second or so.
@@ -221,19 +213,12 @@ func (w *watcher) rate(export string, bytes int64) float64 {
 }
 
 func (w *watcher) completed(ctx context.Context, x store.Export) (string, error) {
-	files, err := w.app.Store.In(x.Tenant).Files(ctx, x.ID)
+	f, err := w.app.Store.In(x.Tenant).FileTotals(ctx, x.ID)
 	if err != nil {
 		return "", err
 	}
-	var delivered, refused int64
-	for _, f := range files {
-		if f.Section == "output" {
-			delivered += f.Delivered
-		}
-		refused += f.Quarantined
-	}
 	return fmt.Sprintf("%s export · %s resources, %s, %s, %.1f s",
-		x.Mode, thousands(delivered), some(int(refused), "refused line"), some(len(files), "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
+		x.Mode, thousands(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
 }
 
 // finish prints what the exports brought, and gathers what went wrong.

@@ -64,22 +64,18 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 	case running > 0:
 		return nil
 	case failed > 0:
-		counts, err := tx.CountFiles(x)
+		totals, err := tx.FileTotals(x)
 		if err != nil {
 			return err
 		}
-		return e.fail(tx, x, filesFailed(x, counts))
+		return e.fail(tx, x, filesFailed(x, totals))
 	}
 	return tx.Move(x, life.Stored)
 }
 
-func filesFailed(x *store.Export, counts map[string]int64) *problem.Problem {
-	var all int64
-	for _, n := range counts {
-		all += n
-	}
+func filesFailed(x *store.Export, totals store.FileTotals) *problem.Problem {
 	return problem.New(problem.DownloadFailed,
-		fmt.Sprintf("%d of %d output files could not be downloaded; the last error was: %s", counts[store.FileFailed], all, x.LastError),
+		fmt.Sprintf("%d of %d output files could not be downloaded; the last error was: %s", totals.Failed, totals.Files, x.LastError),
 		"Ask the practice or its vendor whether the server has trouble, then resume with bulkhead export "+x.Tenant+
 			" --resume: files that are here already are kept, only the missing ones are downloaded.").For(x.Tenant)
 }

@@ -5,22 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
-
-// Intent gives what a wish for a tenant's export amounts to now, without
-// asking for it.
-func (e *Engine) Intent(ctx context.Context, t *config.Tenant, w export.Wish) (store.Intent, error) {
-	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.StreamOf(t, w))
-	if err != nil {
-		return store.Intent{}, err
-	}
-	return export.Plan(t, w, mark, ok)
-}
 
 // Request writes the intent of an export and returns its id; admission starts
 // it when slots are free. What the agreement forbids is recorded as denied and
@@ -30,7 +19,7 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 	if err != nil {
 		return "", err
 	}
-	i, err := e.Intent(ctx, t, w)
+	i, err := export.Next(ctx, e.store.In(tenant), t, w)
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +145,7 @@ func (e *Engine) Wait(ctx context.Context, tenant, id string) (store.Export, err
 	for {
 		changed := e.Changed()
 		x, err := e.store.In(tenant).Export(ctx, id)
-		if err != nil || x.State.Over() || x.State == life.Unknown {
+		if err != nil || x.State.Settled() {
 			return x, err
 		}
 		if err := e.Trouble(); err != nil {

@@ -81,7 +81,7 @@ func trusted(file string) (*x509.CertPool, error) {
 }
 
 // Client gives the tenant's Bulk Data client for exports of these types.
-func (c *Connections) Client(_ context.Context, t *config.Tenant, types []string) (*bulkdata.Client, error) {
+func (c *Connections) Client(t *config.Tenant, types []string) (*bulkdata.Client, error) {
 	conn, err := c.To(t, types)
 	if err != nil {
 		return nil, err

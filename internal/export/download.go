@@ -25,10 +25,10 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 	if err != nil {
 		return nil, err
 	}
-	if err := permitted(t, w.Export, w.Export.Sinks, typesIn(store.Export{}, []store.File{file})...); err != nil { // I1
+	if err := permitted(t, w.Export, w.Export.Sinks, outputTypes(file)...); err != nil { // I1
 		return nil, err
 	}
-	client, err := s.Connect(ctx, t, w.Export.Types)
+	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
 	}

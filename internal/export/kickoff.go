@@ -16,15 +16,8 @@ import (
 // RequestOf gives the kick-off request of an intent.
 func RequestOf(i store.Intent) bulkdata.Request {
 	return bulkdata.Request{
-		Level: bulkdata.Level(i.Level), GroupID: groupOf(i), Types: i.Types, Since: i.Since,
+		Level: bulkdata.Level(i.Level), GroupID: i.Group, Types: i.Types, Since: i.Since,
 	}
-}
-
-func groupOf(i store.Intent) string {
-	if i.Level != config.LevelGroup {
-		return ""
-	}
-	return i.Group
 }
 
 // kickoff sends one kick-off. That it is about to be sent is durable before it
@@ -37,7 +30,7 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if p := Permit(t, w.Export.Intent, time.Now()); p != nil { // I1
 		return nil, p
 	}
-	client, err := s.Connect(ctx, t, w.Export.Types)
+	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
 	}

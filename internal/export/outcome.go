@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -121,4 +122,4 @@ func (l *Later) Error() string {
 }
 
 // Unwrap marks it for the Bulk Data client: the request was never sent.
-func (l *Later) Unwrap() error { return errNotSent }
+func (l *Later) Unwrap() error { return bulkdata.ErrNotSent }

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -40,6 +41,15 @@ func Types(t *config.Tenant) []string {
 		return fhir.TypeSet(t.Agreement.Types)
 	}
 	return nil
+}
+
+// Next plans a wish by the watermark that the ledger has for its stream.
+func Next(ctx context.Context, s *store.Scope, t *config.Tenant, w Wish) (store.Intent, error) {
+	mark, ok, err := s.Watermark(ctx, StreamOf(t, w))
+	if err != nil {
+		return store.Intent{}, err
+	}
+	return Plan(t, w, mark, ok)
 }
 
 // Plan makes the intent that a wish amounts to. mark is the stream's watermark

@@ -33,7 +33,7 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 	if err := permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
 		return nil, err
 	}
-	client, err := s.Connect(ctx, t, w.Export.Types)
+	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
@@ -24,7 +24,7 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
-	if err := permitted(t, w.Export, []string{name}, typesIn(w.Export, files)...); err != nil { // I1
+	if err := permitted(t, w.Export, []string{name}, outputTypes(files...)...); err != nil { // I1
 		return nil, err
 	}
 	destination, ok := s.Sinks[name]
@@ -50,7 +50,7 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	}
 	published := Published{Receipt: text}
 	if w.Export.Mode == Full {
-		published.Kept = agreement.Missing(d.Replace, w.Export.Types)
+		published.Kept = slices.DeleteFunc(slices.Clone(w.Export.Types), func(t string) bool { return slices.Contains(d.Replace, t) })
 	}
 	return published, nil
 }
@@ -76,16 +76,17 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 	if err != nil {
 		return d, nil, err
 	}
-	for _, schema := range append(s.Views.TablesOf(typesIn(x, files)), table.Resource) {
+	types := fhir.TypeSet(append(outputTypes(files...), x.Types...))
+	for _, schema := range append(s.Views.TablesOf(types), table.Resource) {
 		d.Tables = append(d.Tables, sink.Table{Table: schema, Files: parts[schema.Name]})
 	}
 	d.Index, d.Deleted = parts[table.Index.Name], parts[table.Deleted.Name]
 	return d, release, nil
 }
 
-// typesIn gives the types asked for and those that came unasked.
-func typesIn(x store.Export, files []store.File) []string {
-	types := append([]string(nil), x.Types...)
+// outputTypes gives the resource types that files of the manifest's output
+// bring, asked for or not.
+func outputTypes(files ...store.File) (types []string) {
 	for _, f := range files {
 		if f.Section == "output" {
 			types = append(types, f.ResourceType)

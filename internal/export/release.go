@@ -17,7 +17,7 @@ func (s *Steps) release(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err := standing(t); err != nil { // I1
 		return nil, err
 	}
-	client, err := s.Connect(ctx, t, w.Export.Types)
+	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
 	}

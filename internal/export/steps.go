@@ -14,8 +14,6 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
-var errNotSent = bulkdata.ErrNotSent
-
 // Steps holds what the steps need. Its method Run may be called concurrently.
 type Steps struct {
 	Config  *config.Config
@@ -23,7 +21,7 @@ type Steps struct {
 	Files   *blob.Store
 	Views   *views.Set
 	Sinks   map[string]sink.Sink
-	Connect func(ctx context.Context, t *config.Tenant, types []string) (*bulkdata.Client, error)
+	Connect func(t *config.Tenant, types []string) (*bulkdata.Client, error)
 	Meter   *Meter
 }
 

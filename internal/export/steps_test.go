@@ -1,7 +1,6 @@
 package export
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -92,7 +91,7 @@ func stepOf(t *testing.T, kind, yaml string) (Work, *Steps) {
 	}
 	return w, &Steps{
 		Config: cfg, Store: ledger, Meter: NewMeter(),
-		Connect: func(context.Context, *config.Tenant, []string) (*bulkdata.Client, error) {
+		Connect: func(*config.Tenant, []string) (*bulkdata.Client, error) {
 			t.Error("the step went on to the server")
 			return nil, problem.New(problem.Internal, "no server", "None.")
 		},

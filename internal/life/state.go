@@ -103,6 +103,10 @@ func (s State) Over() bool {
 	return false
 }
 
+// Settled reports whether nothing more happens to an export in s by itself: it
+// has ended, or a person must decide.
+func (s State) Settled() bool { return s.Over() || s == Unknown }
+
 // Busy reports whether an export in s takes a slot of its registration and of
 // the machine: whether we or the server are working on it now.
 func (s State) Busy() bool {

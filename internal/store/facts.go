@@ -95,15 +95,10 @@ func (tx *Tx) ListFiles(x *Export, files []File) error {
 	return nil
 }
 
-// CountFiles counts the export's output files by state. It looks at every file:
-// what only asks about a few in one state uses CountFilesIn or FilesIn.
-func (tx *Tx) CountFiles(x *Export) (map[string]int64, error) {
-	rows, err := tx.q.CountFiles(tx.ctx, gen.CountFilesParams{TenantID: tx.tenant, ExportID: x.ID})
-	counts := make(map[string]int64, len(rows))
-	for _, r := range rows {
-		counts[r.State] = r.N
-	}
-	return counts, err
+// FileTotals sums up the export's output files.
+func (tx *Tx) FileTotals(x *Export) (FileTotals, error) {
+	r, err := tx.q.FileTotals(tx.ctx, gen.FileTotalsParams{TenantID: tx.tenant, ExportID: x.ID})
+	return FileTotals(r), err
 }
 
 // CountFilesIn counts the export's output files in a state. It looks at no

@@ -76,6 +76,17 @@ type File struct {
 	IngestedAt   time.Time
 }
 
+// FileTotals are an export's output files in numbers.
+type FileTotals struct {
+	Files       int64
+	InRaw       int64 // verified and durable
+	Failed      int64
+	Bytes       int64 // of NDJSON, in raw
+	Lines       int64
+	Delivered   int64 // resources of the manifest's output
+	Quarantined int64
+}
+
 // States of an output file.
 const (
 	FileListed      = "listed"

@@ -83,6 +83,12 @@ func (s *Scope) Files(ctx context.Context, export string) ([]File, error) {
 	return filesOf(rows), nil
 }
 
+// FileTotals sums up the output files of an export.
+func (s *Scope) FileTotals(ctx context.Context, export string) (FileTotals, error) {
+	r, err := s.store.queries().FileTotals(ctx, gen.FileTotalsParams{TenantID: s.tenant, ExportID: export})
+	return FileTotals(r), Explain(err)
+}
+
 // File gives one output file of an export.
 func (s *Scope) File(ctx context.Context, export, name string) (File, error) {
 	r, err := s.store.queries().GetFile(ctx, gen.GetFileParams{TenantID: s.tenant, ExportID: export, File: name})

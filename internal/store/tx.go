@@ -150,11 +150,6 @@ func (tx *Tx) Postpone(l Lease, due time.Time, attempt int64) error {
 	}))
 }
 
-// OpenSteps counts the steps of a kind that are not done.
-func (tx *Tx) OpenSteps(export, kind string) (int64, error) {
-	return tx.q.OpenSteps(tx.ctx, gen.OpenStepsParams{TenantID: tx.tenant, ExportID: export, Kind: kind})
-}
-
 func fenced(rows int64, err error) error {
 	if err == nil && rows == 0 {
 		return ErrFenced

@@ -38,43 +38,6 @@ func (q *Queries) ClearKickoffIntent(ctx context.Context, arg ClearKickoffIntent
 	return err
 }
 
-const countFiles = `-- name: CountFiles :many
-SELECT state, count(*) AS n FROM output_file WHERE tenant_id = ? AND export_id = ? GROUP BY state
-`
-
-type CountFilesParams struct {
-	TenantID string
-	ExportID string
-}
-
-type CountFilesRow struct {
-	State string
-	N     int64
-}
-
-func (q *Queries) CountFiles(ctx context.Context, arg CountFilesParams) ([]CountFilesRow, error) {
-	rows, err := q.db.QueryContext(ctx, countFiles, arg.TenantID, arg.ExportID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CountFilesRow
-	for rows.Next() {
-		var i CountFilesRow
-		if err := rows.Scan(&i.State, &i.N); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const countFilesInState = `-- name: CountFilesInState :one
 SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?
 `
@@ -157,6 +120,47 @@ type EndExportParams struct {
 func (q *Queries) EndExport(ctx context.Context, arg EndExportParams) error {
 	_, err := q.db.ExecContext(ctx, endExport, arg.EndedAt, arg.TenantID, arg.ExportID)
 	return err
+}
+
+const fileTotals = `-- name: FileTotals :one
+SELECT count(*) AS files,
+  CAST(coalesce(sum(stored_at > 0), 0) AS INTEGER) AS in_raw,
+  CAST(coalesce(sum(state = 'failed'), 0) AS INTEGER) AS failed,
+  CAST(coalesce(sum(bytes), 0) AS INTEGER) AS bytes,
+  CAST(coalesce(sum(lines), 0) AS INTEGER) AS lines,
+  CAST(coalesce(sum(CASE section WHEN 'output' THEN delivered END), 0) AS INTEGER) AS delivered,
+  CAST(coalesce(sum(quarantined), 0) AS INTEGER) AS quarantined
+FROM output_file WHERE tenant_id = ? AND export_id = ?
+`
+
+type FileTotalsParams struct {
+	TenantID string
+	ExportID string
+}
+
+type FileTotalsRow struct {
+	Files       int64
+	InRaw       int64
+	Failed      int64
+	Bytes       int64
+	Lines       int64
+	Delivered   int64
+	Quarantined int64
+}
+
+func (q *Queries) FileTotals(ctx context.Context, arg FileTotalsParams) (FileTotalsRow, error) {
+	row := q.db.QueryRowContext(ctx, fileTotals, arg.TenantID, arg.ExportID)
+	var i FileTotalsRow
+	err := row.Scan(
+		&i.Files,
+		&i.InRaw,
+		&i.Failed,
+		&i.Bytes,
+		&i.Lines,
+		&i.Delivered,
+		&i.Quarantined,
+	)
+	return i, err
 }
 
 const filesInState = `-- name: FilesInState :many

@@ -78,8 +78,15 @@ SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?;
 -- name: ListFiles :many
 SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position;
 
--- name: CountFiles :many
-SELECT state, count(*) AS n FROM output_file WHERE tenant_id = ? AND export_id = ? GROUP BY state;
+-- name: FileTotals :one
+SELECT count(*) AS files,
+  CAST(coalesce(sum(stored_at > 0), 0) AS INTEGER) AS in_raw,
+  CAST(coalesce(sum(state = 'failed'), 0) AS INTEGER) AS failed,
+  CAST(coalesce(sum(bytes), 0) AS INTEGER) AS bytes,
+  CAST(coalesce(sum(lines), 0) AS INTEGER) AS lines,
+  CAST(coalesce(sum(CASE section WHEN 'output' THEN delivered END), 0) AS INTEGER) AS delivered,
+  CAST(coalesce(sum(quarantined), 0) AS INTEGER) AS quarantined
+FROM output_file WHERE tenant_id = ? AND export_id = ?;
 
 -- name: CountFilesInState :one
 SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?;
