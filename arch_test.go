@@ -18,13 +18,13 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table",
-	"internal/config", "internal/agreement",
+	"internal/config", "internal/agreement", "internal/keyring",
 	"internal/store/sqlite", "internal/store", "internal/blob",
-	"internal/views", "internal/ingest", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",
+	"internal/views", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",
 	"internal/export", "internal/schedule", "internal/engine",
 	"internal/duckdbsink", "internal/parquetsink",
 	"internal/sandbox/population", "internal/sandbox",
-	"internal/app", "internal/cli", "internal/crashtest", "cmd/bulkhead", "bench",
+	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench",
 }
 
 // public rooms know nothing of Bulkhead.
@@ -60,7 +60,7 @@ var confined = []struct {
 	{
 		"internal/sandbox", "what runs on real data must not know the practice EHR",
 		[]string{"internal/sandbox", "internal/cli", "bench"},
-		[]string{"internal/app", "internal/crashtest", "cmd/bulkhead"},
+		[]string{"internal/app", "internal/crashtest", "internal/scenario", "internal/checkup", "cmd/bulkhead"},
 	},
 	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil, nil},
 	{"github.com/pkg/errors", "the standard library wraps errors", nil, nil},
