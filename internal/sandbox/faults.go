@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -106,9 +107,32 @@ func reset(w http.ResponseWriter) {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
 	}
-	if t, ok := conn.(*net.TCPConn); ok {
+	if t, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		t.SetLinger(0) // closing then sends RST; without it the close is merely orderly
 	}
 	conn.Close()
 	panic(http.ErrAbortHandler)
+}
+
+var (
+	kinds = []Kind{
+		"", KindMetadata, KindSMART, KindGroup, KindKickoff, KindPoll, KindDelete, KindFile, KindStorage, KindToken, KindOther,
+	}
+	actions = []Action{ActionStatus, ActionReset, ActionTruncate, ActionHang, ActionLost, ActionGone}
+)
+
+func checkFaults(faults []Fault) error {
+	for i, f := range faults {
+		switch {
+		case !slices.Contains(kinds, f.On):
+			return fmt.Errorf("fault %d: unknown kind of request %q", i+1, f.On)
+		case !slices.Contains(actions, f.Do):
+			return fmt.Errorf("fault %d: unknown action %q", i+1, f.Do)
+		case f.Status != 0 && (f.Status < 400 || f.Status > 599):
+			return fmt.Errorf("fault %d: status %d is not from 400 to 599", i+1, f.Status)
+		case min(f.After, f.Times) < 0 || f.AtByte < 0:
+			return fmt.Errorf("fault %d: a number is negative", i+1)
+		}
+	}
+	return nil
 }

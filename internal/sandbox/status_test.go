@@ -62,7 +62,7 @@ func TestManifestKnobs(t *testing.T) {
 func TestProgressMayStandStillAndJump(t *testing.T) {
 	s := &Server{clock: newClock(10, time.Time{})}
 	p := &PracticeServer{s: s}
-	k := Knobs{Takes: 100 * time.Minute, Progress: []int{0, 0, 6, 80}}
+	k := Knobs{PollKnobs: PollKnobs{Takes: 100 * time.Minute, Progress: []int{0, 0, 6, 80}}}
 	var seen []int
 	for _, gone := range []time.Duration{0, 20, 30, 55, 80, 99, 1000} {
 		e := &export{p: p, accepted: time.Now().Add(-gone * time.Minute / 10)}
@@ -81,9 +81,9 @@ func TestAnExportTakesItsScaledTime(t *testing.T) {
 	done := make(chan struct{})
 	close(done)
 	at := func(ago time.Duration) *export {
-		return &export{p: &PracticeServer{s: s}, accepted: time.Now().Add(-ago), prepared: done, k: Knobs{Takes: time.Hour, Expiry: time.Hour}}
+		return &export{p: &PracticeServer{s: s}, accepted: time.Now().Add(-ago), prepared: done, k: Knobs{PollKnobs: PollKnobs{Takes: time.Hour, Expiry: time.Hour}}}
 	}
-	k := Knobs{Takes: time.Hour}
+	k := Knobs{PollKnobs: PollKnobs{Takes: time.Hour}}
 	if at(50*time.Second).finished(k) || !at(61*time.Second).finished(k) {
 		t.Error("an hour at scale 60 is not a minute")
 	}
