@@ -46,6 +46,9 @@ type Options struct {
 	// Around, when set, gives what the engine runs in the place of the steps.
 	// It is for tests that look at, or end, what happens around a step.
 	Around func(engine.Steps) engine.Steps
+
+	// Dial, when set, makes every connection to a server.
+	Dial export.Dial
 }
 
 // Ledger gives the path of a configuration's ledger.
@@ -78,6 +81,9 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	}
 	if a.Connections, err = export.NewConnections(c, a.Store); err != nil {
 		return nil, err
+	}
+	if o.Dial != nil {
+		a.Connections.Use(o.Dial)
 	}
 	var steps engine.Steps = &export.Steps{
 		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter,

@@ -16,6 +16,10 @@ type Config struct {
 	// server and the storage for output files listen; empty means a free port
 	// on 127.0.0.1.
 	Addr, TokenAddr, StorageAddr string
+	// Listen, when set, opens the listeners in their place: it is asked for
+	// "FHIR", "tokens" and "storage". The address of what it returns is the
+	// host and port by which clients call it.
+	Listen func(what string) (net.Listener, error)
 
 	// Plain serves http instead of https. It is refused unless all addresses
 	// are loopback addresses.

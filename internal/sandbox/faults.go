@@ -3,7 +3,6 @@ package sandbox
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"sync"

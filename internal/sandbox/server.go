@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -102,7 +103,7 @@ func (s *Server) listen(ctx context.Context, cfg Config) ([]net.Listener, error)
 		{"tokens", cfg.TokenAddr, false, &s.tokenURL},
 		{"storage", cfg.StorageAddr, false, &s.storage.url},
 	} {
-		one, url, err := s.listenOne(ctx, l.addr, l.expired)
+		one, url, err := s.listenOne(ctx, cfg.listener(l.what, l.addr), l.expired)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("listen for %s: %w", l.what, err), closeAll(open))
 		}
@@ -120,18 +121,8 @@ func closeAll(listeners []net.Listener) error {
 	return errors.Join(errs...)
 }
 
-func (s *Server) listenOne(ctx context.Context, addr string, expired bool) (net.Listener, string, error) {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, "", fmt.Errorf("address %q: %w", addr, err)
-	}
-	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		host = "localhost" // an address to listen on, not one to call
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+func (s *Server) listenOne(ctx context.Context, open opener, expired bool) (net.Listener, string, error) {
+	l, host, err := open(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -147,7 +138,7 @@ func (s *Server) listenOne(ctx context.Context, addr string, expired bool) (net.
 	if err != nil {
 		return nil, "", errors.Join(err, l.Close())
 	}
-	return &tlsListener{l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}, "https://" + hostPort, nil
+	return &tlsListener{l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}, "https://" + strings.TrimSuffix(hostPort, ":443"), nil
 }
 
 // tlsListener carries its TLS configuration to serve.
