@@ -45,10 +45,11 @@ func (tx *Tx) ClearKickoffIntent(x *Export) error {
 	return tx.q.ClearKickoffIntent(tx.ctx, gen.ClearKickoffIntentParams{TenantID: tx.tenant, ExportID: x.ID})
 }
 
-// SetAccepted records the status URL and when to poll it first.
-func (tx *Tx) SetAccepted(x *Export, statusURL string, nextPoll time.Time) error {
+// SetAccepted records the status URL, whether its answers report the export's
+// status apart, and when to poll it first.
+func (tx *Tx) SetAccepted(x *Export, statusURL string, separate bool, nextPoll time.Time) error {
 	return tx.q.SetAccepted(tx.ctx, gen.SetAcceptedParams{
-		StatusUrl: statusURL, AcceptedAt: ms(tx.now), NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID,
+		StatusUrl: statusURL, SeparateStatus: flag(separate), AcceptedAt: ms(tx.now), NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID,
 	})
 }
 
@@ -62,10 +63,31 @@ func (tx *Tx) SetProgress(x *Export, progress string, nextPoll time.Time) error 
 	return tx.q.SetProgress(tx.ctx, gen.SetProgressParams{Progress: progress, NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID})
 }
 
-// SetListed records the manifest's own facts.
-func (tx *Tx) SetListed(x *Export, transactionTime, nextSince, requiresToken string) error {
+// Listing is what one page of the manifest says of the export.
+type Listing struct {
+	TransactionTime string
+	NextSince       string
+	RequiresToken   string
+	OrganizedBy     string
+	ExpiresAt       time.Time
+	Page            int64  // the page that was read, from 0
+	PageURL         string // where it was read
+	NextURL         string // where the next page is; empty after the last one
+	NextPoll        time.Time
+}
+
+// SetListed records a page of the manifest, and the page that follows.
+func (tx *Tx) SetListed(x *Export, l Listing) error {
+	if err := tx.q.PutPage(tx.ctx, gen.PutPageParams{TenantID: tx.tenant, ExportID: x.ID, Page: l.Page, Url: l.PageURL}); err != nil {
+		return err
+	}
+	next := l.Page
+	if l.NextURL != "" {
+		next++
+	}
 	return tx.q.SetListed(tx.ctx, gen.SetListedParams{
-		TransactionTime: transactionTime, NextSince: nextSince, RequiresToken: requiresToken, TenantID: tx.tenant, ExportID: x.ID,
+		TransactionTime: l.TransactionTime, NextSince: l.NextSince, RequiresToken: l.RequiresToken, OrganizedBy: l.OrganizedBy,
+		ExpiresAt: ms(l.ExpiresAt), Page: next, PageUrl: l.NextURL, NextPollAt: ms(l.NextPoll), TenantID: tx.tenant, ExportID: x.ID,
 	})
 }
 
@@ -79,20 +101,26 @@ func (tx *Tx) AddServerErrors(x *Export, n int64) error {
 	return tx.q.AddServerErrors(tx.ctx, gen.AddServerErrorsParams{ServerErrors: n, TenantID: tx.tenant, ExportID: x.ID})
 }
 
-// ListFiles replaces the export's output files by those of a manifest.
-func (tx *Tx) ListFiles(x *Export, files []File) error {
-	if err := tx.q.DropFiles(tx.ctx, gen.DropFilesParams{TenantID: tx.tenant, ExportID: x.ID}); err != nil {
+// ListFiles replaces the export's output files, from a page of the manifest on,
+// by those of that page.
+func (tx *Tx) ListFiles(x *Export, page int64, files []File) error {
+	if err := tx.q.DropPageFiles(tx.ctx, gen.DropPageFilesParams{TenantID: tx.tenant, ExportID: x.ID, Page: page}); err != nil {
 		return err
 	}
 	for _, f := range files {
 		if err := tx.q.InsertFile(tx.ctx, gen.InsertFileParams{
 			TenantID: tx.tenant, ExportID: x.ID, File: f.Name, Position: f.Position, Section: f.Section,
-			ResourceType: f.ResourceType, Url: f.URL, ExpectedCount: f.Expected,
+			ResourceType: f.ResourceType, Url: f.URL, ExpectedCount: f.Expected, Page: page, Access: f.Access,
 		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// RenewFile gives a file that is not in raw yet another URL.
+func (tx *Tx) RenewFile(x *Export, file, url string) error {
+	return tx.q.RenewFile(tx.ctx, gen.RenewFileParams{Url: url, TenantID: tx.tenant, ExportID: x.ID, File: file})
 }
 
 // FileTotals sums up the export's output files.
@@ -192,4 +220,24 @@ func (tx *Tx) MoveWatermark(x *Export) error {
 	return tx.q.PutWatermark(tx.ctx, gen.PutWatermarkParams{
 		TenantID: tx.tenant, Stream: x.Stream, Since: x.NextSince, ExportID: x.ID, MovedAt: ms(tx.now), FullAt: ms(full),
 	})
+}
+
+// Members records who is in the group of a stream: those patients and, when
+// all is true, nobody else. It returns how many were not known before and how
+// many have left.
+func (tx *Tx) Members(stream string, patients []string, all bool) (joined, left int64, err error) {
+	for _, id := range patients {
+		known, err := tx.q.KnowsMember(tx.ctx, gen.KnowsMemberParams{TenantID: tx.tenant, Stream: stream, Patient: id})
+		if err != nil {
+			return 0, 0, err
+		}
+		joined += 1 - known
+		if err := tx.q.PutMember(tx.ctx, gen.PutMemberParams{TenantID: tx.tenant, Stream: stream, Patient: id, SeenAt: ms(tx.now)}); err != nil {
+			return 0, 0, err
+		}
+	}
+	if all {
+		left, err = tx.q.LeaveMembers(tx.ctx, gen.LeaveMembersParams{Now: ms(tx.now), TenantID: tx.tenant, Stream: stream})
+	}
+	return joined, left, err
 }

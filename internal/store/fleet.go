@@ -192,8 +192,9 @@ func (s *Store) TakeUp(ctx context.Context, before time.Time) error {
 // are two transactions, and it gives the second up after three failures.
 func (s *Store) wakeExecutor(ctx context.Context, before time.Time) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-			WHERE state = 'running' AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`, ms(before))
+		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ?
+			WHERE state = 'running' AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`,
+			executorNow(), ms(before))
 		if err != nil {
 			return fmt.Errorf("wake the executor: %w", err)
 		}
@@ -210,8 +211,8 @@ func (s *Store) Sweep(ctx context.Context) (steps int64, err error) {
 		if _, err := tx.ExecContext(ctx, `UPDATE step SET state = 'ready', attempt = attempt + 1 WHERE state = 'running'`); err != nil {
 			return fmt.Errorf("sweep steps: %w", err)
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
-			WHERE state IN ('running', 'retryable', 'scheduled')`)
+		r, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ?
+			WHERE state IN ('running', 'retryable', 'scheduled')`, executorNow())
 		if err != nil {
 			return fmt.Errorf("sweep the executor: %w", err)
 		}
@@ -220,3 +221,7 @@ func (s *Store) Sweep(ctx context.Context) (steps int64, err error) {
 	})
 	return steps, err
 }
+
+// executorNow is the present as the executor's tables write it. It is our
+// clock, not SQLite's, so that tests may own the time.
+func executorNow() string { return time.Now().UTC().Format("2006-01-02 15:04:05.000") }

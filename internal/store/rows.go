@@ -21,6 +21,33 @@ type Intent struct {
 	Since        string // _since as it will be sent; empty without one
 	Sinks        []string
 	RequestedBy  string
+	Purpose      Purpose
+	Parameters   Parameters
+}
+
+// A Purpose is what an export is for.
+type Purpose string
+
+// The purposes.
+const (
+	Delivery  Purpose = "delivery"  // its sinks take what it brings, the watermark moves
+	Roster    Purpose = "roster"    // only who is in the group
+	Newcomers Purpose = "newcomers" // everything of the patients who joined the group
+)
+
+// Parameters are what a kick-off asks for beyond `_type` and `_since`. They
+// are kept with the export, so that a changed configuration changes only the
+// next one.
+type Parameters struct {
+	Until               string   `json:"until,omitempty"`
+	Elements            []string `json:"elements,omitempty"`
+	TypeFilters         []string `json:"type_filters,omitempty"`
+	Patients            []string `json:"patients,omitempty"` // ids
+	AssociatedData      []string `json:"associated_data,omitempty"`
+	OrganizeBy          string   `json:"organize_by,omitempty"`
+	WithoutTypes        bool     `json:"without_types,omitempty"` // the server refused _type
+	AllowPartial        bool     `json:"allow_partial,omitempty"`
+	SeparateStatus      bool     `json:"separate_status,omitempty"`
 }
 
 // An Export is one row of the ledger.
@@ -44,6 +71,11 @@ type Export struct {
 	TransactionTime string
 	NextSince       string
 	RequiresToken   string // the manifest's word: "true", "false" or ""
+	SeparateStatus  bool   // the server reports the export's status apart from the HTTP status
+	OrganizedBy     string // the manifest's outputOrganizedBy
+	ExpiresAt       time.Time
+	Page            int64  // the manifest's page that is asked for next
+	PageURL         string // its URL, empty for page 0
 	ServerErrors    int64
 	RetryCount      int64
 	LastError       string
@@ -61,7 +93,9 @@ type File struct {
 	Section      string // output, deleted or error
 	ResourceType string
 	URL          string
-	Expected     int64 // the manifest's count, -1 when it gives none
+	Page         int64  // of the manifest, from 0
+	Access       string // the page's rule for the access token
+	Expected     int64  // the manifest's count, -1 when it gives none
 	State        string
 	Bytes        int64
 	WireBytes    int64
@@ -149,7 +183,7 @@ func exportOf(r gen.Export) (Export, error) {
 	x := Export{
 		Intent: Intent{
 			Stream: r.Stream, Registration: r.Registration, Endpoint: r.Endpoint, Level: r.Level, Group: r.GroupID,
-			Mode: r.Mode, Since: r.Since, RequestedBy: r.RequestedBy,
+			Mode: r.Mode, Since: r.Since, RequestedBy: r.RequestedBy, Purpose: Purpose(r.Purpose),
 		},
 		ID: r.ExportID, Tenant: r.TenantID, RequestedAt: at(r.RequestedAt),
 		State: life.State(r.State), StateAt: at(r.StateAt), FailedIn: life.State(r.FailedIn),
@@ -157,6 +191,7 @@ func exportOf(r gen.Export) (Export, error) {
 		KickoffSentAt: at(r.KickoffSentAt), Kickoffs: r.Kickoffs, StatusURL: r.StatusUrl, AcceptedAt: at(r.AcceptedAt),
 		NextPollAt: at(r.NextPollAt), Polls: r.Polls, Progress: r.Progress,
 		TransactionTime: r.TransactionTime, NextSince: r.NextSince, RequiresToken: r.RequiresToken,
+		SeparateStatus: r.SeparateStatus != 0, OrganizedBy: r.OrganizedBy, ExpiresAt: at(r.ExpiresAt), Page: r.Page, PageURL: r.PageUrl,
 		ServerErrors: r.ServerErrors, RetryCount: r.RetryCount, LastError: r.LastError,
 		ProblemCode: r.ProblemCode, ProblemSummary: r.ProblemSummary, ProblemRemedy: r.ProblemRemedy,
 		EndedAt: at(r.EndedAt), ReleasedAt: at(r.ReleasedAt),
@@ -166,6 +201,9 @@ func exportOf(r gen.Export) (Export, error) {
 	}
 	if err := json.Unmarshal([]byte(r.Sinks), &x.Sinks); err != nil {
 		return x, fmt.Errorf("read the sinks of export %s: %w", r.ExportID, err)
+	}
+	if err := json.Unmarshal([]byte(r.Parameters), &x.Parameters); err != nil {
+		return x, fmt.Errorf("read the parameters of export %s: %w", r.ExportID, err)
 	}
 	return x, nil
 }
@@ -183,7 +221,7 @@ func exportsOf(rows []gen.Export) ([]Export, error) {
 
 func fileOf(r gen.OutputFile) File {
 	f := File{
-		Name: r.File, Position: r.Position, Section: r.Section, ResourceType: r.ResourceType, URL: r.Url,
+		Name: r.File, Position: r.Position, Section: r.Section, ResourceType: r.ResourceType, URL: r.Url, Page: r.Page, Access: r.Access,
 		Expected: r.ExpectedCount, State: r.State, Bytes: r.Bytes, WireBytes: r.WireBytes, SHA256: r.Sha256,
 		Lines: r.Lines, Blank: r.Blank, Delivered: r.Delivered, Quarantined: r.Quarantined,
 		StartedAt: at(r.StartedAt), StoredAt: at(r.StoredAt), IngestedAt: at(r.IngestedAt),

@@ -98,6 +98,41 @@ func (s *Scope) File(ctx context.Context, export, name string) (File, error) {
 	return fileOf(r), nil
 }
 
+// Pages gives the URLs of the pages of an export's manifest that are listed.
+func (s *Scope) Pages(ctx context.Context, export string) (map[int64]string, error) {
+	rows, err := s.store.queries().ListPages(ctx, gen.ListPagesParams{TenantID: s.tenant, ExportID: export})
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list manifest pages: %w", err))
+	}
+	pages := make(map[int64]string, len(rows))
+	for _, r := range rows {
+		pages[r.Page] = r.Url
+	}
+	return pages, nil
+}
+
+// Strangers gives those of the patients who are not known as members of the
+// stream's group.
+func (s *Scope) Strangers(ctx context.Context, stream string, patients []string) ([]string, error) {
+	var strangers []string
+	for _, id := range patients {
+		known, err := s.store.queries().KnowsMember(ctx, gen.KnowsMemberParams{TenantID: s.tenant, Stream: stream, Patient: id})
+		if err != nil {
+			return nil, Explain(fmt.Errorf("look up a member: %w", err))
+		}
+		if known == 0 {
+			strangers = append(strangers, id)
+		}
+	}
+	return strangers, nil
+}
+
+// Members counts the known members of the stream's group.
+func (s *Scope) Members(ctx context.Context, stream string) (int64, error) {
+	n, err := s.store.queries().CountMembers(ctx, gen.CountMembersParams{TenantID: s.tenant, Stream: stream})
+	return n, Explain(err)
+}
+
 // Parts gives the staged parts of an export in the order of their files.
 func (s *Scope) Parts(ctx context.Context, export string) ([]Part, error) {
 	rows, err := s.store.queries().ListParts(ctx, gen.ListPartsParams{TenantID: s.tenant, ExportID: export})

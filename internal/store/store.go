@@ -249,6 +249,14 @@ func unwritable(err error, path string) error {
 		"Make the folder writable for the user who runs bulkhead, or set another folder in the configuration.")
 }
 
+// flag writes a truth as the ledger does.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // ms gives a time as the ledger keeps it; the zero time is 0.
 func ms(t time.Time) int64 {
 	if t.IsZero() {

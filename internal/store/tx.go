@@ -72,11 +72,19 @@ func (tx *Tx) Request(i Intent) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	parameters, err := json.Marshal(i.Parameters)
+	if err != nil {
+		return "", err
+	}
+	if i.Purpose == "" {
+		i.Purpose = Delivery
+	}
 	id := tx.now.UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:8])
 	return id, tx.q.InsertExport(tx.ctx, gen.InsertExportParams{
 		ExportID: id, TenantID: tx.tenant, Stream: i.Stream, Registration: i.Registration, Endpoint: i.Endpoint,
 		Level: i.Level, GroupID: i.Group, Types: string(types), Mode: i.Mode, Since: i.Since, Sinks: string(sinks),
 		RequestedBy: i.RequestedBy, RequestedAt: ms(tx.now), StateAt: ms(tx.now),
+		Parameters: string(parameters), Purpose: string(i.Purpose),
 	})
 }
 

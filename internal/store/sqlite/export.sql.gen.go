@@ -55,17 +55,34 @@ func (q *Queries) CountFilesInState(ctx context.Context, arg CountFilesInStatePa
 	return count, err
 }
 
-const dropFiles = `-- name: DropFiles :exec
-DELETE FROM output_file WHERE tenant_id = ? AND export_id = ?
+const countMembers = `-- name: CountMembers :one
+SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND left_at = 0
 `
 
-type DropFilesParams struct {
+type CountMembersParams struct {
 	TenantID string
-	ExportID string
+	Stream   string
 }
 
-func (q *Queries) DropFiles(ctx context.Context, arg DropFilesParams) error {
-	_, err := q.db.ExecContext(ctx, dropFiles, arg.TenantID, arg.ExportID)
+func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countMembers, arg.TenantID, arg.Stream)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const dropPageFiles = `-- name: DropPageFiles :exec
+DELETE FROM output_file WHERE tenant_id = ? AND export_id = ? AND page >= ?
+`
+
+type DropPageFilesParams struct {
+	TenantID string
+	ExportID string
+	Page     int64
+}
+
+func (q *Queries) DropPageFiles(ctx context.Context, arg DropPageFilesParams) error {
+	_, err := q.db.ExecContext(ctx, dropPageFiles, arg.TenantID, arg.ExportID, arg.Page)
 	return err
 }
 
@@ -243,7 +260,7 @@ func (q *Queries) FinishStep(ctx context.Context, arg FinishStepParams) (int64, 
 }
 
 const getExport = `-- name: GetExport :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at FROM export WHERE tenant_id = ? AND export_id = ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? AND export_id = ?
 `
 
 type GetExportParams struct {
@@ -291,12 +308,19 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 		&i.ProblemRemedy,
 		&i.EndedAt,
 		&i.ReleasedAt,
+		&i.Parameters,
+		&i.Purpose,
+		&i.SeparateStatus,
+		&i.OrganizedBy,
+		&i.ExpiresAt,
+		&i.Page,
+		&i.PageUrl,
 	)
 	return i, err
 }
 
 const getFile = `-- name: GetFile :one
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 
 type GetFileParams struct {
@@ -329,6 +353,8 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 		&i.StartedAt,
 		&i.StoredAt,
 		&i.IngestedAt,
+		&i.Page,
+		&i.Access,
 	)
 	return i, err
 }
@@ -407,8 +433,8 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 
 const insertExport = `-- name: InsertExport :exec
 INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since,
-  sinks, requested_by, requested_at, state, state_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?)
+  sinks, requested_by, requested_at, state, state_at, parameters, purpose)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?)
 `
 
 type InsertExportParams struct {
@@ -426,6 +452,8 @@ type InsertExportParams struct {
 	RequestedBy  string
 	RequestedAt  int64
 	StateAt      int64
+	Parameters   string
+	Purpose      string
 }
 
 func (q *Queries) InsertExport(ctx context.Context, arg InsertExportParams) error {
@@ -444,13 +472,15 @@ func (q *Queries) InsertExport(ctx context.Context, arg InsertExportParams) erro
 		arg.RequestedBy,
 		arg.RequestedAt,
 		arg.StateAt,
+		arg.Parameters,
+		arg.Purpose,
 	)
 	return err
 }
 
 const insertFile = `-- name: InsertFile :exec
-INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'listed')
+INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, page, access, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed')
 `
 
 type InsertFileParams struct {
@@ -462,6 +492,8 @@ type InsertFileParams struct {
 	ResourceType  string
 	Url           string
 	ExpectedCount int64
+	Page          int64
+	Access        string
 }
 
 func (q *Queries) InsertFile(ctx context.Context, arg InsertFileParams) error {
@@ -474,6 +506,8 @@ func (q *Queries) InsertFile(ctx context.Context, arg InsertFileParams) error {
 		arg.ResourceType,
 		arg.Url,
 		arg.ExpectedCount,
+		arg.Page,
+		arg.Access,
 	)
 	return err
 }
@@ -531,8 +565,25 @@ func (q *Queries) InsertStep(ctx context.Context, arg InsertStepParams) (int64, 
 	return step_id, err
 }
 
+const knowsMember = `-- name: KnowsMember :one
+SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND patient = ? AND left_at = 0
+`
+
+type KnowsMemberParams struct {
+	TenantID string
+	Stream   string
+	Patient  string
+}
+
+func (q *Queries) KnowsMember(ctx context.Context, arg KnowsMemberParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, knowsMember, arg.TenantID, arg.Stream, arg.Patient)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const latestCompleted = `-- name: LatestCompleted :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1
 `
 
 func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export, error) {
@@ -575,12 +626,19 @@ func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export,
 		&i.ProblemRemedy,
 		&i.EndedAt,
 		&i.ReleasedAt,
+		&i.Parameters,
+		&i.Purpose,
+		&i.SeparateStatus,
+		&i.OrganizedBy,
+		&i.ExpiresAt,
+		&i.Page,
+		&i.PageUrl,
 	)
 	return i, err
 }
 
 const latestExport = `-- name: LatestExport :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
 `
 
 func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, error) {
@@ -623,8 +681,34 @@ func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, er
 		&i.ProblemRemedy,
 		&i.EndedAt,
 		&i.ReleasedAt,
+		&i.Parameters,
+		&i.Purpose,
+		&i.SeparateStatus,
+		&i.OrganizedBy,
+		&i.ExpiresAt,
+		&i.Page,
+		&i.PageUrl,
 	)
 	return i, err
+}
+
+const leaveMembers = `-- name: LeaveMembers :execrows
+UPDATE member SET left_at = ?1 WHERE tenant_id = ?2 AND stream = ?3
+  AND left_at = 0 AND seen_at < ?1
+`
+
+type LeaveMembersParams struct {
+	Now      int64
+	TenantID string
+	Stream   string
+}
+
+func (q *Queries) LeaveMembers(ctx context.Context, arg LeaveMembersParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, leaveMembers, arg.Now, arg.TenantID, arg.Stream)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const listEvents = `-- name: ListEvents :many
@@ -668,7 +752,7 @@ func (q *Queries) ListEvents(ctx context.Context, arg ListEventsParams) ([]Event
 }
 
 const listExports = `-- name: ListExports :many
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?
 `
 
 type ListExportsParams struct {
@@ -722,6 +806,13 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 			&i.ProblemRemedy,
 			&i.EndedAt,
 			&i.ReleasedAt,
+			&i.Parameters,
+			&i.Purpose,
+			&i.SeparateStatus,
+			&i.OrganizedBy,
+			&i.ExpiresAt,
+			&i.Page,
+			&i.PageUrl,
 		); err != nil {
 			return nil, err
 		}
@@ -737,7 +828,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 }
 
 const listFiles = `-- name: ListFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
 `
 
 type ListFilesParams struct {
@@ -775,7 +866,46 @@ func (q *Queries) ListFiles(ctx context.Context, arg ListFilesParams) ([]OutputF
 			&i.StartedAt,
 			&i.StoredAt,
 			&i.IngestedAt,
+			&i.Page,
+			&i.Access,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPages = `-- name: ListPages :many
+SELECT page, url FROM manifest_page WHERE tenant_id = ? AND export_id = ? ORDER BY page
+`
+
+type ListPagesParams struct {
+	TenantID string
+	ExportID string
+}
+
+type ListPagesRow struct {
+	Page int64
+	Url  string
+}
+
+func (q *Queries) ListPages(ctx context.Context, arg ListPagesParams) ([]ListPagesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listPages, arg.TenantID, arg.ExportID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPagesRow
+	for rows.Next() {
+		var i ListPagesRow
+		if err := rows.Scan(&i.Page, &i.Url); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1009,6 +1139,50 @@ func (q *Queries) PostponeStep(ctx context.Context, arg PostponeStepParams) (int
 	return result.RowsAffected()
 }
 
+const putMember = `-- name: PutMember :exec
+INSERT INTO member (tenant_id, stream, patient, seen_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id, stream, patient) DO UPDATE SET seen_at = excluded.seen_at, left_at = 0
+`
+
+type PutMemberParams struct {
+	TenantID string
+	Stream   string
+	Patient  string
+	SeenAt   int64
+}
+
+func (q *Queries) PutMember(ctx context.Context, arg PutMemberParams) error {
+	_, err := q.db.ExecContext(ctx, putMember,
+		arg.TenantID,
+		arg.Stream,
+		arg.Patient,
+		arg.SeenAt,
+	)
+	return err
+}
+
+const putPage = `-- name: PutPage :exec
+INSERT INTO manifest_page (tenant_id, export_id, page, url) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id, export_id, page) DO UPDATE SET url = excluded.url
+`
+
+type PutPageParams struct {
+	TenantID string
+	ExportID string
+	Page     int64
+	Url      string
+}
+
+func (q *Queries) PutPage(ctx context.Context, arg PutPageParams) error {
+	_, err := q.db.ExecContext(ctx, putPage,
+		arg.TenantID,
+		arg.ExportID,
+		arg.Page,
+		arg.Url,
+	)
+	return err
+}
+
 const putPublication = `-- name: PutPublication :exec
 INSERT INTO publication (tenant_id, export_id, sink, receipt, published_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (tenant_id, export_id, sink) DO NOTHING
@@ -1125,6 +1299,27 @@ func (q *Queries) ReadyStep(ctx context.Context, arg ReadyStepParams) (int64, er
 	return result.RowsAffected()
 }
 
+const renewFile = `-- name: RenewFile :exec
+UPDATE output_file SET url = ? WHERE tenant_id = ? AND export_id = ? AND file = ? AND state IN ('listed', 'downloading', 'failed')
+`
+
+type RenewFileParams struct {
+	Url      string
+	TenantID string
+	ExportID string
+	File     string
+}
+
+func (q *Queries) RenewFile(ctx context.Context, arg RenewFileParams) error {
+	_, err := q.db.ExecContext(ctx, renewFile,
+		arg.Url,
+		arg.TenantID,
+		arg.ExportID,
+		arg.File,
+	)
+	return err
+}
+
 const reopenFiles = `-- name: ReopenFiles :exec
 UPDATE output_file SET state = CASE state WHEN 'ingesting' THEN 'stored' ELSE 'listed' END
 WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed', 'ingesting')
@@ -1141,21 +1336,23 @@ func (q *Queries) ReopenFiles(ctx context.Context, arg ReopenFilesParams) error 
 }
 
 const setAccepted = `-- name: SetAccepted :exec
-UPDATE export SET status_url = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
+UPDATE export SET status_url = ?, separate_status = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
 WHERE tenant_id = ? AND export_id = ?
 `
 
 type SetAcceptedParams struct {
-	StatusUrl  string
-	AcceptedAt int64
-	NextPollAt int64
-	TenantID   string
-	ExportID   string
+	StatusUrl      string
+	SeparateStatus int64
+	AcceptedAt     int64
+	NextPollAt     int64
+	TenantID       string
+	ExportID       string
 }
 
 func (q *Queries) SetAccepted(ctx context.Context, arg SetAcceptedParams) error {
 	_, err := q.db.ExecContext(ctx, setAccepted,
 		arg.StatusUrl,
+		arg.SeparateStatus,
 		arg.AcceptedAt,
 		arg.NextPollAt,
 		arg.TenantID,
@@ -1308,7 +1505,8 @@ func (q *Queries) SetKickoffIntent(ctx context.Context, arg SetKickoffIntentPara
 }
 
 const setListed = `-- name: SetListed :exec
-UPDATE export SET transaction_time = ?, next_since = ?, requires_token = ?, polls = polls + 1, progress = ''
+UPDATE export SET transaction_time = ?, next_since = ?, requires_token = ?, organized_by = ?, expires_at = ?,
+  page = ?, page_url = ?, next_poll_at = ?, polls = polls + 1, progress = ''
 WHERE tenant_id = ? AND export_id = ?
 `
 
@@ -1316,6 +1514,11 @@ type SetListedParams struct {
 	TransactionTime string
 	NextSince       string
 	RequiresToken   string
+	OrganizedBy     string
+	ExpiresAt       int64
+	Page            int64
+	PageUrl         string
+	NextPollAt      int64
 	TenantID        string
 	ExportID        string
 }
@@ -1325,6 +1528,11 @@ func (q *Queries) SetListed(ctx context.Context, arg SetListedParams) error {
 		arg.TransactionTime,
 		arg.NextSince,
 		arg.RequiresToken,
+		arg.OrganizedBy,
+		arg.ExpiresAt,
+		arg.Page,
+		arg.PageUrl,
+		arg.NextPollAt,
 		arg.TenantID,
 		arg.ExportID,
 	)

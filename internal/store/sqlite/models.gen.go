@@ -55,6 +55,28 @@ type Export struct {
 	ProblemRemedy   string
 	EndedAt         int64
 	ReleasedAt      int64
+	Parameters      string
+	Purpose         string
+	SeparateStatus  int64
+	OrganizedBy     string
+	ExpiresAt       int64
+	Page            int64
+	PageUrl         string
+}
+
+type ManifestPage struct {
+	TenantID string
+	ExportID string
+	Page     int64
+	Url      string
+}
+
+type Member struct {
+	TenantID string
+	Stream   string
+	Patient  string
+	SeenAt   int64
+	LeftAt   int64
 }
 
 type OutputFile struct {
@@ -78,6 +100,8 @@ type OutputFile struct {
 	StartedAt     int64
 	StoredAt      int64
 	IngestedAt    int64
+	Page          int64
+	Access        string
 }
 
 type Publication struct {

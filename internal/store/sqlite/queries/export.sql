@@ -8,8 +8,8 @@ ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, registration = exclu
 
 -- name: InsertExport :exec
 INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since,
-  sinks, requested_by, requested_at, state, state_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?);
+  sinks, requested_by, requested_at, state, state_at, parameters, purpose)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?);
 
 -- name: GetExport :one
 SELECT * FROM export WHERE tenant_id = ? AND export_id = ?;
@@ -49,7 +49,7 @@ WHERE tenant_id = ? AND export_id = ? AND kickoff_sent_at = 0 AND state = 'kicki
 UPDATE export SET kickoff_sent_at = 0 WHERE tenant_id = ? AND export_id = ?;
 
 -- name: SetAccepted :exec
-UPDATE export SET status_url = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
+UPDATE export SET status_url = ?, separate_status = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
 WHERE tenant_id = ? AND export_id = ?;
 
 -- name: SetWaiting :exec
@@ -59,8 +59,16 @@ UPDATE export SET waiting_until = ?, waiting_for = ?, kickoff_sent_at = 0 WHERE 
 UPDATE export SET progress = ?, next_poll_at = ?, polls = polls + 1 WHERE tenant_id = ? AND export_id = ?;
 
 -- name: SetListed :exec
-UPDATE export SET transaction_time = ?, next_since = ?, requires_token = ?, polls = polls + 1, progress = ''
+UPDATE export SET transaction_time = ?, next_since = ?, requires_token = ?, organized_by = ?, expires_at = ?,
+  page = ?, page_url = ?, next_poll_at = ?, polls = polls + 1, progress = ''
 WHERE tenant_id = ? AND export_id = ?;
+
+-- name: PutPage :exec
+INSERT INTO manifest_page (tenant_id, export_id, page, url) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id, export_id, page) DO UPDATE SET url = excluded.url;
+
+-- name: ListPages :many
+SELECT page, url FROM manifest_page WHERE tenant_id = ? AND export_id = ? ORDER BY page;
 
 -- name: SetReleased :exec
 UPDATE export SET released_at = ? WHERE tenant_id = ? AND export_id = ?;
@@ -69,8 +77,11 @@ UPDATE export SET released_at = ? WHERE tenant_id = ? AND export_id = ?;
 UPDATE export SET server_errors = server_errors + ? WHERE tenant_id = ? AND export_id = ?;
 
 -- name: InsertFile :exec
-INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'listed');
+INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, page, access, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed');
+
+-- name: RenewFile :exec
+UPDATE output_file SET url = ? WHERE tenant_id = ? AND export_id = ? AND file = ? AND state IN ('listed', 'downloading', 'failed');
 
 -- name: GetFile :one
 SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?;
@@ -112,8 +123,8 @@ WHERE tenant_id = ? AND export_id = ? AND file = ?;
 UPDATE output_file SET state = CASE state WHEN 'ingesting' THEN 'stored' ELSE 'listed' END
 WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed', 'ingesting');
 
--- name: DropFiles :exec
-DELETE FROM output_file WHERE tenant_id = ? AND export_id = ?;
+-- name: DropPageFiles :exec
+DELETE FROM output_file WHERE tenant_id = ? AND export_id = ? AND page >= ?;
 
 -- name: DropParts :exec
 DELETE FROM staged_part WHERE tenant_id = ? AND export_id = ? AND file = ?;
@@ -144,6 +155,20 @@ ON CONFLICT (tenant_id, stream) DO UPDATE SET since = excluded.since, export_id 
 -- name: OtherStreams :many
 SELECT DISTINCT types FROM export WHERE tenant_id = ? AND NOT (endpoint = ? AND level = ? AND group_id = ?)
   AND (state IN ('publishing', 'completed') OR failed_in = 'publishing');
+
+-- name: PutMember :exec
+INSERT INTO member (tenant_id, stream, patient, seen_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id, stream, patient) DO UPDATE SET seen_at = excluded.seen_at, left_at = 0;
+
+-- name: LeaveMembers :execrows
+UPDATE member SET left_at = sqlc.arg(now) WHERE tenant_id = sqlc.arg(tenant_id) AND stream = sqlc.arg(stream)
+  AND left_at = 0 AND seen_at < sqlc.arg(now);
+
+-- name: KnowsMember :one
+SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND patient = ? AND left_at = 0;
+
+-- name: CountMembers :one
+SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND left_at = 0;
 
 -- name: InsertStep :one
 INSERT INTO step (tenant_id, export_id, kind, subject, state, due_at, created_at)
