@@ -25,6 +25,8 @@ type Ask struct {
 	Group  string   // at level group
 	Types  []string // resource types that will be requested or delivered
 	Sinks  []string // names of the sinks that will get them
+
+	Attachments bool // documents that resources carry or point to will be stored
 }
 
 // Check returns nil when a permits all of ask, or the problem that says which
@@ -44,6 +46,10 @@ func Check(a *config.Agreement, ask Ask) *problem.Problem {
 	if missing := Missing(a.Types, ask.Types); len(missing) > 0 {
 		return denied(ask, fmt.Sprintf("agreement %s does not permit %s", a.Reference, strings.Join(missing, ", ")),
 			"Take these types out of the tenant's types, or have the agreement changed and add them to it.")
+	}
+	if ask.Attachments && !a.Attachments {
+		return denied(ask, fmt.Sprintf("agreement %s does not permit to store attachments", a.Reference),
+			"Take attachments out of the tenant's configuration, or have the agreement changed and set its attachments to true.")
 	}
 	if missing := Missing(a.Sinks, ask.Sinks); len(missing) > 0 {
 		return denied(ask, fmt.Sprintf("agreement %s does not permit delivery to %s", a.Reference, strings.Join(missing, ", ")),

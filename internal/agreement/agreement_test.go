@@ -41,6 +41,7 @@ func TestAnAgreementDeniesWhatItDoesNotName(t *testing.T) {
 		{"other group", func(_ *config.Agreement, k *agreement.Ask) { k.Group = "all" }, problem.AgreementDenied, "does not name group all"},
 		{"whole practice", func(_ *config.Agreement, k *agreement.Ask) { k.Level = config.LevelPatient }, problem.AgreementDenied, "all patients"},
 		{"other type", func(_ *config.Agreement, k *agreement.Ask) { k.Types = []string{"Patient", "Binary"} }, problem.AgreementDenied, "does not permit Binary"},
+		{"attachments", func(_ *config.Agreement, k *agreement.Ask) { k.Attachments = true }, problem.AgreementDenied, "does not permit to store attachments"},
 		{"other sink", func(_ *config.Agreement, k *agreement.Ask) { k.Sinks = []string{"lake"} }, problem.AgreementDenied, "delivery to lake"},
 	}
 	for _, c := range cases {
@@ -64,8 +65,8 @@ func TestWithoutAnAgreementNothingIsPermitted(t *testing.T) {
 
 func TestAStarPermitsAll(t *testing.T) {
 	a := standing()
-	a.Types, a.Groups, a.Sinks = []string{"*"}, []string{"*"}, []string{"*"}
-	ask := agreement.Ask{Tenant: "t", At: day, Level: config.LevelSystem, Types: []string{"Binary"}, Sinks: []string{"lake"}}
+	a.Types, a.Groups, a.Sinks, a.Attachments = []string{"*"}, []string{"*"}, []string{"*"}, true
+	ask := agreement.Ask{Tenant: "t", At: day, Level: config.LevelSystem, Types: []string{"Binary"}, Sinks: []string{"lake"}, Attachments: true}
 	if p := agreement.Check(a, ask); p != nil {
 		t.Errorf("denied: %v", p)
 	}

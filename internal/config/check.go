@@ -135,6 +135,7 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	}
 	r.checkSinkNames(at.at("sinks"), t.Sinks, c)
 	r.notNegative(at.at("requests_per_minute"), t.RequestsPerMinute)
+	r.checkAttachments(at.at("attachments"), &t.Attachments)
 	if t.Agreement != nil {
 		r.checkAgreement(at.at("agreement"), t.Agreement, c)
 	}
@@ -279,3 +280,8 @@ func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()
 }
+
+var (
+	originPattern = regexp.MustCompile(`^https://(\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?$`)
+	headerName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
+)

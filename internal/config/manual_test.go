@@ -22,7 +22,7 @@ Relative paths are taken against the folder of the file. Secrets are never in it
 or environment variable (` + "`key_env`" + `). A whole example: [examples/bulkhead.yaml](examples/bulkhead.yaml).
 
 A duration is written as ` + "`90s`, `36h`, `30d` or `2w`" + `. A moment is a FHIR instant (` + "`2026-01-31T08:00:00Z`" + `) or a date, which means
-midnight in the tenant's time zone. Where a list is wanted, one value alone will do.
+midnight in the tenant's time zone. A size is written as ` + "`500kB`, `20MiB`" + ` or a number of bytes. Where a list is wanted, one value alone will do.
 
 This page is printed from the fields' own comments: ` + "`go test ./internal/config -update`" + `.
 `
@@ -38,6 +38,7 @@ var sections = []struct {
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},
+	{"attachments", "Attachments", "Below a tenant's `attachments`; what becomes of them: [attachments.md](attachments.md)."},
 	{"agreement", "Agreement", "Below a tenant's `agreement`:"},
 	{"Vendor profiles", "Profile", "How one EHR differs from the standard. `ecw` and `standard` are built in; a file in the folder that `profiles` names adds one, or replaces the one of the same name:"},
 	{"A profile's scope", "ScopeRule", ""},

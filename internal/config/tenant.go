@@ -62,6 +62,9 @@ type Tenant struct {
 	// RequestsPerMinute is the most requests to this practice's server in one
 	// clock minute. Default: 0, what Limits or the profile say.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// Attachments say whether documents are stored beside the resources that
+	// name them, and within which bounds. Default: they are not.
+	Attachments Attachments `yaml:"attachments"`
 	// Agreement is the record that permits the export. Without one nothing is
 	// ever requested (I1).
 	Agreement *Agreement `yaml:"agreement"`
@@ -96,6 +99,9 @@ type Agreement struct {
 	// Sinks are the names of the sinks that may get the data; "*" alone permits
 	// all of them.
 	Sinks []string `yaml:"sinks"`
+	// Attachments permits storing the documents that the resources carry or
+	// point to. Default: false, only the resources themselves.
+	Attachments bool `yaml:"attachments"`
 }
 
 // Location returns the tenant's time zone.
@@ -120,6 +126,7 @@ func (t *Tenant) fill(c *Config) {
 	if len(t.Sinks) == 0 {
 		t.Sinks = c.SinkNames()
 	}
+	t.Attachments.fill()
 	loc := t.Location()
 	t.Since.in(loc)
 	if a := t.Agreement; a != nil {
