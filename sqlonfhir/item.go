@@ -108,6 +108,7 @@ type machine struct {
 	made     []byte   // text of made values since Load
 	keys     [][]byte // the types of keys since Load
 	rowIndex int
+	base     origin // of the server whose resources are loaded
 
 	focus uint64 // counts the foci of selects
 	memos []memo

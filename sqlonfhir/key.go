@@ -82,8 +82,12 @@ func (x *referenceKeyExpr) eval(m *machine, in item) error {
 		if it.kind != kindObject {
 			continue
 		}
-		typ, id := splitReference(m.stringMember(it.node, x.reference))
-		if id != nil && (x.typ == "" || string(typ) == x.typ) {
+		ref := m.stringMember(it.node, x.reference)
+		typ, id := splitReference(ref)
+		if m.base.foreign(ref, typ, id) {
+			id = ref
+		}
+		if typ != nil && (x.typ == "" || string(typ) == x.typ) {
 			m.stack[kept] = m.key(typ, id)
 			kept++
 		}
@@ -128,4 +132,53 @@ func isTypeName(s []byte) bool {
 		}
 	}
 	return len(s) > 0 && isUpper(s[0])
+}
+
+// origin is a FHIR base URL, taken apart for comparison. The zero value is no
+// base.
+type origin struct{ server, path []byte }
+
+// newOrigin takes a base URL with or without a slash at its end.
+func newOrigin(base string) origin {
+	server, path := splitServer(bytes.TrimRight([]byte(base), "/"))
+	return origin{server, path}
+}
+
+// foreign reports whether ref, which names a type and an id, is absolute and
+// not rooted at the base.
+func (o origin) foreign(ref, typ, id []byte) bool {
+	if o.server == nil || typ == nil {
+		return false
+	}
+	server, path := splitServer(ref)
+	if server == nil {
+		return false
+	}
+	if !bytes.EqualFold(server, o.server) {
+		return true
+	}
+	rest := path
+	for _, part := range [][]byte{o.path, slash, typ, slash, id} {
+		var below bool
+		if rest, below = bytes.CutPrefix(rest, part); !below {
+			return true
+		}
+	}
+	return len(rest) > 0 && !bytes.HasPrefix(rest, history)
+}
+
+var slash, history = []byte("/"), []byte("/_history/")
+
+// splitServer splits an absolute URL before its path. The server is nil when
+// ref is relative.
+func splitServer(ref []byte) (server, path []byte) {
+	i := bytes.Index(ref, []byte("://"))
+	if i < 0 {
+		return nil, ref
+	}
+	i += len("://")
+	if end := bytes.IndexByte(ref[i:], '/'); end >= 0 {
+		return ref[: i+end : i+end], ref[i+end:]
+	}
+	return ref, nil
 }

@@ -22,7 +22,7 @@ type Program struct {
 }
 
 // programKeys are the members that every program reads.
-type programKeys struct{ resourceType, id, meta, lastUpdated int32 }
+type programKeys struct{ resourceType, id, meta, lastUpdated, tag, system, code int32 }
 
 // Compile makes one program of views that all have the same Resource. Without
 // views the program gives only the resource's type, id and last update. The
@@ -36,8 +36,15 @@ func Compile(views ...*View) (*Program, error) {
 	root := b.shape.Root()
 	root.Member("resourceType")
 	root.Member("id")
-	root.Member("meta").Member("lastUpdated")
-	p.keys = programKeys{b.shape.Key("resourceType"), b.shape.Key("id"), b.shape.Key("meta"), b.shape.Key("lastUpdated")}
+	meta := root.Member("meta")
+	meta.Member("lastUpdated")
+	tag := meta.Member("tag")
+	tag.Member("system")
+	tag.Member("code")
+	p.keys = programKeys{
+		b.shape.Key("resourceType"), b.shape.Key("id"), b.shape.Key("meta"), b.shape.Key("lastUpdated"),
+		b.shape.Key("tag"), b.shape.Key("system"), b.shape.Key("code"),
+	}
 	for _, v := range views {
 		if v.Resource != p.resource {
 			return nil, &DefinitionError{"resource", fmt.Sprintf("a program has the views of one type, not of %s and %s", p.resource, v.Resource)}

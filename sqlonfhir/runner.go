@@ -9,6 +9,7 @@ type Runner struct {
 	program *Program
 
 	resourceType, id, lastUpdated []byte
+	meta                          int32 // node; -1 when there is none
 
 	row   []Value
 	items []Value // of collections since Load
@@ -25,7 +26,7 @@ type Runner struct {
 // text that is not an object loads, and has no resource type. The runner keeps
 // line until the next Load, and line must not change until then.
 func (r *Runner) Load(line []byte) error {
-	r.resourceType, r.id, r.lastUpdated = nil, nil, nil
+	r.resourceType, r.id, r.lastUpdated, r.meta = nil, nil, nil, -1
 	r.stack, r.made, r.keys, r.items = r.stack[:0], r.made[:0], r.keys[:0], r.items[:0]
 	clear(r.members)
 	if err := r.tape.Parse(line, r.program.shape); err != nil {
@@ -44,11 +45,18 @@ func (r *Runner) Load(line []byte) error {
 	}
 	keys := &r.program.keys
 	r.resourceType, r.id = r.stringMember(0, keys.resourceType), r.stringMember(0, keys.id)
-	if meta := r.member(0, keys.meta); meta >= 0 {
-		r.lastUpdated = r.stringMember(meta, keys.lastUpdated)
+	if r.meta = r.member(0, keys.meta); r.meta >= 0 {
+		r.lastUpdated = r.stringMember(r.meta, keys.lastUpdated)
 	}
 	return nil
 }
+
+// Rooted gives the FHIR base URL of the server whose resources the runner
+// loads. From then on getReferenceKey() gives an id for references that are
+// relative or rooted at that base, and for any other absolute reference the
+// whole reference, which is the id of nothing. Without a base every absolute
+// reference gives the id at its end.
+func (r *Runner) Rooted(base string) { r.base = newOrigin(base) }
 
 // ResourceType returns the resource's resourceType; nil when it is absent or
 // not a string. It is valid until the next Load.
@@ -62,6 +70,25 @@ func (r *Runner) ID() []byte { return r.id }
 // LastUpdated returns meta.lastUpdated as it was sent; nil when it is absent
 // or not a string. It is valid until the next Load.
 func (r *Runner) LastUpdated() []byte { return r.lastUpdated }
+
+// Tagged reports whether the resource's meta.tag has the code of the system.
+// https://hl7.org/fhir/R4/resource.html#Meta
+func (r *Runner) Tagged(system, code string) bool {
+	if r.meta < 0 {
+		return false
+	}
+	keys := &r.program.keys
+	tags := r.member(r.meta, keys.tag)
+	if tags < 0 || r.tape.Node(tags).Kind != tape.Array {
+		return false
+	}
+	for n, end := tags+1, r.tape.Node(tags).Next; n < end; n = r.tape.Node(n).Next {
+		if string(r.stringMember(n, keys.code)) == code && string(r.stringMember(n, keys.system)) == system {
+			return true
+		}
+	}
+	return false
+}
 
 // Rows evaluates the view with that number over the loaded resource and calls
 // emit for each row. A resource of another type than the views' gives no rows,
