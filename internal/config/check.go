@@ -125,6 +125,7 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	r.checkLevel(at, t, c)
 	r.checkTypes(at.at("types"), t.Types)
 	r.checkOffered(at.at("types"), t, c)
+	r.checkRequest(at, t, c)
 	if t.Schedule != "" {
 		if err := checkCron(t.Schedule); err != nil {
 			r.miss(at.at("schedule"), err.Error())

@@ -124,14 +124,51 @@ func (c *Config) Profile(t *Tenant) *Profile {
 	return c.profiles[t.Profile]
 }
 
+// Dialect returns the release that the tenant's server is spoken to in: the
+// tenant's own word, else the profile's. discover says that the server's
+// CapabilityStatement may name another one; d is then what to assume without.
+func (c *Config) Dialect(t *Tenant) (d Dialect, discover bool) {
+	d = or(t.Dialect, c.Profile(t).Dialect)
+	if d == Discover {
+		return STU2, true
+	}
+	return d, false
+}
+
 // Scopes returns what to ask the authorization server for when types are to be
 // exported from the tenant: the registration's own list, or else the profile's.
-// No types means all types.
+// No types means all types. A style that is to be discovered is taken for v1.
 func (c *Config) Scopes(t *Tenant, types []string) []string {
+	return c.ScopesIn(t, c.Profile(t).Scope.Style, types)
+}
+
+// ScopesIn is Scopes with the style that the server was found to have; see
+// Profile.ScopesIn.
+func (c *Config) ScopesIn(t *Tenant, style ScopeStyle, types []string) []string {
 	if r, ok := c.Registration(t); ok && len(r.Scopes) > 0 {
 		return slices.Clone(r.Scopes)
 	}
-	return c.Profile(t).Scopes(types)
+	return c.Profile(t).ScopesIn(style, types)
+}
+
+// NewMembers returns what an incremental export of the tenant's group
+// has to do about patients who joined it: the tenant's own word, else what the
+// profile knows of the server. See Tenant.NewMembers.
+func (c *Config) NewMembers(t *Tenant) string {
+	if t.NewMembers != "" {
+		return t.NewMembers
+	}
+	switch c.Profile(t).BackfillsNewMembers {
+	case Yes:
+		return MembersBackfilled
+	case No:
+		if c.Profile(t).Takes(ParamPatient) {
+			return MembersExport
+		}
+		return MembersFull
+	default:
+		return MembersUnknown
+	}
 }
 
 // RequestsPerMinute returns the most requests to the tenant's server in one

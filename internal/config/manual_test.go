@@ -40,9 +40,10 @@ var sections = []struct {
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},
 	{"attachments", "Attachments", "Below a tenant's `attachments`; what becomes of them: [attachments.md](attachments.md)."},
 	{"agreement", "Agreement", "Below a tenant's `agreement`:"},
-	{"Vendor profiles", "Profile", "How one EHR differs from the standard. `ecw` and `standard` are built in; a file in the folder that `profiles` names adds one, or replaces the one of the same name:"},
+	{"Vendor profiles", "Profile", "How one EHR differs from the standard. The built-in ones stand in [vendors.md](vendors.md), with what is known of each vendor. A file in the folder that `profiles` names adds one, or replaces the one of the same name; with `extends: standard` it says only what differs:"},
 	{"A profile's scope", "ScopeRule", ""},
 	{"A profile's poll", "PollRule", ""},
+	{"A profile's facts", "Fact", ""},
 }
 
 func TestTheManualIsPrintedFromTheFields(t *testing.T) {

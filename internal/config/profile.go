@@ -1,117 +1,129 @@
 package config
 
 import (
-	"embed"
-	"errors"
-	"io/fs"
-	"os"
-	"path"
+	"maps"
 	"slices"
 )
-
-//go:embed profiles/*.yaml
-var builtin embed.FS
-
-// A Dialect is the release of the Bulk Data IG that a server speaks.
-type Dialect string
-
-// The dialects.
-const (
-	STU1 Dialect = "stu1"
-	STU2 Dialect = "stu2"
-	STU3 Dialect = "stu3"
-	STU4 Dialect = "stu4"
-)
-
-// A Tolerance names one departure from the standard that a profile accepts.
-// What is not named is refused.
-type Tolerance string
-
-// The tolerances.
-const (
-	// Duplicate200: a kick-off answered 200 with an OperationOutcome of code
-	// `duplicate` means that an export of the group already runs.
-	Duplicate200 Tolerance = "duplicate-200"
-	// AmpEscape: URLs of the manifest are written with &amp; for &.
-	AmpEscape Tolerance = "amp-escape"
-	// TokenFlagText: requiresAccessToken is the text "true" or "false".
-	TokenFlagText Tolerance = "token-flag-text"
-	// TokenFlagMissing: the manifest has no requiresAccessToken; a token then
-	// goes only to the origin of the FHIR base.
-	TokenFlagMissing Tolerance = "token-flag-missing"
-	// TransactionTimeMissing: the manifest has no transactionTime.
-	TransactionTimeMissing Tolerance = "transaction-time-missing"
-	// Cancelled202: a status of 202 whose progress says CANCELLED means that
-	// the export is gone.
-	Cancelled202 Tolerance = "cancelled-202"
-	// RepeatedParameters: the server wants one `_type` for each type in place
-	// of a list with commas.
-	RepeatedParameters Tolerance = "repeated-parameters"
-	// LenientHandling: the server is asked to ignore parameters that it does
-	// not know.
-	LenientHandling Tolerance = "lenient-handling"
-)
-
-var tolerances = []Tolerance{
-	Duplicate200, AmpEscape, TokenFlagText, TokenFlagMissing, TransactionTimeMissing,
-	Cancelled202, RepeatedParameters, LenientHandling,
-}
 
 // A Profile says how one EHR differs from the standard. It is shared: nobody
 // changes it after Load.
 type Profile struct {
 	// Name is what registrations call it.
 	Name string `yaml:"name"`
+	// Extends names the profile that this one is laid over: what is not said
+	// here is as it is there, a list replaces the other's list, and facts are
+	// not taken over. A file named like a built-in profile may extend that.
+	// Default: none, and then every needed field must be given.
+	Extends string `yaml:"extends"`
 	// Title is the vendor's name, for people.
 	Title string `yaml:"title"`
-	// Dialect is stu1, stu2, stu3 or stu4.
+	// RecognisedBy are words of a CapabilityStatement's software that betray
+	// this vendor; `bulkhead check` then recommends the profile.
+	RecognisedBy []string `yaml:"recognised_by"`
+
+	// Dialect is stu1, stu2, stu3 or stu4; or discover: the newest that the
+	// server's CapabilityStatement offers, and stu2 where it says nothing.
 	Dialect Dialect `yaml:"dialect"`
 	// Levels are the levels of export that the server has.
 	Levels []string `yaml:"levels"`
 	// Types are the types that the vendor can export at most. Empty means that
 	// only the practice's CapabilityStatement knows.
 	Types []string `yaml:"types"`
-	// Algorithms are the signature algorithms of client assertions that the
-	// token endpoint takes, the best first.
-	Algorithms []string `yaml:"algorithms"`
-	// Scope says how scopes are spelled.
-	Scope ScopeRule `yaml:"scope"`
-	// Poll says how often to ask for the status.
-	Poll PollRule `yaml:"poll"`
+	// Operation is the name of the kick-off operation, without $. Default:
+	// export, or what the CapabilityStatement names in stu4.
+	Operation string `yaml:"operation"`
+	// Post sends the kick-off by POST where the dialect leaves the choice (stu2
+	// and stu3).
+	Post bool `yaml:"post"`
+	// Parameters are the kick-off parameters that the server takes, as the
+	// standard spells them. Empty means all that the dialect has. Without
+	// `_since` every export is a full one.
+	Parameters []string `yaml:"parameters"`
+	// SinceFloor is the earliest `_since` that the server takes. Default: none.
+	SinceFloor Moment `yaml:"since_floor"`
+	// ClinicalTypeNeeded says that a kick-off for administrative types alone
+	// (Practitioner, Location, Organization and the like) is refused.
+	ClinicalTypeNeeded bool `yaml:"clinical_type_needed"`
+	// PatientAlone is allowed or refused: whether a kick-off for Patient and
+	// no other type is taken. Default: allowed.
+	PatientAlone string `yaml:"patient_alone"`
 	// KickoffCooldown is the least time between two kick-offs of one group.
 	KickoffCooldown Duration `yaml:"kickoff_cooldown"`
-	// RequestsPerMinute is the most requests to one practice's server in one
-	// clock minute, tokens included. 0 means no known limit.
-	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// OneExportPer is group, client or tenant: what may have one running
+	// export only. Default: no such rule is known.
+	OneExportPer string `yaml:"one_export_per"`
+	// BusyStatuses are statuses of a kick-off that mean, as 429 does, that an
+	// export is running already.
+	BusyStatuses []int `yaml:"busy_statuses"`
+	// SeparateStatus asks for the preference separate-export-status (stu3 and
+	// later).
+	SeparateStatus bool `yaml:"separate_status"`
+	// PartialManifests asks for manifests in pages while the export still runs
+	// (stu3 and later).
+	PartialManifests bool `yaml:"partial_manifests"`
+
+	// Poll says how often to ask for the status.
+	Poll PollRule `yaml:"poll"`
+	// MaxAge is the age at which an export that the server has not finished is
+	// shown to a person.
+	MaxAge Duration `yaml:"max_age"`
+	// Cookies is never, or per-export: the cookies of a kick-off's answer are
+	// then sent back with that export's own status and file requests. Default:
+	// never.
+	Cookies string `yaml:"cookies"`
+	// Overlap is taken off the next `_since`, for servers whose clocks or
+	// lastUpdated are not to be trusted.
+	Overlap Duration `yaml:"overlap"`
+	// BackfillsNewMembers is yes, no or unknown: whether an export with
+	// `_since` also holds the older data of patients who joined the group.
+	// Default: unknown.
+	BackfillsNewMembers string `yaml:"backfills_new_members"`
+	// DeleteAfter is always or never: whether the server is told by a DELETE
+	// that all files are safe here. Default: always.
+	DeleteAfter string `yaml:"delete_after"`
+	// DeleteGoneOK says that a DELETE answered 404 or 410 is as good as done.
+	DeleteGoneOK bool `yaml:"delete_gone_ok"`
+
+	// RedirectFiles is follow, same-origin or refuse: what to do with a
+	// redirect of a file request. The token never follows to another origin.
+	// Default: follow.
+	RedirectFiles string `yaml:"redirect_files"`
+	// FileOrigins are patterns of origins such as https://*.example.org on which
+	// output files may stand, besides that of the FHIR base. They get no token
+	// by that. Empty means any https origin.
+	FileOrigins []string `yaml:"file_origins"`
+	// MaxFileDownloads is how often the server gives one file. 0 means no known
+	// limit.
+	MaxFileDownloads int `yaml:"max_file_downloads"`
 	// MaxParallelDownloads is the most files of one export at once. 0 means
 	// no known limit.
 	MaxParallelDownloads int `yaml:"max_parallel_downloads"`
 	// AcceptFile is the Accept header of file downloads.
 	AcceptFile string `yaml:"accept_file"`
+	// Attachments is how documents come: inline (within the resources), url
+	// (or by a URL beside them), binary-one-by-one (the bulk export leaves
+	// Binary out, each is read by itself) or none.
+	Attachments string `yaml:"attachments"`
+
+	// Algorithms are the signature algorithms of client assertions that the
+	// token endpoint takes, the best first.
+	Algorithms []string `yaml:"algorithms"`
+	// Scope says how scopes are spelled.
+	Scope ScopeRule `yaml:"scope"`
+	// ClientIDHeader is a header in which every request also carries the client
+	// id. Default: none.
+	ClientIDHeader string `yaml:"client_id_header"`
+	// RequestsPerMinute is the most requests to one practice's server in one
+	// clock minute, tokens included. 0 means no known limit.
+	RequestsPerMinute int `yaml:"requests_per_minute"`
 	// Tolerate names the departures from the standard that are accepted.
 	Tolerate []Tolerance `yaml:"tolerate"`
-}
 
-// A ScopeRule spells the scopes of a token request.
-type ScopeRule struct {
-	// Always is asked for in every request.
-	Always []string `yaml:"always"`
-	// All is asked for when no types are named.
-	All string `yaml:"all"`
-	// Each is the scope of one type, with {type} for its name.
-	Each string `yaml:"each"`
-	// ByType spells the scopes of types that differ from Each.
-	ByType map[string]string `yaml:"by_type"`
-}
-
-// A PollRule bounds the time between two status requests.
-type PollRule struct {
-	// Default applies where the server says nothing.
-	Default Duration `yaml:"default"`
-	// Floor is the least, whatever the server says.
-	Floor Duration `yaml:"floor"`
-	// Ceiling is the most, whatever the server says.
-	Ceiling Duration `yaml:"ceiling"`
+	// Facts are what is known of this vendor, and how well. They change
+	// nothing; docs/vendors.md is printed from them.
+	Facts []Fact `yaml:"facts"`
+	// Sources say what the codes of the facts' sources stand for.
+	Sources map[string]string `yaml:"sources"`
 }
 
 // Tolerates reports whether the profile accepts the departure.
@@ -120,45 +132,28 @@ func (p *Profile) Tolerates(t Tolerance) bool { return slices.Contains(p.Tolerat
 // HasLevel reports whether the server exports at that level.
 func (p *Profile) HasLevel(level string) bool { return slices.Contains(p.Levels, level) }
 
-// Profiles returns the built-in vendor profiles by name, in new copies.
-func Profiles() map[string]*Profile {
-	r := &reader{}
-	all := map[string]*Profile{}
-	r.readProfiles(builtin, "profiles", all)
-	if len(r.mistakes) > 0 {
-		panic("built-in vendor profile: " + r.mistakes.Error()) // a test reads them all
-	}
-	return all
+// Takes reports whether the server takes the kick-off parameter, such as
+// ParamSince. What the dialect does not have is not looked at.
+func (p *Profile) Takes(parameter string) bool {
+	return len(p.Parameters) == 0 || slices.Contains(p.Parameters, parameter)
 }
 
-// readProfiles adds the profiles of a folder to all.
-func (r *reader) readProfiles(fsys fs.FS, folder string, all map[string]*Profile) {
-	names, err := fs.Glob(fsys, path.Join(folder, "*.yaml"))
-	if err != nil {
-		r.miss(place{}, err.Error())
-		return
-	}
-	for _, name := range names {
-		text, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			r.miss(place{}, "read vendor profile: "+err.Error())
-			continue
-		}
-		p := &Profile{}
-		src := r.read(name, text, p)
-		r.checkProfile(place{src: src}, p)
-		all[p.Name] = p
-	}
-}
+// DeletesAfter reports whether a DELETE follows a completed export.
+func (p *Profile) DeletesAfter() bool { return p.DeleteAfter != Never }
 
-// userProfiles adds the profiles of the configuration's own folder.
-func (r *reader) userProfiles(at place, folder string, all map[string]*Profile) {
-	if folder == "" {
-		return
+// KeepsCookies reports whether an export's cookies are sent back.
+func (p *Profile) KeepsCookies() bool { return p.Cookies == PerExport }
+
+// copy returns p without its facts, for another profile to be laid over.
+func (p *Profile) copy() *Profile {
+	c := *p
+	for _, list := range []*[]string{
+		&c.RecognisedBy, &c.Levels, &c.Types, &c.Parameters, &c.FileOrigins, &c.Algorithms, &c.Scope.Always,
+	} {
+		*list = slices.Clone(*list)
 	}
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		r.miss(at, "names a folder that does not exist")
-		return
-	}
-	r.readProfiles(os.DirFS(folder), ".", all)
+	c.BusyStatuses, c.Tolerate = slices.Clone(p.BusyStatuses), slices.Clone(p.Tolerate)
+	c.Scope.ByType = maps.Clone(p.Scope.ByType)
+	c.Facts, c.Sources = nil, nil
+	return &c
 }

@@ -5,13 +5,22 @@ import (
 	"strings"
 )
 
-// Scopes returns the scopes to ask for when the given types are exported,
+// Scopes returns the scopes to ask for when the given types are exported; a
+// style that is to be discovered is taken for v1. See ScopesIn.
+func (p *Profile) Scopes(types []string) []string { return p.ScopesIn(p.Scope.Style, types) }
+
+// ScopesIn returns the scopes to ask for when the given types are exported,
 // without repetition: what the profile always asks for, then one scope for
-// each type in the order given. No types means all of them. Since one scope
-// too many fails the whole token request at some vendors, nothing else is
-// ever added.
+// each type in the order given. No types means all of them. style spells what
+// the profile does not spell itself: v2, or else v1. Since one scope too many
+// fails the whole token request at some vendors, nothing else is ever added.
 // https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
-func (p *Profile) Scopes(types []string) []string {
+func (p *Profile) ScopesIn(style ScopeStyle, types []string) []string {
+	letters := "read"
+	if style == ScopesV2 {
+		letters = "rs"
+	}
+	all, each := or(p.Scope.All, "system/*."+letters), or(p.Scope.Each, "system/{type}."+letters)
 	scopes := slices.Clone(p.Scope.Always)
 	add := func(scope string) {
 		if !slices.Contains(scopes, scope) {
@@ -19,14 +28,14 @@ func (p *Profile) Scopes(types []string) []string {
 		}
 	}
 	if len(types) == 0 {
-		add(p.Scope.All)
+		add(all)
 	}
 	for _, t := range types {
 		if scope, ok := p.Scope.ByType[t]; ok {
 			add(scope)
 			continue
 		}
-		add(strings.ReplaceAll(p.Scope.Each, "{type}", t))
+		add(strings.ReplaceAll(each, "{type}", t))
 	}
 	return scopes
 }

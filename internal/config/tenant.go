@@ -14,6 +14,20 @@ const (
 	LevelGroup   = "group"
 )
 
+// What is done about patients who joined a group; see Tenant.NewMembers.
+const (
+	MembersBackfilled = "backfilled"
+	MembersExport     = "export"
+	MembersFull       = "full"
+	MembersUnknown    = "" // nothing is configured, and nothing is known
+)
+
+// What is done with the pages of a failed export; see Tenant.PageFailure.
+const (
+	PagesKeep    = "keep"
+	PagesDiscard = "discard"
+)
+
 // A Tenant is a practice whose data we hold: the unit of isolation.
 type Tenant struct {
 	// ID names the tenant in files, tables and commands: 1 to 63 of a-z, 0-9
@@ -37,6 +51,9 @@ type Tenant struct {
 	// AllowHTTP permits plain http, to this machine only (localhost,
 	// 127.0.0.0/8, ::1): for a sandbox.
 	AllowHTTP bool `yaml:"allow_http"`
+	// Dialect is stu1, stu2, stu3, stu4 or discover, for a server that is of
+	// another release than its profile says. Default: the profile's.
+	Dialect Dialect `yaml:"dialect"`
 	// Level is group, patient or system. Default: group.
 	Level string `yaml:"level"`
 	// Group is the id of the group to export, as the practice's EHR shows it.
@@ -45,6 +62,35 @@ type Tenant struct {
 	// Types are the resource types to ask for. Default: those that the
 	// agreement names. `_type` is always sent: never "everything".
 	Types []string `yaml:"types"`
+	// TypeFilters narrow the types by searches of the form Type?parameters, such
+	// as `Observation?category=laboratory`. Several for one type are joined by
+	// or; the type must be among Types. A server may ignore them. Default: none.
+	TypeFilters []string `yaml:"type_filters"`
+	// Elements are the only elements to ask for, of the resources' first level:
+	// `Patient.birthDate`, or `id` for all types. What comes then is not whole, and
+	// never replaces a whole resource. Default: none, all elements.
+	Elements []string `yaml:"elements"`
+	// AssociatedData are further sets of resources to ask for:
+	// LatestProvenanceResources, RelevantProvenanceResources, or a set of the
+	// server's own, whose name begins with _. Default: none.
+	AssociatedData []string `yaml:"associated_data"`
+	// OrganizeOutputBy is the resource type, such as Patient, by whose resources
+	// the server is asked to order each file. Default: none.
+	OrganizeOutputBy string `yaml:"organize_output_by"`
+	// RetryWithoutTypes sends a kick-off again without `_type`, once, when the
+	// server refuses it for its types; what is not among Types is then left at
+	// the server. Default: false, a person is asked.
+	RetryWithoutTypes bool `yaml:"retry_without_types"`
+	// NewMembers says what an incremental export of a group does about patients
+	// who joined it: backfilled (nothing, the server sends their older data
+	// too), export (an export of their own for them) or full (the whole export
+	// is a full one). Default: what the profile knows of the server; where it
+	// knows nothing, their older data comes with the next full export.
+	NewMembers string `yaml:"new_members"`
+	// PageFailure is keep or discard: what to do with the pages of a manifest
+	// that came when the export fails at a later one. What is kept is published,
+	// and the next export asks for everything once more. Default: discard.
+	PageFailure string `yaml:"page_failure"`
 	// Since is the floor of the first export's `_since`: an instant, or a date
 	// (midnight in TimeZone). Default: none, the first export has no `_since`.
 	Since Moment `yaml:"since"`
@@ -118,6 +164,7 @@ func (t *Tenant) Location() *time.Location {
 func (t *Tenant) fill(c *Config) {
 	t.Name = or(t.Name, t.ID)
 	t.Level = or(t.Level, LevelGroup)
+	t.PageFailure = or(t.PageFailure, PagesDiscard)
 	t.TimeZone = or(t.TimeZone, "UTC")
 	t.FHIRBaseURL = strings.TrimRight(t.FHIRBaseURL, "/")
 	if t.Open {

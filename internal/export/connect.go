@@ -119,8 +119,9 @@ func (c *Connections) Keyless(t *config.Tenant) (*bulkdata.Client, error) {
 
 func (c *Connections) clientConfig(t *config.Tenant, client *http.Client) bulkdata.Config {
 	profile := c.config.Profile(t)
+	dialect, _ := c.config.Dialect(t)
 	return bulkdata.Config{
-		BaseURL: t.FHIRBaseURL, HTTPClient: client, Dialect: bulkdata.Dialect(profile.Dialect), AllowedOrigins: t.AllowedOrigins,
+		BaseURL: t.FHIRBaseURL, HTTPClient: client, Dialect: bulkdata.Dialect(dialect), AllowedOrigins: t.AllowedOrigins,
 		Tolerances: bulkdata.Tolerances{
 			LoopbackHTTP:               t.AllowHTTP,
 			DuplicateOn200:             profile.Tolerates(config.Duplicate200),
