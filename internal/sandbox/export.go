@@ -28,25 +28,11 @@ type export struct {
 	k        Knobs     // what decides the files' bytes
 	wish     wish
 
-
 	prepared  chan struct{} // closed when files, deleted and err are set
 	files     []*file
 	deleted   []*file
 	err       error
 	cancelled atomic.Bool
-}
-
-// A wish is what a kick-off asked for beyond types and _since. Kick-off fills
-// it in; its zero value asks for nothing.
-type wish struct {
-	until      time.Time // _until
-	elements   []string  // _elements
-	filters    []string  // _typeFilter, each like Observation?status=final
-	patients   []string  // ids of the parameter patient
-	organizeBy string    // organizeOutputBy
-	partial    bool      // allowPartialManifests
-	minSize    int64     // _minFileSize and _maxFileSize
-	maxSize    int64
 }
 
 // A file is one output file: a query, not bytes.

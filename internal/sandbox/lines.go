@@ -31,7 +31,7 @@ func (e *export) lines(ctx context.Context, f *file) iter.Seq2[[]byte, error] {
 				yield(nil, err)
 				return
 			}
-			if limited && !e.cohort.Member(patientOf(f.kind, line)) {
+			if limited && !e.has(f.kind, line) {
 				continue
 			}
 			if !yield(left.apply(line), nil) {
@@ -41,9 +41,19 @@ func (e *export) lines(ctx context.Context, f *file) iter.Seq2[[]byte, error] {
 	}
 }
 
-// limited reports whether the cohort decides what of type t is exported.
+// limited reports whether the cohort, or a filter, decides what of type t is
+// exported.
 func (e *export) limited(t string) bool {
+	return e.ofCohort(t) || e.wish.filtered(t)
+}
+
+func (e *export) ofCohort(t string) bool {
 	return e.cohort.Member != nil && !slices.Contains(e.k.Admin, t)
+}
+
+// has reports whether a resource of type t belongs to the export.
+func (e *export) has(t string, line []byte) bool {
+	return (!e.ofCohort(t) || e.cohort.Member(patientOf(t, line))) && e.wish.keeps(t, line)
 }
 
 // patientOf returns the id of the patient that a resource belongs to: its own,
