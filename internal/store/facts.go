@@ -164,6 +164,9 @@ func (tx *Tx) SetFileStored(x *Export, f File) error {
 
 // SetFileIngested records a file's lines and replaces its staged parts.
 func (tx *Tx) SetFileIngested(x *Export, f File, parts []Part) error {
+	if err := tx.dropAttached(x, f.Name); err != nil {
+		return err
+	}
 	if err := tx.q.DropParts(tx.ctx, gen.DropPartsParams{TenantID: tx.tenant, ExportID: x.ID, File: f.Name}); err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ var Index = Table{Name: "_index", Columns: []Column{
 	{"id", Text},
 	{"last_updated_ts", Timestamp}, // null when the resource has none
 	{"content_hash", Int64},        // of the line's bytes and the type's views; equal means unchanged
+	{"partial", Boolean},           // true when it is tagged SUBSETTED: never instead of a complete one
 	{SourceFile, Text},
 	{SourceLine, Int64},
 }}
@@ -68,6 +69,31 @@ var Deleted = Table{Name: "_deleted", Columns: []Column{
 	{TenantID, Text},
 	{"resource_type", Text},
 	{"id", Text},
+	{SourceFile, Text},
+	{SourceLine, Int64},
+}}
+
+// Attachment has one row for each document that a resource carries or points
+// to, whatever became of it; it exists where attachments are wanted. Its rows
+// come and go with those of their resource.
+var Attachment = Table{Name: "attachment", Columns: []Column{
+	{TenantID, Text},
+	{"resource_type", Text},
+	{ResourceKey, Text},
+	{"path", Text},         // where in the resource: "content[0].attachment"
+	{"position", Int32},    // among the resource's attachments, from 0
+	{"outcome", Text},      // one of package attachment's
+	{"reason", Text},       // why it is not stored, in our words; null when it is
+	{"content_type", Text}, // as stored: of the answer where that said one, else as declared
+	{"title", Text},
+	{"declared_content_type", Text},
+	{"declared_size", Int64},
+	{"declared_sha1", Text},    // FHIR's Attachment.hash, as hex
+	{"sha1_matches", Boolean},  // null when none is declared or nothing is stored
+	{"size", Int64},            // bytes stored
+	{"sha256", Text},           // of the bytes stored, as hex
+	{"location", Text},         // the file below the state folder's files
+	{"stored_by_export", Text}, // the export that stored it: this one, or an earlier one
 	{SourceFile, Text},
 	{SourceLine, Int64},
 }}

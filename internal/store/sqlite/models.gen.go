@@ -8,6 +8,38 @@ import (
 	"database/sql"
 )
 
+type Attachment struct {
+	TenantID    string
+	Identity    string
+	ExportID    string
+	Outcome     string
+	Reason      string
+	ContentType string
+	Size        int64
+	Sha1        string
+	Sha256      string
+	Location    string
+	AsOf        int64
+}
+
+type AttachmentBudget struct {
+	TenantID string
+	ExportID string
+	Requests int64
+	Bytes    int64
+}
+
+type AttachmentFile struct {
+	TenantID   string
+	ExportID   string
+	File       string
+	Found      int64
+	Kept       int64
+	Bytes      int64
+	Outcomes   string
+	AttachedAt int64
+}
+
 type Event struct {
 	EventID  int64
 	TenantID string

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
+)
+
+// A Fetched is what became of one document that a resource points to.
+type Fetched struct {
+	Identity    string // a digest of what resources say of it
+	Export      string // the export that asked for it last
+	Outcome     string
+	Reason      string // in our words; empty when it is stored
+	ContentType string
+	Size        int64
+	SHA1        string // as hex, like SHA256; empty when it is not stored
+	SHA256      string
+	Location    string    // a key of the store of files
+	AsOf        time.Time // the server's time of that export, or the zero time
+}
+
+// A Spending is what an export has spent on attachments.
+type Spending struct{ Requests, Bytes int64 }
+
+// An AttachedFile says what became of the attachments of one output file.
+type AttachedFile struct {
+	File     string
+	Found    int64
+	Kept     int64 // in storage, by this export or an earlier one
+	Bytes    int64 // of those kept
+	Outcomes map[string]int64
+}
+
+// Fetched gives what became of a document when it was last asked for; ok is
+// false when it never was.
+func (s *Scope) Fetched(ctx context.Context, identity string) (f Fetched, ok bool, err error) {
+	r, err := s.store.queries().GetAttachment(ctx, gen.GetAttachmentParams{TenantID: s.tenant, Identity: identity})
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, false, nil
+	}
+	if err != nil {
+		return f, false, Explain(fmt.Errorf("read attachment: %w", err))
+	}
+	return Fetched{
+		Identity: r.Identity, Export: r.ExportID, Outcome: r.Outcome, Reason: r.Reason, ContentType: r.ContentType,
+		Size: r.Size, SHA1: r.Sha1, SHA256: r.Sha256, Location: r.Location, AsOf: at(r.AsOf),
+	}, true, nil
+}
+
+// SetFetched records what became of documents, in place of what did before.
+func (tx *Tx) SetFetched(f Fetched) error {
+	return tx.q.PutAttachment(tx.ctx, gen.PutAttachmentParams{
+		TenantID: tx.tenant, Identity: f.Identity, ExportID: f.Export, Outcome: f.Outcome, Reason: f.Reason,
+		ContentType: f.ContentType, Size: f.Size, Sha1: f.SHA1, Sha256: f.SHA256, Location: f.Location, AsOf: ms(f.AsOf),
+	})
+}
+
+// AttachmentSpending gives what an export has spent on attachments.
+func (tx *Tx) AttachmentSpending(export string) (Spending, error) {
+	r, err := tx.q.AttachmentSpending(tx.ctx, gen.AttachmentSpendingParams{TenantID: tx.tenant, ExportID: export})
+	if errors.Is(err, sql.ErrNoRows) {
+		return Spending{}, nil
+	}
+	return Spending{r.Requests, r.Bytes}, err
+}
+
+// SpendOnAttachments adds to what an export has spent.
+func (tx *Tx) SpendOnAttachments(export string, s Spending) error {
+	return tx.q.SpendOnAttachments(tx.ctx, gen.SpendOnAttachmentsParams{
+		TenantID: tx.tenant, ExportID: export, Requests: s.Requests, Bytes: s.Bytes,
+	})
+}
+
+// FilesToAttach gives the names of ingested output files of the given types
+// whose attachments nobody has dealt with or deals with, at most limit.
+func (tx *Tx) FilesToAttach(x *Export, types []string, limit int64) ([]string, error) {
+	if limit < 1 {
+		return nil, nil
+	}
+	return tx.q.FilesToAttach(tx.ctx, gen.FilesToAttachParams{TenantID: tx.tenant, ExportID: x.ID, Types: types, Limit: limit})
+}
+
+// SetAttached records that a file's attachments are dealt with, and replaces
+// its staged parts of that table.
+func (tx *Tx) SetAttached(x *Export, a AttachedFile, table string, parts []Part) error {
+	outcomes, err := json.Marshal(a.Outcomes)
+	if err != nil {
+		return err
+	}
+	if err := tx.q.DropTableParts(tx.ctx, gen.DropTablePartsParams{
+		TenantID: tx.tenant, ExportID: x.ID, File: a.File, TableName: table,
+	}); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := tx.q.InsertPart(tx.ctx, gen.InsertPartParams{
+			TenantID: tx.tenant, ExportID: x.ID, File: a.File, TableName: table, PartKey: p.Key, RowCount: p.Rows,
+		}); err != nil {
+			return err
+		}
+	}
+	return tx.q.PutAttachmentFile(tx.ctx, gen.PutAttachmentFileParams{
+		TenantID: tx.tenant, ExportID: x.ID, File: a.File, Found: a.Found, Kept: a.Kept, Bytes: a.Bytes,
+		Outcomes: string(outcomes), AttachedAt: ms(tx.now),
+	})
+}
+
+// dropAttached forgets that a file's attachments are dealt with: its staged
+// parts were replaced.
+func (tx *Tx) dropAttached(x *Export, file string) error {
+	return tx.q.DropAttachmentFile(tx.ctx, gen.DropAttachmentFileParams{TenantID: tx.tenant, ExportID: x.ID, File: file})
+}
+
+// OpenSteps counts the steps of a kind of an export that are not done.
+func (tx *Tx) OpenSteps(x *Export, kind string) (int64, error) {
+	return tx.q.OpenSteps(tx.ctx, gen.OpenStepsParams{TenantID: tx.tenant, ExportID: x.ID, Kind: kind})
+}
+
+// Attached says, by file, what became of an export's attachments.
+func (s *Scope) Attached(ctx context.Context, export string) ([]AttachedFile, error) {
+	rows, err := s.store.queries().ListAttachmentFiles(ctx, gen.ListAttachmentFilesParams{TenantID: s.tenant, ExportID: export})
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list attachments: %w", err))
+	}
+	files := make([]AttachedFile, len(rows))
+	for i, r := range rows {
+		files[i] = AttachedFile{File: r.File, Found: r.Found, Kept: r.Kept, Bytes: r.Bytes}
+		if err := json.Unmarshal([]byte(r.Outcomes), &files[i].Outcomes); err != nil {
+			return nil, fmt.Errorf("read the outcomes of %s: %w", r.File, err)
+		}
+	}
+	return files, nil
+}
+
+// UnfinishedAttachments counts the documents that a stream's exports since its
+// last completed full one wanted and could not have, though a later one may.
+func (s *Scope) UnfinishedAttachments(ctx context.Context, stream string) (int64, error) {
+	n, err := s.store.queries().UnfinishedAttachments(ctx, gen.UnfinishedAttachmentsParams{TenantID: s.tenant, Stream: stream})
+	if err != nil {
+		return 0, Explain(fmt.Errorf("count attachments: %w", err))
+	}
+	return n, nil
+}
