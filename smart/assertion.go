@@ -20,9 +20,9 @@ type claims struct {
 }
 
 // assertion signs a new one. It is used for one request only.
-func (s *TokenSource) assertion(now time.Time) (string, error) {
+func (s *TokenSource) assertion(audience string, key *Key, now time.Time) (string, error) {
 	payload, err := json.Marshal(claims{
-		Issuer: s.cfg.ClientID, Subject: s.cfg.ClientID, Audience: s.cfg.TokenURL,
+		Issuer: s.cfg.ClientID, Subject: s.cfg.ClientID, Audience: audience,
 		Expires: now.Add(s.cfg.AssertionLifetime).Unix(),
 		ID:      rand.Text(), // 130 random bits
 	})
@@ -33,7 +33,6 @@ func (s *TokenSource) assertion(now time.Time) (string, error) {
 	if s.cfg.JWKSURL != "" {
 		options = options.WithHeader("jku", s.cfg.JWKSURL)
 	}
-	key := s.cfg.Key
 	signer, err := jose.NewSigner(jose.SigningKey{
 		Algorithm: jose.SignatureAlgorithm(key.algorithm),
 		Key:       jose.JSONWebKey{Key: key.private, KeyID: key.id},

@@ -41,8 +41,19 @@ type Configuration struct {
 	Scopes            []string // scopes_supported; never complete
 	Capabilities      []string
 
+	// Associated are the endpoints that are said to share this authorization
+	// (associated_endpoints). Nothing is ever sent to them because of it.
+	Associated []AssociatedEndpoint
+
 	// Relative names the members whose URL was relative, against the standard.
 	Relative []string
+}
+
+// An AssociatedEndpoint is one item of associated_endpoints, an experiment of
+// SMART App Launch 2.2.
+type AssociatedEndpoint struct {
+	URL          string   `json:"url"`
+	Capabilities []string `json:"capabilities"`
 }
 
 // ErrNotPublished says that the server has no SMART configuration (404 or
@@ -170,6 +181,7 @@ func ParseConfiguration(text []byte, base string) (*Configuration, error) {
 		Scopes:            p.list("scopes_supported"),
 		Capabilities:      p.list("capabilities"),
 	}
+	p.read("associated_endpoints", &c.Associated, "a list of endpoints")
 	c.TokenEndpoint = p.endpoint("token_endpoint")
 	c.JWKSURI = p.endpoint("jwks_uri")
 	c.AuthorizationEndpoint = p.endpoint("authorization_endpoint")
@@ -229,18 +241,18 @@ func (p *configurationParser) endpoint(name string) string {
 	return p.base.ResolveReference(u).String()
 }
 
-// SelectKey chooses the key to sign with: one whose algorithm the server
-// lists, RS384 before ES384. A server that lists nothing takes any.
+// SelectKey chooses among keys as [SelectKey] does, by what the server lists.
 func (c *Configuration) SelectKey(keys ...*Key) (*Key, error) {
-	for _, alg := range []Algorithm{RS384, ES384} {
-		listed := len(c.SigningAlgorithms) == 0 || slices.Contains(c.SigningAlgorithms, string(alg))
-		i := slices.IndexFunc(keys, func(k *Key) bool { return k.algorithm == alg })
-		if listed && i >= 0 {
-			return keys[i], nil
-		}
+	return SelectKey(c.SigningAlgorithms, keys...)
+}
+
+// Refuses names the list by which the server says that it takes no assertions
+// signed by a private key; empty when it says nothing of the kind.
+func (c *Configuration) Refuses() string {
+	if c.AuthMethods != nil && !slices.Contains(c.AuthMethods, methodPrivateKeyJWT) {
+		return "token_endpoint_auth_methods_supported"
 	}
-	return nil, fmt.Errorf("select key: none of %d keys has an algorithm that the server lists (%s)",
-		len(keys), plainText(strings.Join(c.SigningAlgorithms, " "), 100))
+	return ""
 }
 
 // Warnings says, in our words, what in c speaks against backend services.
@@ -250,8 +262,8 @@ func (c *Configuration) Warnings() []string {
 	if !slices.Contains(c.GrantTypes, grantClientPrincipal) {
 		list = append(list, "grant_types_supported does not list client_credentials")
 	}
-	if c.AuthMethods != nil && !slices.Contains(c.AuthMethods, methodPrivateKeyJWT) {
-		list = append(list, "token_endpoint_auth_methods_supported does not list private_key_jwt")
+	if name := c.Refuses(); name != "" {
+		list = append(list, name+" does not list "+methodPrivateKeyJWT)
 	}
 	for _, name := range c.Relative {
 		list = append(list, name+" is a relative URL")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 const (
 	maxTokenAnswer  = 1 << 20
-	defaultExpiry   = time.Minute // where a server does not say
+	defaultExpiry   = 5 * time.Minute // where a server does not say
 	longestExpiry   = 24 * time.Hour
 	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	maxDescription  = 300
@@ -28,23 +29,31 @@ const (
 // errBroken says that an answer ended early.
 var errBroken = errors.New("the answer ended early")
 
+// An answer is a token with what is needed to know its end.
+type answer struct {
+	token    *oauth2.Token
+	lifetime time.Duration // 0 for a token that serves one request
+	sent     time.Time
+}
+
 // request makes one token request.
-func (s *TokenSource) request(ctx context.Context) (*oauth2.Token, time.Duration, *TokenError) {
+func (s *TokenSource) request(ctx context.Context, to *server, key *Key) (*answer, *TokenError) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	failed := &TokenError{
-		Endpoint: place(s.endpoint), ClientID: s.cfg.ClientID, KeyID: s.cfg.Key.id,
-		Algorithm: s.cfg.Key.algorithm, Scopes: s.Scopes(),
+		Endpoint: place(to.endpoint), ClientID: s.cfg.ClientID, KeyID: key.id,
+		Algorithm: key.algorithm, Scopes: slices.Clone(to.scopes), JWKSURL: s.cfg.JWKSURL,
 	}
-	signed, err := s.assertion(time.Now())
+	sent := time.Now()
+	signed, err := s.assertion(to.tokenURL, key, sent)
 	if err != nil {
 		failed.Err = err
-		return nil, 0, failed
+		return nil, failed
 	}
-	resp, err := s.post(ctx, signed)
+	resp, err := s.post(ctx, to, signed)
 	if err != nil {
 		failed.Err = withoutURL(err)
-		return nil, 0, failed
+		return nil, failed
 	}
 	defer resp.Body.Close()
 	received := time.Now()
@@ -57,6 +66,9 @@ func (s *TokenSource) request(ctx context.Context) (*oauth2.Token, time.Duration
 		failed.Err = errors.New("the token endpoint redirects, which is not followed")
 	case resp.StatusCode != http.StatusOK:
 		failed.read(text, signed)
+		if failed.Code == "" {
+			failed.Excerpt = plainText(withoutSecrets(string(text[:min(len(text), 4*maxDescription)]), signed), maxDescription)
+		}
 	case err != nil:
 		failed.Status, failed.Err = 0, errBroken
 	case len(text) > maxTokenAnswer:
@@ -64,24 +76,24 @@ func (s *TokenSource) request(ctx context.Context) (*oauth2.Token, time.Duration
 	default:
 		token, lifetime, err := parseAnswer(text)
 		if err == nil {
-			return token, lifetime, nil
+			return &answer{token: token, lifetime: lifetime, sent: sent}, nil
 		}
 		failed.Err = err
 		failed.read(text, signed) // some servers report an error with 200
 	}
-	return nil, 0, failed
+	return nil, failed
 }
 
 // post sends the form with the transport itself, so that no redirect is
 // followed and no cookie is kept.
-func (s *TokenSource) post(ctx context.Context, signed string) (*http.Response, error) {
+func (s *TokenSource) post(ctx context.Context, to *server, signed string) (*http.Response, error) {
 	form := url.Values{
 		"grant_type":            {grantClientPrincipal},
 		"client_assertion_type": {assertionType},
 		"client_assertion":      {signed},
-		"scope":                 {strings.Join(s.cfg.Scopes, " ")},
+		"scope":                 {strings.Join(to.scopes, " ")},
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.TokenURL, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.tokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +136,7 @@ func parseAnswer(text []byte) (*oauth2.Token, time.Duration, error) {
 }
 
 // parseLifetime reads a number of seconds that may be written as a text. None
-// means a minute; zero and less mean that the token serves one request.
+// means 300; zero and less mean that the token serves one request.
 func parseLifetime(value jsontext.Value) (time.Duration, error) {
 	if len(value) == 0 || value.Kind() == 'n' {
 		return defaultExpiry, nil

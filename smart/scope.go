@@ -39,13 +39,29 @@ func ParseScope(text string) (Scope, error) {
 	return Scope{Context: m[1], Type: m[2], Letters: letters, Query: strings.TrimPrefix(m[4], "?")}, nil
 }
 
+// v2 spells the scope in the syntax of release 2.
+func (s Scope) v2() string {
+	text := s.Context + "/" + s.Type + "." + s.Letters
+	if s.Query != "" {
+		text += "?" + s.Query
+	}
+	return text
+}
+
+// Covers reports whether the granted scopes, taken together, permit what the
+// scope permits: the words of release 1 and the letters of release 2 count
+// alike, letters may be split over scopes, and "*" stands for every type.
+func Covers(granted []string, scope string) bool {
+	return slices.Contains(granted, scope) || covered(scope, granted)
+}
+
 // Missing returns those of the requested scopes that the granted ones, taken
 // together, do not cover. Scopes of another form count as covered when they
 // are granted word for word.
 func Missing(requested, granted []string) []string {
 	var missing []string
 	for _, text := range requested {
-		if !slices.Contains(granted, text) && !covered(text, granted) {
+		if !Covers(granted, text) {
 			missing = append(missing, text)
 		}
 	}

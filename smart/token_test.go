@@ -109,8 +109,8 @@ func TestATokenIsKeptUntilShortlyBeforeItExpires(t *testing.T) {
 	}{
 		"300 s":      {`{"access_token":"x","token_type":"bearer","expires_in":300}`, 270 * time.Second},
 		"text":       {`{"access_token":"x","token_type":"bearer","expires_in":"1200"}`, 1080 * time.Second},
-		"unstated":   {`{"access_token":"x","token_type":"bearer"}`, 50 * time.Second},
-		"null":       {`{"access_token":"x","token_type":"bearer","expires_in":null}`, 50 * time.Second},
+		"unstated":   {`{"access_token":"x","token_type":"bearer"}`, 270 * time.Second},
+		"null":       {`{"access_token":"x","token_type":"bearer","expires_in":null}`, 270 * time.Second},
 		"fraction":   {`{"access_token":"x","expires_in":299.9}`, 299*time.Second - 29900*time.Millisecond},
 		"endless":    {`{"access_token":"x","expires_in":1e300}`, 24 * hour * 9 / 10},
 		"single use": {`{"access_token":"x","expires_in":0}`, 0},
@@ -199,10 +199,10 @@ func TestARefusalStopsAllWorkers(t *testing.T) {
 		if asked.Load() != 1 {
 			t.Errorf("%d requests, want 1", asked.Load())
 		}
-		pass(time.Minute)
+		pass(3 * time.Minute)
 		_, err := s.Token(t.Context())
 		if e, ok := errors.AsType[*TokenError](err); !ok || e.Held || asked.Load() != 2 {
-			t.Errorf("after a minute: %v, %d requests", err, asked.Load())
+			t.Errorf("after three minutes: %v, %d requests", err, asked.Load())
 		}
 	})(t)
 }

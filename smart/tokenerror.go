@@ -1,8 +1,11 @@
 package smart
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +33,9 @@ type TokenError struct {
 	// Description and URI are the server's own words on it, shortened and
 	// made printable.
 	Description, URI string
+	// Excerpt is the beginning of an answer that is no OAuth error, shortened,
+	// made printable, and without anything that looks like a secret.
+	Excerpt string
 	// RetryAfter is the wait that the server asks for, 0 for none.
 	RetryAfter time.Duration
 	// ClockOffset is how far the server's clock is ahead of ours, by its Date
@@ -42,10 +48,16 @@ type TokenError struct {
 	KeyID     string
 	Algorithm Algorithm
 	Scopes    []string
+	JWKSURL   string // the jku, empty when none was sent
+
+	// PreviousKeyID is the key that was tried after KeyID because it had been
+	// rotated lately; the server refused it too. Empty when there was none.
+	PreviousKeyID string
 
 	// Held says that this is the server's earlier answer, given again without
-	// a request.
-	Held bool
+	// a request, and AskAgain when there will be one again.
+	Held     bool
+	AskAgain time.Time
 	// Err is the cause where the server gave no code: the network, or an
 	// answer that makes no sense.
 	Err error
@@ -59,7 +71,7 @@ func (e *TokenError) Error() string {
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
 	}
-	for _, part := range []string{e.Code, e.Description, e.URI} {
+	for _, part := range []string{e.Code, e.Description, e.URI, e.Excerpt} {
 		if part != "" {
 			b.WriteString(": " + part)
 		}
@@ -70,7 +82,20 @@ func (e *TokenError) Error() string {
 	if e.ClockOffset.Abs() >= skew && !e.Temporary() {
 		fmt.Fprintf(&b, " (the server's clock differs by %v)", e.ClockOffset)
 	}
+	if e.Held {
+		fmt.Fprintf(&b, " (given again; the server is asked again at %s)", e.AskAgain.Format(time.TimeOnly))
+	}
 	return b.String()
+}
+
+// moved reports whether the endpoint is not there any more.
+func (e *TokenError) moved() bool {
+	if e.Status == http.StatusNotFound || e.Status == http.StatusGone {
+		return !slices.Contains(refusals, e.Code)
+	}
+	_, name := errors.AsType[x509.HostnameError](e.Err)
+	unknown, dns := errors.AsType[*net.DNSError](e.Err)
+	return name || dns && unknown.IsNotFound
 }
 
 // Unwrap returns the cause, nil when the server gave a code.
@@ -81,33 +106,6 @@ func (e *TokenError) Unwrap() error { return e.Err }
 // means no. Everything else is a refusal, for a person to look at.
 func (e *TokenError) Temporary() bool {
 	return !slices.Contains(refusals, e.Code) && isWeather(e.Status, e.Err)
-}
-
-// Causes lists what a person can check, the likeliest first; nil for weather.
-func (e *TokenError) Causes() []string {
-	if e.Temporary() {
-		return nil
-	}
-	var list []string
-	if e.ClockOffset.Abs() >= skew {
-		list = append(list, fmt.Sprintf("the server's clock differs from ours by %v: correct this machine's time", e.ClockOffset))
-	}
-	switch e.Code {
-	case "invalid_client":
-		list = append(list,
-			fmt.Sprintf("client id %q is not the one that was registered, or not in this environment", e.ClientID),
-			fmt.Sprintf("key %q is not published, or the server still has an older copy of the key set", e.KeyID),
-			fmt.Sprintf("the server does not accept %s", e.Algorithm),
-			"the registered key set URL cannot be reached from the server",
-			"the token URL differs from the one that the server expects as audience")
-	case "invalid_scope", "invalid_grant", "access_denied":
-		list = append(list, "one of these scopes is not granted to the client, and a single one is enough: "+strings.Join(e.Scopes, " "))
-	case "unauthorized_client":
-		list = append(list, "the client is not approved for client_credentials, or not enabled by this practice")
-	case "":
-		list = append(list, "the token URL may be wrong")
-	}
-	return list
 }
 
 // read takes an OAuth error out of an answer; signed is never repeated.

@@ -70,7 +70,7 @@ func TestAnErrorNamesAClockThatIsOff(t *testing.T) {
 	}, nil)
 	_, err := s.Token(t.Context())
 	e, ok := errors.AsType[*TokenError](err)
-	if !ok || e.ClockOffset < 9*time.Minute || !strings.Contains(err.Error(), "clock differs") || !strings.Contains(e.Causes()[0], "clock") {
+	if !ok || e.ClockOffset < 9*time.Minute || !strings.Contains(err.Error(), "clock differs") || e.Causes()[0].Kind != CauseClock {
 		t.Errorf("Token = %v", err)
 	}
 }

@@ -73,11 +73,28 @@ func explainTLS(err error) *problem.Problem {
 }
 
 func explainToken(e *smart.TokenError) *problem.Problem {
-	remedy := "Check the registration with the vendor."
-	if causes := e.Causes(); len(causes) > 0 {
-		remedy = "Check, the likeliest first: " + strings.Join(causes, "; ") + "."
+	return problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", remedyOf(e.Causes()))
+}
+
+// mostCauses is how many causes a person is asked to check at once.
+const mostCauses = 5
+
+// remedyOf names the causes that are evident, or else the likeliest.
+func remedyOf(causes []smart.Cause) string {
+	var evident, texts []string
+	for _, cause := range causes {
+		if cause.Evident {
+			evident = append(evident, cause.Text)
+		}
+		texts = append(texts, cause.Text)
 	}
-	return problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", remedy)
+	switch {
+	case len(evident) > 0:
+		return "It says or shows why: " + strings.Join(evident, "; ") + "."
+	case len(texts) == 0:
+		return "Check the registration with the vendor."
+	}
+	return "Check, the likeliest first: " + strings.Join(texts[:min(len(texts), mostCauses)], "; ") + "."
 }
 
 // explainAnswer names what a server's final word means for the step at hand.
