@@ -32,6 +32,7 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
 		r.checkRegistration(root.at("registrations").at(name), name, c)
 	}
+	r.checkJWKS(root.at("jwks"), c.JWKS)
 	for _, name := range slices.Sorted(maps.Keys(c.Sinks)) {
 		r.checkSink(root.at("sinks").at(name), name, c.Sinks[name])
 	}
@@ -62,14 +63,21 @@ func (r *reader) checkRegistration(at place, name string, c *Config) {
 		r.miss(at.at("client_id"), "is missing: it is what the vendor gave the app")
 	}
 	switch {
-	case reg.KeyFile == "" && reg.KeyEnv == "":
-		r.miss(at, "has no key: give key_file or key_env")
+	case reg.KeyFile == "" && reg.KeyEnv == "" && reg.KeyFolder == "":
+		r.miss(at, "has no key: give key_file, key_env or key_folder")
 	case reg.KeyFile != "" && reg.KeyEnv != "":
 		r.miss(at.at("key_env"), "must not stand beside key_file")
+	case reg.KeyFolder != "" && (reg.KeyFile != "" || reg.KeyEnv != ""):
+		r.miss(at.at("key_folder"), "must not stand beside key_file or key_env")
 	case reg.KeyEnv != "" && !envName.MatchString(reg.KeyEnv):
 		r.miss(at.at("key_env"), "must be the name of an environment variable, not the key itself")
 	case strings.Contains(reg.KeyFile, "-----") || strings.ContainsAny(reg.KeyFile, "\n{"):
 		r.miss(at.at("key_file"), "must be the path of a file, not the key itself")
+	case strings.Contains(reg.KeyFolder, "-----") || strings.ContainsAny(reg.KeyFolder, "\n{"):
+		r.miss(at.at("key_folder"), "must be the path of a folder, not the key itself")
+	}
+	if reg.SendJKU && reg.Direct() {
+		r.miss(at.at("send_jku"), "needs jwks_url: a vendor that keeps the keys itself refuses a jku")
 	}
 	r.checkURL(at.at("jwks_url"), reg.JWKSURL, true)
 	r.checkURL(at.at("token_url"), reg.TokenURL, true)

@@ -33,6 +33,9 @@ type Config struct {
 	Limits Limits `yaml:"limits"`
 	// TLS says which servers are trusted.
 	TLS TLS `yaml:"tls"`
+	// JWKS says where `bulkhead run` publishes the registrations' public keys.
+	// Default: nowhere.
+	JWKS JWKS `yaml:"jwks"`
 	// Views are folders of ViewDefinition files (*.json) that add tables to
 	// the built-in ones, or replace those of the same name.
 	Views []string `yaml:"views"`
@@ -207,6 +210,7 @@ func (c *Config) fill(base string) {
 	c.Limits.Retry.Attempts = or(c.Limits.Retry.Attempts, 8)
 	c.Limits.IngestWorkers = or(c.Limits.IngestWorkers, runtime.GOMAXPROCS(0))
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
+	c.JWKS.TLSCert, c.JWKS.TLSKey = absolute(base, c.JWKS.TLSCert), absolute(base, c.JWKS.TLSKey)
 	c.Profiles = absolute(base, c.Profiles)
 	for i := range c.Views {
 		c.Views[i] = absolute(base, c.Views[i])
@@ -222,7 +226,9 @@ func (c *Config) fill(base string) {
 		c.Sinks[name] = s
 	}
 	for name, r := range c.Registrations {
-		r.KeyFile = absolute(base, r.KeyFile)
+		r.KeyFile, r.KeyFolder = absolute(base, r.KeyFile), absolute(base, r.KeyFolder)
+		r.JWKSMaxAge = or(r.JWKSMaxAge, Duration(time.Hour))
+		r.KeyExpires.in(time.UTC)
 		c.Registrations[name] = r
 	}
 	for i := range c.Tenants {

@@ -18,8 +18,8 @@ import (
 const manualHead = `# Configuration
 
 One YAML file, read strictly: an unknown field is a mistake, told with its line; all mistakes are told at once.
-Relative paths are taken against the folder of the file. Secrets are never in it: keys are named by file (` + "`key_file`" + `)
-or environment variable (` + "`key_env`" + `). A whole example: [examples/bulkhead.yaml](examples/bulkhead.yaml).
+Relative paths are taken against the folder of the file. Secrets are never in it: keys are named by file (` + "`key_file`" + `),
+environment variable (` + "`key_env`" + `) or folder (` + "`key_folder`" + `). A whole example: [examples/bulkhead.yaml](examples/bulkhead.yaml).
 
 A duration is written as ` + "`90s`, `36h`, `30d` or `2w`" + `. A moment is a FHIR instant (` + "`2026-01-31T08:00:00Z`" + `) or a date, which means
 midnight in the tenant's time zone. A size is written as ` + "`500kB`, `20MiB`" + ` or a number of bytes. Where a list is wanted, one value alone will do.
@@ -35,6 +35,7 @@ var sections = []struct {
 	{"limits", "Limits", ""},
 	{"limits: retry", "Retry", ""},
 	{"tls", "TLS", ""},
+	{"jwks", "JWKS", ""},
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},

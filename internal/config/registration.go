@@ -18,13 +18,24 @@ type Registration struct {
 	ClientID string `yaml:"client_id"`
 	// KeyFile holds the private key, as PEM (PKCS #8) or as one JWK. The key's
 	// id is the `kid` of the JWK, or else its RFC 7638 thumbprint. Exactly one
-	// of KeyFile and KeyEnv is given.
+	// of KeyFile, KeyEnv and KeyFolder is given.
 	KeyFile string `yaml:"key_file"`
 	// KeyEnv names an environment variable that holds the same text.
 	KeyEnv string `yaml:"key_env"`
-	// JWKSURL is where our public keys are published: the `jku` of the
-	// assertion. Default: none, for vendors that keep the keys themselves.
+	// KeyFolder holds keys that `bulkhead keys rotate` can replace while
+	// exports run. `bulkhead keys new` makes it; only its owner may read it.
+	KeyFolder string `yaml:"key_folder"`
+	// KeyExpires is when the vendor stops taking the key, if it said so: a
+	// warning comes a month before. Default: never.
+	KeyExpires Moment `yaml:"key_expires"`
+	// JWKSURL is where our public keys are published, as registered with the
+	// vendor. Default: none, for vendors that keep the keys themselves.
 	JWKSURL string `yaml:"jwks_url"`
+	// JWKSMaxAge is how long a server may keep its copy of the published keys:
+	// a successor signs only after that. Default: 1h.
+	JWKSMaxAge Duration `yaml:"jwks_max_age"`
+	// SendJKU sends JWKSURL with every assertion, as its `jku`. Default: no.
+	SendJKU bool `yaml:"send_jku"`
 	// TokenURL is the token endpoint. Default: what the practice's
 	// .well-known/smart-configuration says.
 	TokenURL string `yaml:"token_url"`
@@ -35,6 +46,10 @@ type Registration struct {
 	// Default: 0, no limit besides that of the machine.
 	Exports int `yaml:"exports"`
 }
+
+// Direct reports whether the vendor keeps a copy of the public keys, in place
+// of the URL where they are published.
+func (r Registration) Direct() bool { return r.JWKSURL == "" }
 
 // Key reads the private key's text. The error is a *problem.Problem KeyMissing
 // and never holds any of the text.
