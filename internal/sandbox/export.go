@@ -199,7 +199,7 @@ func (e *export) count(ctx context.Context, f *file) (int, error) {
 			return 0, err
 		}
 		n++
-		if !e.k.Count {
+		if e.k.Count == CountNone {
 			return -1, nil
 		}
 	}

@@ -1,11 +1,104 @@
 package sandbox
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
-// ContentKnobs is what the lines of output files carry.
+// ContentKnobs is what the lines of output files carry. Shares are per cent,
+// drawn by the resources' ids: the same ones in every export.
 type ContentKnobs struct {
+	// OddTypes are the resource types whose files have what is odd below, and
+	// the bad bodies of FileKnobs; none means all types.
+	OddTypes Names `yaml:"oddTypes"`
+
+	// How lines are written.
+	BlankLines int  `yaml:"blankLines"` // a blank line before the first line and after every so many; 0 means none
+	EOL        EOL  `yaml:"eol"`
+	BOM        bool `yaml:"bom"`        // a UTF-8 byte order mark opens the file
+	NoFinalEOL bool `yaml:"noFinalEol"` // the last line does not end
+	SplitLine  int  `yaml:"splitLine"`  // so many lines of each file are cut in two
+	PrettyLine int  `yaml:"prettyLine"` // so many lines of each file are JSON over several lines
+	BigLine    int  `yaml:"bigLine"`    // the first line of each type is longer than so many MB
+
+	// What resources are like.
+	Dup        int    `yaml:"dup"`        // share of a file's resources that the type's next file has as well
+	LongID     int    `yaml:"longId"`     // ids are so many characters long; 0 leaves them
+	NoMeta     int    `yaml:"noMeta"`     // share of resources without meta
+	SilentEdit int    `yaml:"silentEdit"` // share of resources that are another in every export though lastUpdated stays
+	Refs       Refs   `yaml:"refs"`
+	Attach     Attach `yaml:"attach"`
+	AttachSize int    `yaml:"attachSize"` // bytes of an attachment, about; 0 means a few words
+
+	// What the export leaves out or adds.
+	HideMembers bool       `yaml:"hideMembers"` // results are left out unless _type names every type that they refer to
+	Joins       int        `yaml:"joins"`       // share of patients who join the group after its first export
+	Leaves      int        `yaml:"leaves"`      // share of patients who leave the group after its first export
+	NewMembers  NewMembers `yaml:"newMembers"`  // with _since: the older records of those who joined after it
+
+	// What is wrong with lines, in so many lines of each file.
+	WrongType int   `yaml:"wrongType"` // resourceType is Basic
+	NoID      int   `yaml:"noId"`
+	BadBytes  Names `yaml:"badBytes"` // each spoils one line of each file
+
 	Bad []BadLines `yaml:"bad"`
 }
+
+// EOL is the end of a line.
+type EOL string
+
+// The ends of lines.
+const (
+	EOLLF   EOL = ""
+	EOLCRLF EOL = "crlf"
+)
+
+// Refs is the form of the references between resources.
+type Refs string
+
+// The forms of references.
+const (
+	RefsAsIs     Refs = ""
+	RefsRelative Refs = "relative"
+	RefsAbsolute Refs = "absolute" // rooted at the practice's base
+	RefsDangling Refs = "dangling" // those to practitioners, organizations and locations lead nowhere
+)
+
+// Attach is where the attachments of DocumentReference and DiagnosticReport
+// have their bytes.
+type Attach string
+
+// The places of attachments.
+const (
+	AttachAsIs     Attach = ""
+	AttachInline   Attach = "inline"   // in data
+	AttachURL      Attach = "url"      // at an absolute URL, with the token where output files want it
+	AttachRelative Attach = "relative" // at a URL relative to the practice's base
+	AttachNone     Attach = "none"     // nowhere: neither data nor url
+	AttachMissing  Attach = "missing"  // at an absolute URL that answers 404
+)
+
+// NewMembers is what an export with _since holds of patients who joined the
+// group after that time.
+type NewMembers string
+
+// The ways with new members.
+const (
+	NewMembersOmit    NewMembers = ""        // what changed since
+	NewMembersInclude NewMembers = "include" // everything
+)
+
+// The bytes that spoil a line.
+const (
+	BadNUL        = "nul"        // a NUL byte in a string
+	BadUTF8       = "utf8"       // a byte that is no UTF-8
+	BadSurrogate  = "surrogate"  // an escaped lone surrogate
+	BadDuplicate  = "dupKey"     // a member twice
+	BadHugeNumber = "hugeNumber" // a number that no float64 holds
+)
+
+var badBytes = []string{BadNUL, BadUTF8, BadSurrogate, BadDuplicate, BadHugeNumber}
 
 // BadLines damages lines of one output file. The lines keep their places, so
 // the file's number of lines stays what it was.
@@ -19,8 +112,37 @@ type BadLines struct {
 }
 
 func (k ContentKnobs) clone() ContentKnobs {
-	k.Bad = slices.Clone(k.Bad)
+	k.OddTypes, k.BadBytes, k.Bad = slices.Clone(k.OddTypes), slices.Clone(k.BadBytes), slices.Clone(k.Bad)
 	return k
 }
 
-func (k ContentKnobs) check() error { return nil }
+// odd reports whether files of type t have what is odd.
+func (k ContentKnobs) odd(t string) bool { return len(k.OddTypes) == 0 || slices.Contains(k.OddTypes, t) }
+
+func (k ContentKnobs) check() error {
+	for _, b := range k.BadBytes {
+		if !slices.Contains(badBytes, b) {
+			return fmt.Errorf("unknown badBytes %q", b)
+		}
+	}
+	for _, share := range []int{k.Dup, k.NoMeta, k.SilentEdit, k.Joins, k.Leaves} {
+		if share < 0 || share > 100 {
+			return fmt.Errorf("a share of %d is not from 0 to 100", share)
+		}
+	}
+	switch {
+	case k.Joins+k.Leaves > 100:
+		return errors.New("joins and leaves are more than all patients")
+	case min(k.BlankLines, k.SplitLine, k.PrettyLine, k.BigLine, k.LongID, k.AttachSize, k.WrongType, k.NoID) < 0:
+		return errors.New("a number of the content is negative")
+	case !slices.Contains([]EOL{EOLLF, EOLCRLF}, k.EOL):
+		return fmt.Errorf("unknown eol %q", k.EOL)
+	case !slices.Contains([]Refs{RefsAsIs, RefsRelative, RefsAbsolute, RefsDangling}, k.Refs):
+		return fmt.Errorf("unknown refs %q", k.Refs)
+	case !slices.Contains([]Attach{AttachAsIs, AttachInline, AttachURL, AttachRelative, AttachNone, AttachMissing}, k.Attach):
+		return fmt.Errorf("unknown attach %q", k.Attach)
+	case !slices.Contains([]NewMembers{NewMembersOmit, NewMembersInclude}, k.NewMembers):
+		return fmt.Errorf("unknown newMembers %q", k.NewMembers)
+	}
+	return nil
+}

@@ -7,12 +7,27 @@ import (
 	"time"
 )
 
-// FileKnobs is how output files are fetched.
+// FileKnobs is how output files and attachments are fetched.
 type FileKnobs struct {
-	Access   Access        `yaml:"access"`
-	LinkLife time.Duration `yaml:"linkLife"` // how long a link to the storage works; 0 means for ever
-	Ranges   bool          `yaml:"ranges"`   // Range and ETag are served
-	Gzip     bool          `yaml:"gzip"`     // gzip when asked for
+	Access       Access        `yaml:"file"`         // also access
+	LinkLife     time.Duration `yaml:"linkTTL"`      // also linkLife: how long a file's link works; 0 means for ever
+	MaxDownloads int           `yaml:"maxDownloads"` // a file is given so many times, then 500; 0 means no limit
+	AcceptStrict bool          `yaml:"acceptStrict"` // 406 unless Accept names application/fhir+ndjson
+	ContentType  string        `yaml:"contentType"`  // of files; "" is application/fhir+ndjson
+	Delete       int           `yaml:"delete"`       // answer to DELETE of a finished export; 0 is 202
+
+	Ranges  bool `yaml:"ranges"`  // Range and ETag are served
+	Changed int  `yaml:"changed"` // a file has other bytes, and another ETag, after every so many requests for it; 0 means never
+
+	Gzip bool `yaml:"gzip"` // gzip when asked for
+	Enc  Enc  `yaml:"enc"`
+
+	// What is wrong with the body of the first BadGets requests for each file
+	// of OddTypes; 0 means all requests.
+	BadGets   int       `yaml:"badGets"`
+	CutAt     int64     `yaml:"cutAt"`     // the body ends after so many bytes, with 200; 0 means it is whole
+	CutLength bool      `yaml:"cutLength"` // Content-Length tells the length of the whole
+	FileError FileError `yaml:"fileError"`
 }
 
 // Access is how output files are fetched.
@@ -21,19 +36,54 @@ type Access string
 // The ways to output files. The storage is a third origin, which knows no
 // tokens and refuses a request that brings one.
 const (
-	AccessBearer    Access = ""          // from the FHIR server, with a token
-	AccessRedirect  Access = "redirect"  // the FHIR server, after checking the token, answers 307 to the storage
-	AccessPresigned Access = "presigned" // the manifest names the storage; requiresAccessToken is false
+	AccessBearer    Access = ""             // from the FHIR server, with a token
+	AccessRedirect  Access = "redirect"     // the FHIR server, after checking the token, answers 307 to the storage
+	AccessPresigned Access = "presigned"    // the manifest names the storage; requiresAccessToken is false
+	AccessScoped    Access = "bearerScoped" // as AccessBearer; the token must have the scope of the file's type
+)
+
+// Enc is the content coding of output files.
+type Enc string
+
+// The codings. Unless said otherwise they are used when they are asked for.
+const (
+	EncDefault     Enc = ""            // as FileKnobs.Gzip says
+	EncNone        Enc = "none"        // none, whatever is asked for
+	EncGzip        Enc = "gzip"        // one gzip member
+	EncMultiMember Enc = "multiMember" // gzip of many members
+	EncDoubleGz    Enc = "doubleGz"    // gzip of gzip, named once
+	EncGzNoHeader  Enc = "gzNoHeader"  // gzip without Content-Encoding, whatever is asked for
+	EncDeflate     Enc = "deflate"     // zlib's format, as RFC 9110 says
+	EncBr          Enc = "br"          // Brotli, whatever is asked for
+)
+
+// FileError is what stands in an output file's place, with 200.
+type FileError string
+
+// The errors in the place of files.
+const (
+	FileErrorNone  FileError = ""
+	FileErrorLine  FileError = "line"  // an OperationOutcome among the lines
+	FileErrorWhole FileError = "whole" // an OperationOutcome and nothing else
+	FileErrorHTML  FileError = "html"  // a page to log in
 )
 
 func (k FileKnobs) clone() FileKnobs { return k }
 
 func (k FileKnobs) check() error {
 	switch {
-	case !slices.Contains([]Access{AccessBearer, AccessRedirect, AccessPresigned}, k.Access):
+	case !slices.Contains([]Access{AccessBearer, AccessRedirect, AccessPresigned, AccessScoped}, k.Access):
 		return fmt.Errorf("unknown access to files %q", k.Access)
-	case k.LinkLife < 0:
-		return errors.New("linkLife is negative")
+	case min(int64(k.LinkLife), int64(k.MaxDownloads), int64(k.Changed), int64(k.BadGets), k.CutAt) < 0:
+		return errors.New("a number or duration of files is negative")
+	case k.Delete != 0 && (k.Delete < 200 || k.Delete > 599):
+		return fmt.Errorf("delete: status %d is not from 200 to 599", k.Delete)
+	case !slices.Contains([]Enc{
+		EncDefault, EncNone, EncGzip, EncMultiMember, EncDoubleGz, EncGzNoHeader, EncDeflate, EncBr,
+	}, k.Enc):
+		return fmt.Errorf("unknown enc %q", k.Enc)
+	case !slices.Contains([]FileError{FileErrorNone, FileErrorLine, FileErrorWhole, FileErrorHTML}, k.FileError):
+		return fmt.Errorf("unknown fileError %q", k.FileError)
 	}
 	return nil
 }

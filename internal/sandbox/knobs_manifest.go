@@ -1,22 +1,133 @@
 package sandbox
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // ManifestKnobs is what a finished export's manifest looks like.
 type ManifestKnobs struct {
-	FilesPer      int  `yaml:"filesPer"`      // resources per output file, about
-	Count         bool `yaml:"count"`         // output items carry count
-	Deletions     bool `yaml:"deletions"`     // with _since the manifest has a deleted section
-	OmitError     bool `yaml:"omitError"`     // no error section
-	AmpEscape     bool `yaml:"ampEscape"`     // file URLs carry &amp; for &
-	EmptyManifest bool `yaml:"emptyManifest"` // a finished export answers 200 with no body
+	FilesPer     int `yaml:"filesPer"`     // resources per output file, about
+	FilesPerType int `yaml:"filesPerType"` // so many files of every type, empty ones among them; 0 leaves it to FilesPer
+
+	Count         Count    `yaml:"count"`         // what output items carry as count
+	Omit          Names    `yaml:"omit"`          // members that the manifest lacks
+	RAT           RAT      `yaml:"rat"`           // requiresAccessToken
+	TxTime        TxTime   `yaml:"txTime"`        // transactionTime
+	Empty         bool     `yaml:"empty"`         // nothing is exported, whatever there is
+	EmptyManifest bool     `yaml:"emptyManifest"` // a finished export answers 200 with no body
+	OmitError     bool     `yaml:"omitError"`     // no error section; the same as omit: error
+	AmpEscape     bool     `yaml:"ampEscape"`     // file URLs carry &amp; for &
+	Extras        Names    `yaml:"extras"`        // members that no standard names: see Extra
+	Outcomes      Outcomes `yaml:"error"`         // a file of OperationOutcomes, named by error, or by outcome in STU4
+
+	Deletions bool `yaml:"deletions"` // with _since the manifest has a deleted section
+	Deleted   int  `yaml:"deleted"`   // so many resources of the practice are named as deleted and not exported
+
+	Pages        int  `yaml:"pages"`        // the manifest comes in so many pages
+	PageWaits    int  `yaml:"pageWaits"`    // a page after the first answers so many requests with 202 before it answers 200
+	PageLoop     bool `yaml:"pageLoop"`     // the last page names itself as the next
+	ForeignPages bool `yaml:"foreignPages"` // pages after the first are on the storage, which wants no token
+	Partial      bool `yaml:"partial"`      // a running export shows what it has, also where nobody asked for that
+
+	Organized    bool   `yaml:"organized"`    // files are organized by Patient, whatever was asked for
+	URLs         URLs   `yaml:"urls"`         // how output items name their files
+	ManifestType string `yaml:"manifestType"` // as given; "" leaves the member out
+	OutputFormat string `yaml:"outputFormat"` // as given; "" leaves the member out
 }
 
-func (k ManifestKnobs) clone() ManifestKnobs { return k }
+// Count is what the output items of a manifest carry as count.
+type Count string
+
+// The counts. YAML's true is CountRight, and false CountNone.
+const (
+	CountNone   Count = ""
+	CountRight  Count = "right"
+	CountWrong  Count = "wrong"  // three more than there are
+	CountString Count = "string" // right, as a string
+)
+
+// RAT is what a manifest carries as requiresAccessToken.
+type RAT string
+
+// The values of requiresAccessToken. In YAML the booleans true and false are
+// themselves, and the string "true" is RATText.
+const (
+	RATHonest  RAT = ""
+	RATTrue    RAT = "yes"
+	RATFalse   RAT = "no"
+	RATText    RAT = "text" // what is honest, as a string
+	RATMissing RAT = "missing"
+	RATWrong   RAT = "wrong" // a number
+)
+
+// TxTime is what a manifest carries as transactionTime.
+type TxTime string
+
+// The values of transactionTime.
+const (
+	TxStart   TxTime = "" // when the export was accepted, which is what the files show
+	TxEnd     TxTime = "end"
+	TxMissing TxTime = "missing"
+	TxNoZone  TxTime = "noZone"
+	TxGarbage TxTime = "garbage"
+)
+
+// The extras of a manifest.
+const (
+	ExtraMembers  = "members"  // unknown members and extensions, at the root and in items
+	ExtraJobID    = "jobId"    // JobID, as BCDA has it
+	ExtraChecksum = "checksum" // AB2D's extensions: a file's SHA-256 and length
+	ExtraModifier = "modifier" // a modifierExtension in the first output item
+)
+
+// Outcomes is what the manifest's file of OperationOutcomes holds.
+type Outcomes string
+
+// The files of OperationOutcomes.
+const (
+	OutcomesNone    Outcomes = ""
+	OutcomesInfo    Outcomes = "info"
+	OutcomesWarning Outcomes = "warning"
+	OutcomesError   Outcomes = "error"
+	OutcomesMixed   Outcomes = "mixed" // every severity, several issues in a line
+)
+
+// URLs is how output items name their files.
+type URLs string
+
+// The forms of file URLs.
+const (
+	URLsAbsolute  URLs = ""
+	URLsRelative  URLs = "relative"  // to the status URL
+	URLsOtherHost URLs = "otherHost" // on the storage's origin, which for once wants the token
+)
+
+func (k ManifestKnobs) clone() ManifestKnobs {
+	k.Omit, k.Extras = slices.Clone(k.Omit), slices.Clone(k.Extras)
+	return k
+}
 
 func (k ManifestKnobs) check() error {
-	if k.FilesPer < 0 {
-		return errors.New("filesPer is negative")
+	for _, x := range k.Extras {
+		if !slices.Contains([]string{ExtraMembers, ExtraJobID, ExtraChecksum, ExtraModifier}, x) {
+			return fmt.Errorf("unknown extra %q of a manifest", x)
+		}
+	}
+	switch {
+	case min(k.FilesPer, k.FilesPerType, k.Deleted, k.Pages, k.PageWaits) < 0:
+		return errors.New("a number of the manifest is negative")
+	case !slices.Contains([]Count{CountNone, CountRight, CountWrong, CountString}, k.Count):
+		return fmt.Errorf("unknown count %q", k.Count)
+	case !slices.Contains([]RAT{RATHonest, RATTrue, RATFalse, RATText, RATMissing, RATWrong}, k.RAT):
+		return fmt.Errorf("unknown rat %q", k.RAT)
+	case !slices.Contains([]TxTime{TxStart, TxEnd, TxMissing, TxNoZone, TxGarbage}, k.TxTime):
+		return fmt.Errorf("unknown txTime %q", k.TxTime)
+	case !slices.Contains([]Outcomes{OutcomesNone, OutcomesInfo, OutcomesWarning, OutcomesError, OutcomesMixed}, k.Outcomes):
+		return fmt.Errorf("unknown error %q", k.Outcomes)
+	case !slices.Contains([]URLs{URLsAbsolute, URLsRelative, URLsOtherHost}, k.URLs):
+		return fmt.Errorf("unknown urls %q", k.URLs)
 	}
 	return nil
 }

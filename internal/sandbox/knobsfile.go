@@ -26,7 +26,11 @@ func ApplyKnobs(text []byte, practices []Practice) error {
 		if changed[i].Knobs != nil {
 			k = changed[i].Knobs.clone()
 		}
-		if err := yaml.UnmarshalWithOptions(f.text, &k, yaml.Strict()); err != nil {
+		text, err := ownNames(f.text)
+		if err != nil {
+			return fmt.Errorf("read knobs of practice %q: %w", code, err)
+		}
+		if err := yaml.UnmarshalWithOptions(text, &k, yaml.Strict()); err != nil {
 			return fmt.Errorf("read knobs of practice %q: %w", code, err)
 		}
 		if err := k.check(); err != nil {

@@ -36,7 +36,7 @@ func (e *export) items(files []*file, k Knobs) []any {
 			u = strings.ReplaceAll(u, "&", "&amp;")
 		}
 		item := map[string]any{"type": cmp.Or(f.kind, "Bundle"), "url": u}
-		if e.k.Count && f.count >= 0 {
+		if e.k.Count != CountNone && f.count >= 0 {
 			item["count"] = f.count
 		}
 		items = append(items, item)

@@ -59,7 +59,7 @@ func Standard() Knobs {
 			RetryAfter: 10 * time.Second,
 			Expiry:     24 * time.Hour,
 		},
-		ManifestKnobs: ManifestKnobs{FilesPer: 1000, Count: true, Deletions: true},
+		ManifestKnobs: ManifestKnobs{FilesPer: 1000, Count: CountRight, Deletions: true},
 		FileKnobs:     FileKnobs{Ranges: true, Gzip: true},
 
 		RateWindow: time.Minute,
