@@ -80,7 +80,7 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 		Limits:        Limits{Exports: 3, DownloadsPerExport: 4, IngestWorkers: runtime.GOMAXPROCS(0), RequestsPerMinute: 100, Retry: Retry{FirstWait: Duration(2 * time.Second), LongestWait: Duration(5 * time.Minute), Attempts: 8}},
 		TLS:           TLS{CAFile: "/etc/bulkhead/ca.pem"},
 		Views:         []string{"/etc/bulkhead/views"},
-		Registrations: map[string]Registration{"vendor": {Profile: "ecw", ClientID: "abc", KeyEnv: "VENDOR_KEY"}},
+		Registrations: map[string]Registration{"vendor": {Profile: "ecw", ClientID: "abc", KeyEnv: "VENDOR_KEY", JWKSMaxAge: Duration(time.Hour)}},
 		Sinks:         map[string]Sink{"lake": {Kind: Parquet, Folder: "/etc/bulkhead/lake"}},
 		Tenants: []Tenant{{
 			ID: "elm", Name: "elm", Registration: "vendor", FHIRBaseURL: "https://ehr.example.org/fhir/r4/ELM",
