@@ -69,6 +69,10 @@ bench: setup ## isolation of failures and ingest, both sides in one run; rewrite
 microbench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
 
+docs: ## the pages that are printed from code: configuration, vendors, problems, states
+	$(GO) test ./internal/config -run 'IsPrintedFrom' -update
+	$(GO) test ./internal/problem ./internal/life -update
+
 crash: ## kill -9 at named moments, start again, compare with a calm run
 	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
 

@@ -97,7 +97,7 @@ func (r *reader) checkTaken(at place, t *Tenant, c *Config) {
 		case !wish.asked:
 		case !p.Takes(wish.parameter):
 			r.miss(at.at(wish.field), fmt.Sprintf("needs %s, which %s does not take (see the parameters of profile %s)", wish.parameter, or(p.Title, p.Name), p.Name))
-		case dialect < wish.from: // discover, after all of them, may find any
+		case dialect != Discover && dialect < wish.from:
 			r.miss(at.at(wish.field), fmt.Sprintf("needs %s, which began with %s; the dialect here is %s", wish.parameter, wish.from, dialect))
 		}
 	}

@@ -33,23 +33,37 @@ func (r *reader) miss(at place, text string) {
 // read parses text as one YAML document and fills the struct that into points
 // to. The source that it returns knows the lines of all values.
 func (r *reader) read(name string, text []byte, into any) *source {
+	src, body := r.parse(name, text)
+	r.fill(src, body, into)
+	return src
+}
+
+// parse gives the one document of a text, nil if it is empty or unusable.
+func (r *reader) parse(name string, text []byte) (*source, ast.Node) {
 	src := &source{name: name, lines: strings.Split(string(text), "\n"), marks: map[string]int{}}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		r.syntax(src, err)
-		return src
+		return src, nil
 	}
 	if len(file.Docs) > 1 {
 		r.miss(place{src: src}, "holds several documents; one is allowed")
-		return src
+		return src, nil
 	}
-	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		return src
+	if len(file.Docs) == 0 {
+		return src, nil
+	}
+	return src, file.Docs[0].Body
+}
+
+// fill sets what the document says in the struct that into points to.
+func (r *reader) fill(src *source, body ast.Node, into any) {
+	if body == nil {
+		return
 	}
 	d := &decoder{reader: r, anchors: map[string]ast.Node{}}
-	ast.Walk(d, file.Docs[0].Body)
-	d.value(place{src: src}, file.Docs[0].Body, reflect.ValueOf(into).Elem())
-	return src
+	ast.Walk(d, body)
+	d.value(place{src: src}, body, reflect.ValueOf(into).Elem())
 }
 
 // syntax notes what the parser says, with our excerpt in place of its own.

@@ -5,14 +5,11 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const manualHead = `# Configuration
@@ -24,7 +21,7 @@ environment variable (` + "`key_env`" + `) or folder (` + "`key_folder`" + `). A
 A duration is written as ` + "`90s`, `36h`, `30d` or `2w`" + `. A moment is a FHIR instant (` + "`2026-01-31T08:00:00Z`" + `) or a date, which means
 midnight in the tenant's time zone. A size is written as ` + "`500kB`, `20MiB`" + ` or a number of bytes. Where a list is wanted, one value alone will do.
 
-This page is printed from the fields' own comments: ` + "`go test ./internal/config -update`" + `.
+This page is printed from the fields' own comments: ` + "`make docs`" + `.
 `
 
 // sections are the chapters of the manual: a title, a type, and what leads to it.
@@ -71,19 +68,7 @@ func TestTheManualIsPrintedFromTheFields(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", r[0], r[1])
 	}
 
-	page := filepath.Join("..", "..", "docs", "configuration.md")
-	if *update {
-		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("docs/configuration.md is not what the fields say (-page +fields):\n%s", diff)
-	}
+	golden(t, "docs/configuration.md is not what the fields say", filepath.Join("..", "..", "docs", "configuration.md"), b.String())
 }
 
 var identifier = regexp.MustCompile(`\b[A-Z][A-Za-z]+\b`)

@@ -144,7 +144,7 @@ func (p *Profile) DeletesAfter() bool { return p.DeleteAfter != Never }
 // KeepsCookies reports whether an export's cookies are sent back.
 func (p *Profile) KeepsCookies() bool { return p.Cookies == PerExport }
 
-// copy returns p without its facts, for another profile to be laid over.
+// copy returns p without its name and its facts, for another profile to be laid over.
 func (p *Profile) copy() *Profile {
 	c := *p
 	for _, list := range []*[]string{
@@ -154,6 +154,6 @@ func (p *Profile) copy() *Profile {
 	}
 	c.BusyStatuses, c.Tolerate = slices.Clone(p.BusyStatuses), slices.Clone(p.Tolerate)
 	c.Scope.ByType = maps.Clone(p.Scope.ByType)
-	c.Facts, c.Sources = nil, nil
+	c.Name, c.Extends, c.Facts, c.Sources = "", "", nil, nil
 	return &c
 }

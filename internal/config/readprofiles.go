@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 //go:embed profiles/*.yaml
@@ -69,8 +71,8 @@ type layers struct {
 }
 
 type profileFile struct {
-	path    string
-	text    []byte
+	src     *source
+	body    ast.Node
 	head    Profile // only Name and Extends are of use
 	begun   bool
 	profile *Profile // nil until it is laid
@@ -78,14 +80,14 @@ type profileFile struct {
 
 // list finds out what a file calls its profile, and what it extends.
 func (l *layers) list(path string, text []byte) {
-	f := &profileFile{path: path, text: text}
-	(&reader{}).read(path, text, &f.head) // its mistakes are told when it is laid
+	f := &profileFile{}
+	f.src, f.body = l.parse(path, text)
+	(&reader{}).fill(f.src, f.body, &f.head) // its mistakes are told when it is laid
 	key := f.head.Name
 	if other, taken := l.files[key]; taken || key == "" {
 		key = path // no name can hold its dot
-		if taken && f.head.Name != "" {
-			at := place{src: (&reader{}).read(path, text, &Profile{})}.at("name")
-			l.miss(at, fmt.Sprintf("is %q, which %s has already", f.head.Name, other.path))
+		if taken {
+			l.miss(place{src: f.src}.at("name"), fmt.Sprintf("is %q, which %s has already", f.head.Name, other.src.name))
 		}
 	}
 	l.files[key] = f
@@ -98,7 +100,8 @@ func (l *layers) lay(f *profileFile) *Profile {
 	}
 	f.begun = true
 	p, wrong := l.base(f)
-	at := place{src: l.read(f.path, f.text, p)}
+	l.fill(f.src, f.body, p)
+	at := place{src: f.src}
 	if wrong != "" {
 		l.miss(at.at("extends"), wrong)
 	} else {
