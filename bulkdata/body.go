@@ -36,12 +36,14 @@ type Body struct {
 	// Deviations are what was tolerated.
 	Deviations []Deviation
 
+	opening opening
 	limits  Limits
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	wire    *wireReader
 	decoded *bufio.Reader
-	layers  int // of gzip
+	layers  int  // of gzip
+	short   bool // the part ends before the file does
 	given   int64
 	err     error
 }
@@ -84,8 +86,8 @@ func (b *Body) Resumable() bool {
 	return b.layers == 0 && isStrongETag(b.ETag) && (b.AcceptsRanges || b.Offset > 0)
 }
 
-// decode sets up decompression and refuses what is no NDJSON.
-func (b *Body) decode(f File) error {
+// decode sets up decompression and refuses what is no NDJSON where that is due.
+func (b *Body) decode() error {
 	announced := isEncoded(b.ContentEncoding)
 	if announced && b.ContentEncoding != "gzip" && b.ContentEncoding != "x-gzip" {
 		return b.fail(EncodingUnknown, plainText(b.ContentEncoding, 40))
@@ -99,6 +101,9 @@ func (b *Body) decode(f File) error {
 			return err
 		}
 	}
+	if !b.opening.lines {
+		return nil // an attachment may be a gzip file itself
+	}
 	if head, _ := b.decoded.Peek(3); bytes.Equal(head, []byte{0x1f, 0x8b, 8}) {
 		if announced {
 			note(&b.Deviations, GzipTwice)
@@ -109,7 +114,7 @@ func (b *Body) decode(f File) error {
 			return err
 		}
 	}
-	return b.sniff(f)
+	return b.sniff()
 }
 
 // isEncoded reports whether a Content-Encoding changes the bytes.
@@ -130,7 +135,7 @@ func (b *Body) unzip() error {
 }
 
 // sniff refuses an HTML page and an OperationOutcome in place of the file.
-func (b *Body) sniff(f File) error {
+func (b *Body) sniff() error {
 	head, err := b.decoded.Peek(sniffBytes)
 	if err != nil && err != io.EOF {
 		return b.endOf(err)
@@ -140,7 +145,7 @@ func (b *Body) sniff(f File) error {
 	if bytes.HasPrefix(text, []byte("<")) {
 		return b.fail(ContentTypeUnexpected, "the body is HTML or XML")
 	}
-	if f.Section != OutputSection && f.Section != DeletedSection || f.Type == "OperationOutcome" {
+	if b.opening.outcomes {
 		return nil
 	}
 	lines := bytes.Count(bytes.TrimRight(text, "\r\n"), []byte("\n"))
@@ -163,30 +168,19 @@ func (b *Body) isSingleJSON() bool {
 // resourceType finds the member resourceType of the object that text begins
 // with, as far as text goes.
 func resourceType(text []byte) string {
-	d := jsontext.NewDecoder(bytes.NewReader(text))
-	if first, err := d.ReadToken(); err != nil || first.Kind() != '{' {
+	d := seekMember(text, "resourceType")
+	if d == nil {
 		return ""
 	}
-	for {
-		name, err := d.ReadToken()
-		if err != nil || name.Kind() != '"' {
-			return ""
-		}
-		if name.String() == "resourceType" {
-			value, err := d.ReadToken()
-			if err != nil {
-				return ""
-			}
-			return value.String()
-		}
-		if d.SkipValue() != nil {
-			return ""
-		}
+	value, err := d.ReadToken()
+	if err != nil {
+		return ""
 	}
+	return value.String()
 }
 
 func (b *Body) fail(reason Reason, detail string) *ProtocolError {
-	return &ProtocolError{Op: OpFile, Status: http.StatusOK, Reason: reason, Detail: detail}
+	return &ProtocolError{Op: b.opening.op, Status: http.StatusOK, Reason: reason, Detail: detail}
 }
 
 // endOf gives io.EOF only for the end of a whole file.
@@ -194,7 +188,7 @@ func (b *Body) endOf(err error) error {
 	switch {
 	case b.wire.err != nil && !b.wire.ended:
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: endOf(b.ctx, b.wire.err)}
-	case errors.Is(err, io.EOF) && (b.Length < 0 || b.wire.got == b.Length):
+	case errors.Is(err, io.EOF) && !b.short && (b.Length < 0 || b.wire.got == b.Length):
 		return io.EOF
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: io.ErrUnexpectedEOF}

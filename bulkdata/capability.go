@@ -15,31 +15,83 @@ import (
 type Capability struct {
 	// FHIRVersion and Software are the server's words, shortened.
 	FHIRVersion, Software string
+	// BulkData says that the statement instantiates the guide's own, in any
+	// version. Servers need not say so.
+	BulkData bool
 	// Levels are the export levels that the statement names.
 	Levels []Level
+	// Operations are the export operations as the statement has them.
+	Operations []ExportOperation
 	// Types are the resource types that can be read or searched.
 	Types []string
+	// SearchParams are the search parameters by resource type; those of every
+	// type are under "".
+	SearchParams map[string][]string
+	// NotSupported is what works over REST and not in an export.
+	NotSupported []NotSupported
+}
+
+// An ExportOperation is one operation that starts exports. All its texts are
+// the server's.
+type ExportOperation struct {
+	Level Level
+	// Name is without "$".
+	Name string
+	// Definition is the canonical without its version, Version that version,
+	// empty for none.
+	Definition, Version string
+}
+
+// A NotSupported is a mark that a type, or one of its search parameters, cannot
+// be used in exports of those levels.
+type NotSupported struct {
+	Type string
+	// Param is the search parameter, empty for the type as a whole.
+	Param string
+	// Levels are the levels meant; all three where the mark is for the guide
+	// as a whole.
+	Levels []Level
 }
 
 type wireCapability struct {
-	ResourceType string `json:"resourceType"`
-	FHIRVersion  string `json:"fhirVersion"`
-	Software     struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
-	} `json:"software"`
-	Rest []struct {
-		Operation []wireOperation `json:"operation"`
-		Resource  []struct {
-			Type      string          `json:"type"`
-			Operation []wireOperation `json:"operation"`
-		} `json:"resource"`
-	} `json:"rest"`
+	ResourceType string       `json:"resourceType"`
+	FHIRVersion  string       `json:"fhirVersion"`
+	Instantiates []string     `json:"instantiates"`
+	Software     wireSoftware `json:"software"`
+	Rest         []wireRest   `json:"rest"`
+}
+
+type wireSoftware struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+type wireRest struct {
+	Operation   []wireOperation   `json:"operation"`
+	SearchParam []wireSearchParam `json:"searchParam"`
+	Resource    []wireRestType    `json:"resource"`
+}
+
+type wireRestType struct {
+	Type        string            `json:"type"`
+	Operation   []wireOperation   `json:"operation"`
+	SearchParam []wireSearchParam `json:"searchParam"`
+	Extension   []wireMark        `json:"extension"`
 }
 
 type wireOperation struct {
 	Name       string `json:"name"`
 	Definition string `json:"definition"`
+}
+
+type wireSearchParam struct {
+	Name      string     `json:"name"`
+	Extension []wireMark `json:"extension"`
+}
+
+type wireMark struct {
+	URL   string `json:"url"`
+	Value string `json:"valueCanonical"`
 }
 
 // Capability reads [base]/metadata. It asks without a token first, as the
@@ -71,31 +123,87 @@ func (w *wireCapability) capability() *Capability {
 	found := &Capability{
 		FHIRVersion: plainText(w.FHIRVersion, 20),
 		Software:    plainText(w.Software.Name+" "+w.Software.Version, 100),
-	}
-	add := func(level Level) {
-		if level != "" && !slices.Contains(found.Levels, level) {
-			found.Levels = append(found.Levels, level)
-		}
+		BulkData: slices.ContainsFunc(w.Instantiates, func(canonical string) bool {
+			return cutVersion(canonical) == guideStatement
+		}),
+		SearchParams: map[string][]string{},
 	}
 	for _, rest := range w.Rest {
-		for _, o := range rest.Operation {
-			add(o.level(SystemLevel))
+		found.operations(SystemLevel, rest.Operation)
+		for _, p := range rest.SearchParam {
+			found.searchParam("", p)
 		}
 		for _, r := range rest.Resource {
-			found.Types = append(found.Types, plainText(r.Type, 64))
-			of := map[string]Level{"Patient": PatientLevel, "Group": GroupLevel}[r.Type]
-			for _, o := range r.Operation {
-				add(o.level(of))
+			name := plainText(r.Type, 64)
+			found.Types = append(found.Types, name)
+			found.operations(map[string]Level{"Patient": PatientLevel, "Group": GroupLevel}[r.Type], r.Operation)
+			found.marks(name, "", r.Extension)
+			for _, p := range r.SearchParam {
+				found.searchParam(name, p)
 			}
 		}
 	}
 	return found
 }
 
+func (found *Capability) operations(place Level, list []wireOperation) {
+	for _, o := range list {
+		level := o.level(place)
+		if level == "" {
+			continue
+		}
+		_, version, _ := strings.Cut(o.Definition, "|")
+		found.Operations = append(found.Operations, ExportOperation{
+			Level: level, Name: plainText(strings.TrimPrefix(o.Name, "$"), 64),
+			Definition: plainText(cutVersion(o.Definition), 200), Version: plainText(version, 20),
+		})
+		if !slices.Contains(found.Levels, level) {
+			found.Levels = append(found.Levels, level)
+		}
+	}
+}
+
+func (found *Capability) searchParam(of string, p wireSearchParam) {
+	name := plainText(p.Name, 64)
+	found.SearchParams[of] = append(found.SearchParams[of], name)
+	found.marks(of, name, p.Extension)
+}
+
+// marks reads the extension operation-not-supported, whose URL differs between
+// the guide's prose and its artifact: both are taken.
+func (found *Capability) marks(of, param string, list []wireMark) {
+	for _, m := range list {
+		if !slices.Contains(notSupportedURLs, m.URL) {
+			continue
+		}
+		levels := []Level{SystemLevel, PatientLevel, GroupLevel}
+		if cutVersion(m.Value) != guideStatement {
+			level := wireOperation{Definition: m.Value}.level("")
+			if level == "" {
+				continue // another operation's mark
+			}
+			levels = []Level{level}
+		}
+		found.NotSupported = append(found.NotSupported, NotSupported{Type: of, Param: param, Levels: levels})
+	}
+}
+
+const guideStatement = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
+
+var notSupportedURLs = []string{
+	"http://hl7.org/fhir/uv/bulkdata/Extension/operation-not-supported",
+	"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/operation-not-supported",
+}
+
+func cutVersion(canonical string) string {
+	canonical, _, _ = strings.Cut(canonical, "|")
+	return canonical
+}
+
 // level tells an export by its definition, of the guide's present and first
 // version; by its name only where the definition says nothing.
 func (o wireOperation) level(place Level) Level {
-	definition, _, _ := strings.Cut(o.Definition, "|")
+	definition := cutVersion(o.Definition)
 	name := definition[strings.LastIndexByte(definition, '/')+1:]
 	switch name {
 	case "patient-export", "PatientLevelExport":

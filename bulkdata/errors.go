@@ -20,6 +20,8 @@ const (
 	OpFile    Operation = "open file"
 	OpCancel  Operation = "cancel"
 	OpQuery   Operation = "read from FHIR base"
+
+	OpAttachment Operation = "open attachment"
 )
 
 // ErrNotSent is for transports that refuse a request before anything of it
@@ -108,6 +110,12 @@ type StatusError struct {
 	RetryAfter RetryAfter
 	// Outcome is the server's OperationOutcome, nil when the body was none.
 	Outcome *OperationOutcome
+	// Export says that Status is the export's own, from X-Export-Status: the
+	// export has failed.
+	Export bool
+	// Separate says that the server tells the export's state apart: Status is
+	// that of the request only and says nothing about the export.
+	Separate bool
 	// body is the start of an answer that is no OperationOutcome.
 	body string
 }
@@ -119,12 +127,19 @@ func (e *StatusError) Error() string {
 
 // Temporary reports whether the answer is about this request only and a later
 // one may succeed: 408 and 429; an outcome whose errors are all transient; a
-// gateway's 502, 503 or 504 without an outcome; for files every 5xx.
+// gateway's 502, 503 or 504 without an outcome; for files and attachments every
+// 5xx. Of an export's own status it is never true; of a request whose status
+// says nothing about the export it is, except 401 and 403. The guide calls every
+// 5xx a failed export; gateways answer so too, so bound the attempts.
 func (e *StatusError) Temporary() bool {
 	switch {
+	case e.Export:
+		return false
+	case e.Separate:
+		return e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestTimeout:
 		return true
-	case e.Op == OpFile:
+	case e.Op == OpFile, e.Op == OpAttachment:
 		return e.Status >= 500
 	case e.Outcome != nil:
 		return e.Outcome.Transient()
@@ -135,7 +150,15 @@ func (e *StatusError) Temporary() bool {
 // Gone reports whether the export, or the file, no longer exists at the
 // server: 404 or 410 without a transient outcome.
 func (e *StatusError) Gone() bool {
-	return (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !e.Temporary()
+	return (e.Status == http.StatusNotFound || e.Status == http.StatusGone) && !e.Temporary() && !e.Separate
+}
+
+// ExportEnded reports whether the answer to a status request says that the
+// export has failed or is gone, so that asking again is of no use. A refusal of
+// our identity (401, 403) says nothing about the export.
+func (e *StatusError) ExportEnded() bool {
+	refused := e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+	return e.Op == OpStatus && (e.Export || !refused && !e.Separate && !e.Temporary())
 }
 
 // UnsafeText returns the server's own words, shortened. They may hold anything,
@@ -174,6 +197,8 @@ const (
 	NotExpectedResource    Reason = "the body is not the resource asked for"
 	PagesTooMany           Reason = "there are too many pages"
 	RangeInvalid           Reason = "the part sent is not the part asked for"
+	ExportStatusMissing    Reason = "X-Export-Status is missing or unreadable"
+	PageRepeated           Reason = "the next page is one that was read before"
 )
 
 // A ProtocolError is an answer that claims success and breaks the standard.
@@ -198,8 +223,9 @@ func (e *ProtocolError) Error() string {
 	return text + e.Outcome.inParentheses()
 }
 
-// Temporary reports false: the server has to change first.
-func (e *ProtocolError) Temporary() bool { return false }
+// Temporary reports whether the answer says nothing about the export, so that
+// the next one may be right: only where X-Export-Status is missing.
+func (e *ProtocolError) Temporary() bool { return e.Reason == ExportStatusMissing }
 
 // UnsafeText returns the start of the answer. It may hold anything, also data
 // of patients: show it to an operator of that tenant, never log it.

@@ -33,18 +33,38 @@ type OpenOptions struct {
 // A rest (Offset) is asked for without compression. A server that cannot give
 // it sends the whole file: see [Body.Offset].
 func (c *Client) Open(ctx context.Context, f File, o OpenOptions) (*Body, error) {
-	target, authorize, err := c.fileTarget(f)
+	if f.Modified {
+		return nil, &ProtocolError{Op: OpFile, Status: http.StatusOK, Reason: ModifierExtension}
+	}
+	return c.open(ctx, opening{
+		op: OpFile, url: f.URL, access: f.Access, accept: cmp.Or(c.tolerances.FileAccept, ndjsonType),
+		lines: true, outcomes: f.Section != OutputSection && f.Section != DeletedSection || f.Type == "OperationOutcome",
+	}, o)
+}
+
+// An opening is what Open and OpenAttachment have in common.
+type opening struct {
+	op       Operation
+	url      string
+	access   AccessRule
+	accept   string
+	lines    bool // the body must be NDJSON
+	outcomes bool // and may be nothing but OperationOutcomes
+}
+
+func (c *Client) open(ctx context.Context, w opening, o OpenOptions) (*Body, error) {
+	target, authorize, err := c.fileTarget(w)
 	if err != nil {
 		return nil, err
 	}
-	header, err := c.fileHeader(o)
+	header, err := fileHeader(w, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", OpFile, err)
+		return nil, fmt.Errorf("%s: %w", w.op, err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	watch := time.AfterFunc(c.limits.RequestTimeout, func() { cancel(errTimeout) })
 	resp, err := c.do(ctx, exchange{ //nolint:bodyclose // Body.Close closes it
-		op: OpFile, method: http.MethodGet, target: target, header: header,
+		op: w.op, method: http.MethodGet, target: target, header: header,
 		authorize: authorize, redirects: true,
 	})
 	watch.Stop()
@@ -52,48 +72,45 @@ func (c *Client) Open(ctx context.Context, f File, o OpenOptions) (*Body, error)
 		cancel(nil)
 		return nil, err
 	}
-	b := &Body{cancel: cancel, ctx: ctx, limits: c.limits}
+	b := &Body{cancel: cancel, ctx: ctx, limits: c.limits, opening: w}
 	b.wire = &wireReader{
 		from: resp.Body, stall: c.limits.StallTimeout,
 		watch: time.AfterFunc(c.limits.StallTimeout, func() { cancel(errStalled) }),
 	}
 	b.wire.watch.Stop()
-	if err := b.start(f, o, resp); err != nil {
+	if err := b.start(o, resp); err != nil {
 		_ = b.Close()
 		return nil, err
 	}
 	return b, nil
 }
 
-// fileTarget says where f is and whether the token goes there.
-func (c *Client) fileTarget(f File) (*url.URL, bool, error) {
-	if f.Modified {
-		return nil, false, &ProtocolError{Op: OpFile, Status: http.StatusOK, Reason: ModifierExtension}
-	}
-	u, err := url.Parse(f.URL)
+// fileTarget says where the file is and whether the token goes there.
+func (c *Client) fileTarget(w opening) (*url.URL, bool, error) {
+	u, err := url.Parse(w.url)
 	if err != nil || !u.IsAbs() {
-		return nil, false, &ProtocolError{Op: OpFile, Status: http.StatusOK, Reason: FileURLInvalid}
+		return nil, false, &ProtocolError{Op: w.op, Status: http.StatusOK, Reason: FileURLInvalid}
 	}
 	if err := checkURL(u, c.tolerances.LoopbackHTTP); err != nil {
-		return nil, false, &OriginError{Op: OpFile, Origin: shownOrigin(u), Why: err.Error(), URL: f.URL}
+		return nil, false, &OriginError{Op: w.op, Origin: shownOrigin(u), Why: err.Error(), URL: w.url}
 	}
-	switch f.Access { // I9
+	switch w.access { // I9
 	case TokenForbidden:
 		return u, false, nil
 	case TokenUnstated:
 		return u, originOf(u) == originOf(c.base), nil
 	case TokenRequired:
 		if c.tokens != nil && !c.origins[originOf(u)] {
-			return nil, false, &OriginError{Op: OpFile, Origin: shownOrigin(u), Why: "the token is not allowed to go there", URL: f.URL}
+			return nil, false, &OriginError{Op: w.op, Origin: shownOrigin(u), Why: "the token is not allowed to go there", URL: w.url}
 		}
 		return u, true, nil
 	}
-	return nil, false, errors.New("open file: the file's access rule is not set")
+	return nil, false, fmt.Errorf("%s: the access rule is not set", w.op)
 }
 
-func (c *Client) fileHeader(o OpenOptions) (http.Header, error) {
+func fileHeader(w opening, o OpenOptions) (http.Header, error) {
 	h := http.Header{}
-	h.Set("Accept", cmp.Or(c.tolerances.FileAccept, ndjsonType))
+	h.Set("Accept", w.accept)
 	h.Set("Accept-Encoding", "gzip")
 	if o.Offset == 0 {
 		return h, nil
@@ -112,7 +129,7 @@ func isStrongETag(tag string) bool {
 }
 
 // start judges the answer's header and first bytes.
-func (b *Body) start(f File, o OpenOptions, resp *http.Response) error {
+func (b *Body) start(o OpenOptions, resp *http.Response) error {
 	h := resp.Header
 	b.ETag, b.Length = h.Get("ETag"), resp.ContentLength
 	b.ContentType, b.ContentEncoding = h.Get("Content-Type"), strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding")))
@@ -120,38 +137,31 @@ func (b *Body) start(f File, o OpenOptions, resp *http.Response) error {
 	switch {
 	case resp.StatusCode == http.StatusOK:
 	case resp.StatusCode == http.StatusPartialContent && o.Offset > 0:
-		if !startsAt(h.Get("Content-Range"), o.Offset) || isEncoded(b.ContentEncoding) {
-			return &ProtocolError{Op: OpFile, Status: resp.StatusCode, Reason: RangeInvalid}
+		if err := b.startRest(o, h); err != nil {
+			return err
 		}
-		b.Offset = o.Offset
 	case resp.StatusCode < 400:
-		return &ProtocolError{Op: OpFile, Status: resp.StatusCode, Reason: UnexpectedStatus}
+		return &ProtocolError{Op: b.opening.op, Status: resp.StatusCode, Reason: UnexpectedStatus}
 	default:
 		return b.refused(resp)
 	}
-	kind, err := fileType(b.ContentType)
-	if err != nil {
-		return b.fail(ContentTypeUnexpected, err.Error())
+	if b.opening.lines {
+		kind, err := fileType(b.ContentType)
+		if err != nil {
+			return b.fail(ContentTypeUnexpected, err.Error())
+		}
+		if kind != "" {
+			note(&b.Deviations, kind)
+		}
 	}
-	if kind != "" {
-		note(&b.Deviations, kind)
-	}
-	return b.decode(f)
+	return b.decode()
 }
 
 // refused reads an error answer within its bound.
 func (b *Body) refused(resp *http.Response) error {
 	a := &answer{status: resp.StatusCode, header: resp.Header, received: time.Now()}
 	a.body, _ = io.ReadAll(io.LimitReader(b.wire, b.limits.AnswerBytes)) // what came is enough to tell
-	return a.statusError(OpFile)
-}
-
-// startsAt reads "bytes 500-999/1234".
-func startsAt(contentRange string, offset int64) bool {
-	unit, rest, _ := strings.Cut(strings.TrimSpace(contentRange), " ")
-	first, _, found := strings.Cut(rest, "-")
-	n, err := strconv.ParseInt(strings.TrimSpace(first), 10, 64)
-	return found && err == nil && n == offset && strings.EqualFold(unit, "bytes")
+	return a.statusError(b.opening.op)
 }
 
 const ndjsonType = "application/fhir+ndjson"

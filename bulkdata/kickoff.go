@@ -15,8 +15,11 @@ type Kickoff struct {
 	// StatusURL is absolute and on an allowed origin. Make it durable before
 	// anything else: without it the export is lost.
 	StatusURL string
-	// RequestURL is what was sent.
-	RequestURL string
+	// SeparateStatus says that the server applied separate-export-status. Keep
+	// it with StatusURL: every status request of the export needs it.
+	SeparateStatus bool
+	// Method and RequestURL are what was sent and accepted.
+	Method, RequestURL string
 	// Sent and Answered are local times around the exchange.
 	Sent, Answered time.Time
 	// ServerTime is the answer's Date, zero when it had none.
@@ -33,14 +36,46 @@ type Kickoff struct {
 // Kickoff asks the server to start the export. Only 202 with one usable
 // Content-Location is success.
 //
-// The request leaves at most once (twice when the first was answered 401 and a
-// fresh token could be had). When Kickoff fails, [MayHaveStarted] says whether
-// an export may be running all the same.
+// The request leaves once, save for two cases in which the server has refused
+// it outright: after a 401 it is repeated with a fresh token, and a POST of
+// STU2 or STU3 without patients that is answered with 400, 404, 405, 415 or 501
+// is followed by one GET. When Kickoff fails, [MayHaveStarted] says whether an
+// export may be running all the same.
 func (c *Client) Kickoff(ctx context.Context, r Request) (*Kickoff, error) {
 	p, err := c.Plan(r)
 	if err != nil {
 		return nil, err
 	}
+	k, err := c.kickoff(ctx, p)
+	if !c.fallsBack(r, p, err) {
+		return k, err
+	}
+	r.Post = false
+	if p, err = c.Plan(r); err != nil {
+		return nil, err
+	}
+	if k, err = c.kickoff(ctx, p); err == nil {
+		note(&k.Deviations, PostRefused)
+	}
+	return k, err
+}
+
+// fallsBack reports whether err is a server's refusal of POST itself, and GET
+// can say the same.
+func (c *Client) fallsBack(r Request, p *PlannedRequest, err error) bool {
+	s, refused := errors.AsType[*StatusError](err)
+	if !refused || p.Method != http.MethodPost || c.dialect == STU4 || len(r.Patients) > 0 {
+		return false
+	}
+	switch s.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusUnsupportedMediaType, http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
+func (c *Client) kickoff(ctx context.Context, p *PlannedRequest) (*Kickoff, error) {
 	target, err := url.Parse(p.URL)
 	if err != nil {
 		return nil, errors.New("kick off: the planned URL is not a URL")
@@ -56,9 +91,10 @@ func (c *Client) Kickoff(ctx context.Context, r Request) (*Kickoff, error) {
 		return nil, c.refusedKickoff(a)
 	}
 	k := &Kickoff{
-		RequestURL: p.URL, Sent: a.sent, Answered: a.received,
-		ServerTime: serverTime(a.header, time.Time{}),
-		RetryAfter: ParseRetryAfter(a.header, a.received),
+		Method: p.Method, RequestURL: p.URL, Sent: a.sent, Answered: a.received,
+		ServerTime:     serverTime(a.header, time.Time{}),
+		RetryAfter:     ParseRetryAfter(a.header, a.received),
+		SeparateStatus: preferenceApplied(a.header, separateExportStatus),
 	}
 	k.Outcome, _ = a.outcome()
 	if k.RetryAfter.Unusable {

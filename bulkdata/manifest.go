@@ -3,6 +3,7 @@ package bulkdata
 import (
 	"errors"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -44,10 +45,16 @@ type File struct {
 	// Count is the number of resources that the server claims, Size the
 	// number of bytes (before or after encoding is not said); nil when unknown.
 	Count, Size *int64
+	// Severities are the numbers of outcomes by severity that the server
+	// claims: fatal, error, warning, information, success. Nil when unknown.
+	Severities map[string]int64
 	// ContinuesIn is the URL of the file that continues this one's last
 	// block, empty for none.
 	ContinuesIn string
-	// Extensions names the extensions of the entry.
+	// Extensions names the extensions of the entry, in either shape: the keys
+	// of an object, or the URLs of FHIR extensions. Nobody here understands
+	// any of them: an extension about authorization or encryption may mean
+	// that the file cannot be read.
 	Extensions []string
 	// Modified says that the entry has a modifier extension, which nobody
 	// here understands: Open refuses it.
@@ -66,8 +73,9 @@ type Manifest struct {
 	Access AccessRule
 	// The files by section. Error and Outcome hold OperationOutcomes.
 	Output, Deleted, Error, Outcome []File
-	// HasOutput says that the member output was there, if only as null.
-	HasOutput bool
+	// HasOutput says that the member output was there, if only as null, and
+	// HasOutcome that outcome was, by which STU4 is known.
+	HasOutput, HasOutcome bool
 	// Next is the absolute URL of the next page, empty for none.
 	Next string
 	// OutputFormat is the media type of the files, empty for NDJSON.
@@ -77,8 +85,35 @@ type Manifest struct {
 	OutputOrganizedBy string
 	// ManifestType is the canonical of the manifest's kind, empty mostly.
 	ManifestType string
+	// Extensions names the extensions of the manifest itself.
+	Extensions []string
 	// Deviations are what was tolerated.
 	Deviations []Deviation
+}
+
+// Organized reports whether the files are blocks of mixed types instead of one
+// type each. The manifest alone decides, not what was asked for.
+func (m *Manifest) Organized() bool { return m.OutputOrganizedBy != "" }
+
+// File gives the file at that place of the manifest: what a file is known by
+// when the manifest was read again for fresh URLs.
+func (m *Manifest) File(section Section, index int) (File, bool) {
+	for f := range m.Files() {
+		if f.Section == section && f.Index == index {
+			return f, true
+		}
+	}
+	return File{}, false
+}
+
+// ExtensionNames gives the names of all extensions, of the manifest and of its
+// files, each once: for a report, since none is understood here.
+func (m *Manifest) ExtensionNames() []string {
+	names := slices.Clone(m.Extensions)
+	for f := range m.Files() {
+		names = append(names, f.Extensions...)
+	}
+	return unique(names)
 }
 
 // Files gives all files: output, deleted, error, outcome.
@@ -102,7 +137,9 @@ type ManifestOptions struct {
 	EscapedAmpersands bool
 }
 
-// judge refuses what the tolerances do not name.
+// judge refuses what the tolerances do not name. A manifest is read by its
+// shape in every dialect: output, which STU1 to STU3 require, may be missing
+// where the manifest is one of STU4, although its prose assumes it there too.
 func (c *Client) judge(m *Manifest) error {
 	t := c.tolerances
 	for _, d := range m.Deviations {
@@ -115,7 +152,7 @@ func (c *Client) judge(m *Manifest) error {
 			return errors.New("requiresAccessToken is missing")
 		}
 	}
-	if !m.HasOutput && c.dialect != STU4 {
+	if !m.HasOutput && !m.HasOutcome && m.ManifestType == "" && c.dialect != STU4 {
 		return errors.New("output is missing")
 	}
 	if kind, err := fileType(m.OutputFormat); m.OutputFormat != "" && m.OutputFormat != "ndjson" && (err != nil || kind != "") {

@@ -33,6 +33,7 @@ func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
 			Deleted:    []File{},
 			Error:      []File{{Section: ErrorSection, Type: "OperationOutcome", URL: "https://fhir.example/r4/e/1", Access: TokenRequired, Count: new(int64(1))}},
 			Outcome:    []File{},
+			Extensions: []string{"https://example.org/own"},
 			Deviations: []Deviation{EscapedAmpersand, RelativeFileURL, CountNotNumber},
 		},
 		"stu2.json": {
@@ -52,7 +53,8 @@ func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
 			Deleted: []File{}, Error: []File{}, Outcome: []File{}, Next: "https://fhir.example/r4/s?page=2",
 		},
 		"stu4.json": {
-			TransactionTime: "2026-01-02T03:04:05Z", Time: utc, HasOutput: true, Access: TokenRequired,
+			TransactionTime: "2026-01-02T03:04:05Z", Time: utc, HasOutput: true, HasOutcome: true, Access: TokenRequired,
+			Extensions:   []string{"https://example.org/own"},
 			ManifestType: "http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest", OutputFormat: "application/fhir+ndjson",
 			Output: []File{
 				{Section: OutputSection, Type: "Patient", URL: "https://fhir.example/r4/f/1", Access: TokenRequired, Count: new(int64(5)), Size: new(int64(1234))},
@@ -60,7 +62,7 @@ func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
 			},
 			Deleted: []File{{Section: DeletedSection, URL: "https://fhir.example/r4/d/1", Access: TokenRequired}},
 			Error:   []File{},
-			Outcome: []File{{Section: OutcomeSection, URL: "https://fhir.example/r4/o/1", Access: TokenRequired}},
+			Outcome: []File{{Section: OutcomeSection, URL: "https://fhir.example/r4/o/1", Access: TokenRequired, Severities: map[string]int64{"success": 0}}},
 		},
 	} {
 		m, err := ParseManifest(golden(t, name), ManifestOptions{StatusURL: "https://fhir.example/r4/s?job_id=1", EscapedAmpersands: true})
@@ -79,13 +81,14 @@ func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
 
 func TestOddManifestsAreFlagged(t *testing.T) {
 	for text, want := range map[string][]Deviation{
-		`{"transactionTime":"2026-01-02T03:04:05","requiresAccessToken":true,"output":[],"error":[]}`:                                        {TransactionTimeNotInstant},
-		`{"transactionTime":"2026-01-02","requiresAccessToken":true,"output":[],"error":[]}`:                                                 {TransactionTimeNotInstant},
-		`{"transactionTime":null,"requiresAccessToken":null,"output":null}`:                                                                  {TransactionTimeMissing, RequiresAccessTokenMissing, OutcomeMissing},
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"False","output":[],"outcome":null}`:                                {RequiresAccessTokenText},
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[{"url":"https://h/1","count":-1}],"error":[]}`:       {CountNotNumber},
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[{"url":"https://h/1","count":1.5}],"error":[]}`:      {CountNotNumber},
-		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[],"error":[],"link":{"relation":"next","url":"p2"}}`: {LinkNotArray, RelativeFileURL},
+		`{"transactionTime":"2026-01-02T03:04:05","requiresAccessToken":true,"output":[],"error":[]}`:                                                    {TransactionTimeNotInstant},
+		`{"transactionTime":"2026-01-02","requiresAccessToken":true,"output":[],"error":[]}`:                                                             {TransactionTimeNotInstant},
+		`{"transactionTime":null,"requiresAccessToken":null,"output":null}`:                                                                              {TransactionTimeMissing, RequiresAccessTokenMissing, OutcomeMissing},
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":"False","output":[],"outcome":null}`:                                            {RequiresAccessTokenText},
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[{"type":"Patient","url":"https://h/1","count":-1}],"error":[]}`:  {CountNotNumber},
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[{"type":"Patient","url":"https://h/1","count":1.5}],"error":[]}`: {CountNotNumber},
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[],"error":[],"link":{"relation":"next","url":"p2"}}`:             {LinkNotArray, RelativeFileURL},
+		`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[{"url":"https://h/1"}],"error":[]}`:                              {TypeMissing},
 		"\xef\xbb\xbf" + wholeManifest: nil,
 	} {
 		m, err := ParseManifest([]byte(text), ManifestOptions{StatusURL: statusURL})

@@ -18,7 +18,10 @@ const (
 	SeverityError       = "error"
 	SeverityWarning     = "warning"
 	SeverityInformation = "information"
+	SeveritySuccess     = "success" // STU4, in countSeverity
 )
+
+var outcomeSeverities = []string{SeverityFatal, SeverityError, SeverityWarning, SeverityInformation, SeveritySuccess}
 
 const (
 	maxIssues     = 100

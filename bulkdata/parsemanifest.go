@@ -3,8 +3,8 @@ package bulkdata
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +25,7 @@ type wireManifest struct {
 	OutputFormat        *string        `json:"outputFormat"`
 	OutputOrganizedBy   *string        `json:"outputOrganizedBy"`
 	ManifestType        *string        `json:"manifestType"`
+	Extension           jsontext.Value `json:"extension"`
 }
 
 // wireFiles tells a missing list from an empty one.
@@ -44,6 +45,7 @@ type wireFile struct {
 	URL               *string        `json:"url"`
 	Count             jsontext.Value `json:"count"`
 	FileSize          jsontext.Value `json:"fileSize"`
+	CountSeverity     jsontext.Value `json:"countSeverity"`
 	ContinuesInFile   *string        `json:"continuesInFile"`
 	Extension         jsontext.Value `json:"extension"`
 	ModifierExtension jsontext.Value `json:"modifierExtension"`
@@ -59,12 +61,13 @@ func ParseManifest(text []byte, o ManifestOptions) (*Manifest, error) {
 		return nil, jsonError(err)
 	}
 	p := &manifestParser{manifest: &Manifest{
-		TransactionTime: deref(w.TransactionTime), Request: deref(w.Request), HasOutput: w.Output.there,
+		TransactionTime: deref(w.TransactionTime), Request: deref(w.Request), HasOutput: w.Output.there, HasOutcome: w.Outcome.there,
 		OutputFormat: deref(w.OutputFormat), OutputOrganizedBy: deref(w.OutputOrganizedBy),
-		ManifestType: deref(w.ManifestType),
+		ManifestType: deref(w.ManifestType), Extensions: extensionNames(w.Extension),
 	}, options: o}
 	p.base, _ = url.Parse(o.StatusURL)
 	p.transactionTime()
+	p.manifestType()
 	if err := p.access(w.RequiresAccessToken); err != nil {
 		return nil, err
 	}
@@ -99,6 +102,16 @@ func (p *manifestParser) transactionTime() {
 	}
 }
 
+// manifestTypes are the kinds of manifest that are understood.
+var manifestTypes = []string{"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest"}
+
+func (p *manifestParser) manifestType() {
+	canonical, _, _ := strings.Cut(p.manifest.ManifestType, "|")
+	if canonical != "" && !slices.Contains(manifestTypes, canonical) {
+		p.note(UnknownManifestType)
+	}
+}
+
 func (p *manifestParser) access(value jsontext.Value) error {
 	switch text := strings.ToLower(string(value)); text {
 	case `"true"`, `"false"`:
@@ -124,8 +137,11 @@ func (p *manifestParser) files(section Section, list wireFiles) []File {
 			Section: section, Index: index, Type: deref(w.Type), URL: p.absolute(deref(w.URL)),
 			Access: p.manifest.Access, Count: p.number(w.Count), Size: p.number(w.FileSize),
 			ContinuesIn: p.absolute(deref(w.ContinuesInFile)), Extensions: extensionNames(w.Extension),
-			Modified: isPresent(w.ModifierExtension),
+			Severities: severities(w.CountSeverity), Modified: isModified(w.ModifierExtension),
 		})
+		if section == OutputSection && !isText(w.Type) && !p.manifest.Organized() {
+			p.note(TypeMissing)
+		}
 	}
 	return files
 }
@@ -201,55 +217,4 @@ func (p *manifestParser) link(value jsontext.Value) error {
 		}
 	}
 	return nil
-}
-
-// extensionNames reads both shapes: an object keyed by name (STU1 to STU3) and
-// an array of FHIR extensions (STU4).
-func extensionNames(value jsontext.Value) []string {
-	var names []string
-	switch value.Kind() {
-	case '{':
-		d := jsontext.NewDecoder(bytes.NewReader(value))
-		_, _ = d.ReadToken()
-		for d.PeekKind() == '"' {
-			name, err := d.ReadToken()
-			if err != nil {
-				break
-			}
-			names = append(names, name.String())
-			_ = d.SkipValue() // whole already: the manifest was parsed
-		}
-	case '[':
-		var list []struct {
-			URL string `json:"url"`
-		}
-		_ = json.Unmarshal(value, &list) // what is no extension has no name
-		for _, x := range list {
-			names = append(names, x.URL)
-		}
-	}
-	return names
-}
-
-func isPresent(value jsontext.Value) bool { return len(value) > 0 && value.Kind() != 'n' }
-
-func deref(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
-}
-
-// jsonError says where JSON is broken, without any of its text.
-func jsonError(err error) error {
-	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return fmt.Errorf("a member is repeated near byte %d", s.ByteOffset)
-		}
-		return fmt.Errorf("broken JSON near byte %d", s.ByteOffset)
-	}
-	if s, ok := errors.AsType[*json.SemanticError](err); ok {
-		return fmt.Errorf("wrong type near byte %d", s.ByteOffset)
-	}
-	return errors.New("broken JSON")
 }

@@ -142,7 +142,7 @@ func TestStatusErrorsSayWhatBecameOfTheExport(t *testing.T) {
 
 func TestAnExportStatusHeaderOverrules200(t *testing.T) {
 	s, err := statusOf(t, reply(200, wholeManifest, "X-Export-Status", "202 Accepted"), nil)
-	if err != nil || s.State != InProgress || s.Manifest != nil || len(s.Deviations) != 1 {
+	if err != nil || s.State != InProgress || s.Manifest == nil || len(s.Deviations) != 1 {
 		t.Errorf("Status = %+v, %v", s, err)
 	}
 	if s, err = statusOf(t, reply(200, wholeManifest, "X-Export-Status", "200"), nil); err != nil || s.State != Complete {
