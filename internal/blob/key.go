@@ -10,7 +10,7 @@ import (
 // by a Scope and may be kept; a Scope takes back only those of its own tenant.
 type Key string
 
-// An Area is one of the three kinds of file that a store holds.
+// An Area is one of the kinds of file that a store holds.
 type Area string
 
 // The areas.
@@ -50,12 +50,16 @@ func (s *Scope) RawKey(export, file string) (Key, error) {
 	return s.key(Raw, export, file+".ndjson.zst"), nil
 }
 
-// ManifestKey names an export's manifest as received.
-func (s *Scope) ManifestKey(export string) (Key, error) {
-	if !exportID.MatchString(export) {
+// ManifestKey names a page, from 0, of an export's manifest as received.
+func (s *Scope) ManifestKey(export string, page int64) (Key, error) {
+	if !exportID.MatchString(export) || page < 0 {
 		return "", fmt.Errorf("manifest key: %w", ErrName)
 	}
-	return s.key(Raw, export, ManifestName), nil
+	name := ManifestName
+	if page > 0 {
+		name = fmt.Sprintf("%d-%s", page, ManifestName)
+	}
+	return s.key(Raw, export, name), nil
 }
 
 // StagedKey names one part, from 0, of the rows that an output file gave to a
@@ -85,7 +89,7 @@ func (s *Scope) own(k Key) (string, error) {
 	area, rest, _ := strings.Cut(string(k), "/")
 	tenant, rest, _ := strings.Cut(rest, "/")
 	export, rest, _ := strings.Cut(rest, "/")
-	known := area == string(Raw) || area == string(Staged) || area == string(Quarantine)
+	known := area == string(Raw) || area == string(Staged) || area == string(Quarantine) || area == string(Attachments)
 	if !known || tenant != s.tenant || !exportID.MatchString(export) || rest == "" { // I7: the only door
 		return "", ErrForeign
 	}

@@ -23,7 +23,7 @@ func TestNamesAreOfTheFormWeMake(t *testing.T) {
 		if k, err := s.RawKey(export, "0-output-0-Patient"); !errors.Is(err, ErrName) {
 			t.Errorf("RawKey(%q) = %q, %v", export, k, err)
 		}
-		if k, err := s.ManifestKey(export); !errors.Is(err, ErrName) {
+		if k, err := s.ManifestKey(export, 0); !errors.Is(err, ErrName) {
 			t.Errorf("ManifestKey(%q) = %q, %v", export, k, err)
 		}
 	}

@@ -19,17 +19,18 @@ import (
 type wishFlags struct {
 	Full  bool     `help:"Ask for everything and remove what the practice no longer has."`
 	Since string   `placeholder:"INSTANT" help:"Ask for what changed since this time instead of since the last export."`
+	Until string   `placeholder:"INSTANT" help:"Ask only for what changed before this time."`
 	Type  []string `short:"t" placeholder:"TYPE" help:"Ask for these resource types instead of the configured ones."`
 	Group string   `placeholder:"ID" help:"Export this group instead of the configured one."`
 }
 
 func (w wishFlags) wish() export.Wish {
-	return export.Wish{Full: w.Full, Since: w.Since, Types: w.Type, Group: w.Group, By: "command"}
+	return export.Wish{Full: w.Full, Since: w.Since, Until: w.Until, Types: w.Type, Group: w.Group, By: "command"}
 }
 
 // any reports whether something other than the configured export is asked for.
 func (w wishFlags) any() bool {
-	return w.Full || w.Since != "" || len(w.Type) > 0 || w.Group != ""
+	return w.Full || w.Since != "" || w.Until != "" || len(w.Type) > 0 || w.Group != ""
 }
 
 // check refuses flags that contradict each other.
@@ -103,15 +104,16 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 
 // intentOf reads the watermark, if there is a ledger, and plans by it.
 func intentOf(ctx context.Context, cfg *config.Config, t *config.Tenant, w export.Wish) (store.Intent, error) {
+	order := export.Order{Config: cfg, Tenant: t, Wish: w}
 	ledger, err := store.Look(ctx, app.Ledger(cfg))
 	if errors.Is(err, store.ErrNoLedger) {
-		return export.Plan(t, w, store.Watermark{}, false) // the first export
+		return order.Plan(store.Watermark{}, false) // the first export
 	}
 	if err != nil {
 		return store.Intent{}, err
 	}
 	defer ledger.Close() //nolint:errcheck // it was only read
-	return export.Next(ctx, ledger.In(t.ID), t, w)
+	return order.Next(ctx, ledger.In(t.ID))
 }
 
 func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) {

@@ -101,11 +101,25 @@ func (w *watcher) look(ctx context.Context, refs []ref) ([]store.Export, error) 
 	exports := make([]store.Export, len(refs))
 	for i, r := range refs {
 		var err error
-		if exports[i], err = w.app.Store.In(r.Tenant).Export(ctx, r.Export); err != nil {
+		if exports[i], err = w.last(ctx, r); err != nil {
 			return nil, err
 		}
 	}
 	return exports, nil
+}
+
+// last gives the export, or that which follows it in its chain.
+func (w *watcher) last(ctx context.Context, r ref) (store.Export, error) {
+	scope := w.app.Store.In(r.Tenant)
+	x, err := scope.Export(ctx, r.Export)
+	if err != nil {
+		return x, err
+	}
+	id, err := scope.Following(ctx, x)
+	if err != nil || id == x.ID {
+		return x, err
+	}
+	return scope.Export(ctx, id)
 }
 
 func (w *watcher) show(ctx context.Context, exports []store.Export) error {

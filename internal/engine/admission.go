@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -59,13 +60,18 @@ func (e *Engine) fill(a *store.Admission) error {
 }
 
 func (e *Engine) fits(s *slots, c store.Candidate) bool {
-	if _, err := e.config.Tenant(c.Tenant); err != nil {
+	t, err := e.config.Tenant(c.Tenant)
+	if err != nil {
 		return false // no longer configured: frozen
 	}
 	if s.all >= e.config.Limits.Exports {
 		return false
 	}
-	if limit := e.config.Registrations[c.Registration].Exports; limit > 0 && s.registration[c.Registration] >= limit {
+	limit := e.config.Registrations[c.Registration].Exports
+	if c.Registration != "" && e.config.Profile(t).OneExportPer == config.PerClient {
+		limit = 1
+	}
+	if limit > 0 && s.registration[c.Registration] >= limit {
 		return false
 	}
 	if c.State == life.Waiting {

@@ -154,6 +154,10 @@ func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcom
 		return e.feed(tx, x)
 	case export.Staged:
 		return e.recordStaged(tx, x, l, o)
+	case export.Members:
+		return e.recordMembers(tx, x, o)
+	case export.Attached:
+		return e.recordAttached(tx, x, o)
 	case export.Published:
 		return e.recordPublished(tx, x, l, o)
 	case export.Released:
@@ -163,7 +167,10 @@ func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcom
 }
 
 func (e *Engine) recordAccepted(tx *store.Tx, x *store.Export, o export.Accepted) error {
-	if err := tx.SetAccepted(x, o.StatusURL, o.PollAt); err != nil { // I2: before the first poll
+	if err := tx.SetAccepted(x, o.StatusURL, o.Separate, o.PollAt); err != nil { // I2: before the first poll
+		return err
+	}
+	if err := note(tx, x, o.Notes); err != nil {
 		return err
 	}
 	if err := tx.Move(x, life.Accepted); err != nil {
@@ -172,11 +179,16 @@ func (e *Engine) recordAccepted(tx *store.Tx, x *store.Export, o export.Accepted
 	return tx.AddStep(x.ID, export.Poll, "", o.PollAt)
 }
 
+// recordListed records a page of the manifest. The files are fetched when the
+// last page is here: only then is it known what the export is.
 func (e *Engine) recordListed(tx *store.Tx, x *store.Export, o export.Listed) error {
-	if err := tx.SetListed(x, o.TransactionTime, o.NextSince, o.RequiresToken); err != nil {
+	if err := tx.SetListed(x, o.Listing); err != nil {
 		return err
 	}
-	if err := tx.ListFiles(x, o.Files); err != nil {
+	if err := tx.ListFiles(x, o.Page, o.Files); err != nil {
+		return err
+	}
+	if err := note(tx, x, o.Notes); err != nil {
 		return err
 	}
 	if len(o.NotPermitted) > 0 {
@@ -184,10 +196,22 @@ func (e *Engine) recordListed(tx *store.Tx, x *store.Export, o export.Listed) er
 			return err
 		}
 	}
+	if o.NextURL != "" {
+		return tx.AddStep(x.ID, export.Poll, "", o.NextPoll)
+	}
 	if err := tx.Move(x, life.Listed); err != nil {
 		return err
 	}
 	return e.feed(tx, x)
+}
+
+func note(tx *store.Tx, x *store.Export, notes []export.Note) error {
+	for _, n := range notes {
+		if err := tx.Note(x.ID, "engine", n.Kind, n.Detail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o export.Staged) error {

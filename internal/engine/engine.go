@@ -121,6 +121,8 @@ func queueOf(kind string) string {
 	switch kind {
 	case export.Download, export.Ingest, export.Publish:
 		return kind
+	case export.Attach:
+		return export.Download // it waits for the server, too
 	}
 	return "control"
 }

@@ -84,7 +84,7 @@ func (s *script) calm(w export.Work) export.Outcome {
 	case export.Kickoff:
 		return export.Accepted{StatusURL: "https://ehr.example/status/1", PollAt: time.Now()}
 	case export.Poll:
-		l := export.Listed{TransactionTime: "2026-03-01T00:00:00Z", NextSince: "2026-03-01T00:00:00Z", RequiresToken: "required"}
+		l := export.Listed{Listing: store.Listing{TransactionTime: "2026-03-01T00:00:00Z", NextSince: "2026-03-01T00:00:00Z", RequiresToken: "required"}}
 		for i := range s.files {
 			l.Files = append(l.Files, store.File{
 				Name: "0-output-" + string(rune('0'+i)) + "-Patient", Position: int64(i), Section: "output", ResourceType: "Patient", Expected: -1,

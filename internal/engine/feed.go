@@ -27,13 +27,17 @@ func (e *Engine) feed(tx *store.Tx, x *store.Export) error {
 		}
 	}
 	running, err := e.feedIngests(tx, x)
-	if err != nil || running > 0 || x.State != life.Ingesting {
+	if err != nil || x.State != life.Ingesting {
+		return err
+	}
+	attaching, err := e.feedAttach(tx, x)
+	if err != nil || running+attaching > 0 {
 		return err
 	}
 	if err := tx.Move(x, life.Ingested); err != nil {
 		return err
 	}
-	return e.feedSinks(tx, x)
+	return e.afterIngest(tx, x)
 }
 
 func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
@@ -193,12 +197,27 @@ func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
 	if err := tx.Move(x, life.Complete); err != nil {
 		return err
 	}
+	if err := e.release(tx, x); err != nil || x.Purpose != store.Newcomers {
+		return err
+	}
+	return e.recordNewcomers(tx, x)
+}
+
+// release tells the server that it may forget the export, unless its vendor is
+// known to want no such word.
+func (e *Engine) release(tx *store.Tx, x *store.Export) error {
+	if t, err := e.config.Tenant(x.Tenant); err == nil && !e.config.Profile(t).DeletesAfter() {
+		return nil
+	}
 	return tx.AddStep(x.ID, export.Release, "", tx.Now())
 }
 
 // moves reports whether this export closes the gap up to its next_since: a full
 // one does, an incremental one only when it began at the watermark or before.
 func moves(tx *store.Tx, x *store.Export) (bool, string, error) {
+	if x.Purpose != store.Delivery {
+		return false, "the export is of a part of the group", nil
+	}
 	if x.ServerErrors > 0 {
 		return false, "the server reported errors", nil
 	}

@@ -19,9 +19,19 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 	if err != nil {
 		return "", err
 	}
-	i, err := export.Next(ctx, e.store.In(tenant), t, w)
+	order := export.Order{Config: e.config, Tenant: t, Wish: w}
+	i, err := order.Next(ctx, e.store.In(tenant))
 	if err != nil {
 		return "", err
+	}
+	if i.Mode == export.Incremental && w.Since == "" && export.Watched(e.config, t, i) {
+		known, err := e.store.In(tenant).Members(ctx, i.Stream)
+		if err != nil {
+			return "", err
+		}
+		if known > 0 {
+			i = export.RosterOf(i)
+		}
 	}
 	denied := export.Permit(t, i, time.Now()) // I1
 	var id string
@@ -100,7 +110,7 @@ func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
 	case life.Polling:
 		return tx.AddStep(x.ID, export.Poll, "", tx.Now())
 	case life.Publishing:
-		return e.feedSinks(tx, x)
+		return e.afterIngest(tx, x)
 	default: // Downloading, Ingesting
 		if err := tx.ReopenFiles(x); err != nil {
 			return err
@@ -139,14 +149,21 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id, by string) error {
 	return e.admit(ctx)
 }
 
-// Wait returns the export when it has ended, or is in the hands of a person;
-// or why nothing can be recorded any more.
+// Wait returns the export, or the last one of the chain that it begins, when
+// it has ended, or is in the hands of a person; or why nothing can be recorded
+// any more.
 func (e *Engine) Wait(ctx context.Context, tenant, id string) (store.Export, error) {
 	for {
 		changed := e.Changed()
 		x, err := e.store.In(tenant).Export(ctx, id)
-		if err != nil || x.State.Settled() {
+		if err != nil {
 			return x, err
+		}
+		if id, err = e.store.In(tenant).Following(ctx, x); err != nil || id == x.ID && x.State.Settled() {
+			return x, err
+		}
+		if id != x.ID {
+			continue
 		}
 		if err := e.Trouble(); err != nil {
 			return x, err

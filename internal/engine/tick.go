@@ -128,7 +128,7 @@ func (e *Engine) startScheduled(ctx context.Context, t *config.Tenant) error {
 		return err
 	}
 	wish := export.Wish{By: "schedule"}
-	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.StreamOf(t, wish))
+	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.Order{Config: e.config, Tenant: t, Wish: wish}.Stream())
 	if err != nil {
 		return err
 	}

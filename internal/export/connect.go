@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -147,6 +146,9 @@ func newClient(t *config.Tenant, cfg bulkdata.Config) (*bulkdata.Client, error) 
 func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, error) {
 	conn := &Connection{HTTP: &http.Client{Transport: c.transport(t)}}
 	profile := c.config.Profile(t)
+	if profile.KeepsCookies() {
+		conn.HTTP.Jar = newJar(t.FHIRBaseURL)
+	}
 	cfg := c.clientConfig(t, conn.HTTP)
 	if registration, ok := c.config.Registration(t); ok {
 		key, err := signingKey(registration, profile)
@@ -238,49 +240,4 @@ func (t *Tokens) ready(ctx context.Context) (*smart.TokenSource, error) {
 	}
 	t.source = source
 	return source, nil
-}
-
-// transport counts the tenant's requests in its endpoint's clock-minute
-// window, tokens included, and keeps back what the window has no room for.
-func (c *Connections) transport(t *config.Tenant) http.RoundTripper {
-	limit := c.config.RequestsPerMinute(t)
-	if limit == 0 || c.store == nil {
-		return c.base
-	}
-	return &window{next: c.base, ledger: c.store.In(t.ID), endpoint: t.FHIRBaseURL, limit: int64(limit)}
-}
-
-type window struct {
-	next     http.RoundTripper
-	ledger   *store.Scope
-	endpoint string
-	limit    int64
-}
-
-// uncounted is how long a request waits that the ledger could not count.
-const uncounted = 5 * time.Second
-
-// RoundTrip sends the request if the window has room; a *Later otherwise. A
-// ledger that cannot count it is trouble of ours, not of the export: nothing
-// is sent, and it is tried again soon. A server that answers 429 without
-// saying until when has spent the window.
-func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
-	ok, next, err := w.ledger.TakeRequest(r.Context(), w.endpoint, w.limit)
-	if err != nil || !ok {
-		var wait error = &Later{Until: next, Reason: fmt.Sprintf("the practice's %d requests of this minute are spent", w.limit)}
-		if err != nil {
-			wait = &Later{Until: time.Now().Add(uncounted), Reason: "the ledger cannot count the request: " + err.Error()}
-		}
-		if r.Body != nil {
-			wait = errors.Join(wait, r.Body.Close())
-		}
-		return nil, wait
-	}
-	answer, err := w.next.RoundTrip(r)
-	if err == nil && answer.StatusCode == http.StatusTooManyRequests && answer.Header.Get("Retry-After") == "" {
-		// The answer counts, whether or not this can be written: after a
-		// kick-off it says that nothing was started.
-		_ = w.ledger.FillWindow(context.WithoutCancel(r.Context()), w.endpoint, w.limit)
-	}
-	return answer, err
 }

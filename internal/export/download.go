@@ -32,13 +32,13 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 	if err != nil {
 		return nil, err
 	}
-	body, err := client.Open(ctx, bulkdata.File{
-		Section: bulkdata.Section(file.Section), Type: file.ResourceType, URL: file.URL, Access: bulkdata.AccessRule(w.Export.RequiresToken),
-	}, bulkdata.OpenOptions{})
+	body, err := begin(ctx, func(ctx context.Context, o bulkdata.OpenOptions) (*bulkdata.Body, error) {
+		return s.open(ctx, client, t, w, o)
+	})
 	if err != nil {
 		return downloadFailed(t, w, err)
 	}
-	defer body.Close() //nolint:errcheck // it is read to its end or given up
+	defer func() { body.Close() }() //nolint:errcheck // it is read to its end or given up
 	scope, err := s.Files.Tenant(t.ID)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 	return Stored{file}, nil
 }
 
-func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.File, body *bulkdata.Body) (_ store.File, err error) {
+func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.File, body *transfer) (_ store.File, err error) {
 	key, err := scope.RawKey(w.Export.ID, file.Name)
 	if err != nil {
 		return file, err

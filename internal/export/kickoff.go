@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -15,9 +16,13 @@ import (
 
 // RequestOf gives the kick-off request of an intent.
 func RequestOf(i store.Intent) bulkdata.Request {
-	return bulkdata.Request{
-		Level: bulkdata.Level(i.Level), GroupID: i.Group, Types: i.Types, Since: i.Since,
+	p := i.Parameters
+	r := bulkdata.Request{
+		Level: bulkdata.Level(i.Level), GroupID: i.Group, Types: i.Types, Since: i.Since, Until: p.Until,
+		Elements: p.Elements, TypeFilters: p.TypeFilters, Patients: p.Patients, AssociatedData: p.AssociatedData,
+		OrganizeOutputBy: p.OrganizeBy, AllowPartialManifests: p.AllowPartial, SeparateExportStatus: p.SeparateStatus,
 	}
+	return r
 }
 
 // kickoff sends one kick-off. That it is about to be sent is durable before it
@@ -30,10 +35,14 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if p := Permit(t, w.Export.Intent, time.Now()); p != nil { // I1
 		return nil, p
 	}
+	if wait, err := s.cooling(ctx, t, w); err != nil || wait != nil {
+		return wait, err
+	}
 	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
 	}
+	client, notes := s.speak(ctx, t, w, client)
 	err = s.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
 		if err := tx.Hold(w.Lease); err != nil {
 			return err
@@ -43,11 +52,66 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
-	answer, err := client.Kickoff(ctx, RequestOf(w.Export.Intent))
+	request := RequestOf(w.Export.Intent)
+	request.Post = s.Config.Profile(t).Post
+	answer, err := client.Kickoff(ctx, request)
+	if t.RetryWithoutTypes && refusesTypes(err) {
+		request.Types, request.TypeFilters = nil, nil
+		notes = append(notes, Note{"types_left_out", "the server refused _type"})
+		answer, err = client.Kickoff(ctx, request)
+	}
 	if err != nil {
 		return s.kickoffFailed(ctx, t, w, err)
 	}
-	return Accepted{StatusURL: answer.StatusURL, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered)}, nil
+	notes = append(notes, saidAtKickoff(answer)...)
+	return Accepted{
+		StatusURL: answer.StatusURL, Separate: answer.SeparateStatus, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered), Notes: notes,
+	}, nil
+}
+
+// cooling waits where the vendor takes only so many kick-offs of a group in a
+// time. What was sent is in the ledger, so a restart does not forget it.
+func (s *Steps) cooling(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	cool := s.Config.Profile(t).KickoffCooldown.Std()
+	if cool == 0 {
+		return nil, nil
+	}
+	last, err := s.Store.In(t.ID).LastKickoff(ctx, w.Export)
+	if err != nil || last.IsZero() || time.Since(last) >= cool {
+		return nil, err
+	}
+	return Busy{Until: last.Add(cool), Reason: "the server takes one kick-off of a group in " + cool.String()}, nil
+}
+
+// speak gives the client in the release of the standard that the server
+// speaks. Where that is to be discovered, a server that says nothing is taken
+// to speak what the profile assumes: discovery informs, it never stops an export.
+func (s *Steps) speak(ctx context.Context, t *config.Tenant, w Work, client *bulkdata.Client) (*bulkdata.Client, []Note) {
+	_, discover := s.Config.Dialect(t)
+	if !discover && len(w.Export.Parameters.TypeFilters) == 0 {
+		return client, nil
+	}
+	return client, nil
+}
+
+// refusesTypes reports whether the server understood the kick-off and did not
+// want its types.
+func refusesTypes(err error) bool {
+	status, ok := errors.AsType[*bulkdata.StatusError](err)
+	return ok && status.Outcome != nil && (status.Status == http.StatusBadRequest || status.Status == http.StatusUnprocessableEntity)
+}
+
+// saidAtKickoff are what the server remarked, by code, and how its answer
+// departed from the standard.
+func saidAtKickoff(k *bulkdata.Kickoff) []Note {
+	var notes []Note
+	for _, d := range k.Deviations {
+		notes = append(notes, Note{"deviation", string(d)})
+	}
+	if k.Outcome != nil {
+		notes = append(notes, Note{"server_remarks", k.Outcome.String()})
+	}
+	return notes
 }
 
 // refused reports whether an error status says that nothing was started. A
@@ -74,6 +138,9 @@ func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cau
 	if busy, ok := errors.AsType[*bulkdata.BusyError](cause); ok {
 		return s.busy(t, w, busy)
 	}
+	if status, ok := errors.AsType[*bulkdata.StatusError](cause); ok && slices.Contains(s.Config.Profile(t).BusyStatuses, status.Status) {
+		return s.busy(t, w, &bulkdata.BusyError{Status: status.Status, RetryAfter: status.RetryAfter, Outcome: status.Outcome})
+	}
 	return nil, explain(t, w, cause)
 }
 
@@ -81,8 +148,8 @@ func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cau
 // the profile waits at most between two polls. A server that is busy for ever
 // is shown to a person.
 func (s *Steps) busy(t *config.Tenant, w Work, b *bulkdata.BusyError) (Outcome, error) {
-	if time.Since(w.Export.RequestedAt) > stuckAfter {
-		return nil, problem.Wrap(b, problem.ExportStuck, "the server has refused to start the export for over 30 days, because it is busy with another",
+	if time.Since(w.Export.RequestedAt) > s.maxAge(t) {
+		return nil, problem.Wrap(b, problem.ExportStuck, "the server has refused to start the export for over "+days(s.maxAge(t))+", because it is busy with another",
 			"Ask the practice or its vendor to end the export that runs there; then resume with bulkhead export "+t.ID+" --resume.")
 	}
 	profile := s.Config.Profile(t)

@@ -30,10 +30,12 @@ const (
 	Ingest   = "ingest"
 	Publish  = "publish"
 	Release  = "release"
+
+	ReadMembers = "members"
 )
 
 // Kinds lists them in the order of an export's life.
-var Kinds = []string{Kickoff, Poll, Download, Ingest, Publish, Release}
+var Kinds = []string{Kickoff, Poll, Download, Ingest, Attach, ReadMembers, Publish, Release}
 
 // Work is one step to run: its lease and the export as it stands.
 type Work struct {
@@ -49,7 +51,9 @@ type Outcome interface{ isOutcome() }
 // Accepted: the server took the kick-off.
 type Accepted struct {
 	StatusURL string
+	Separate  bool      // the export's status is reported apart from the HTTP status
 	PollAt    time.Time // when to ask first
+	Notes     []Note
 }
 
 // Busy: the server wants the next kick-off later.
@@ -67,14 +71,17 @@ type InProgress struct {
 	PollAt   time.Time
 }
 
-// Listed: the manifest is stored and names these files.
+// Listed: a page of the manifest is stored and names these files.
 type Listed struct {
-	TransactionTime string
-	NextSince       string
-	RequiresToken   string
-	Files           []store.File
-	NotPermitted    []string // types in the manifest that the agreement does not permit: not downloaded
+	store.Listing
+	Files        []store.File
+	NotPermitted []string // types in the manifest that the agreement does not permit: not downloaded
+	Notes        []Note
 }
+
+// A Note is an entry for the export's timeline: a kind and facts about it,
+// nothing of a patient and no secret.
+type Note struct{ Kind, Detail string }
 
 // Stored: the file's bytes are verified and durable in raw (I3).
 type Stored struct{ File store.File }
@@ -89,6 +96,12 @@ type Staged struct{ Summary ingest.Summary }
 type Published struct {
 	Receipt json.RawMessage
 	Kept    []string // types of a full export of which nothing was removed by absence; see Replaceable
+}
+
+// Members: who is in the export's group.
+type Members struct {
+	Patients  []string // ids
+	Strangers []string // those of them who were not known as members
 }
 
 // Vanished: the server no longer knows the export.
@@ -106,6 +119,7 @@ func (Stored) isOutcome()     {}
 func (FileFailed) isOutcome() {}
 func (Staged) isOutcome()     {}
 func (Published) isOutcome()  {}
+func (Members) isOutcome()    {}
 func (Vanished) isOutcome()   {}
 func (Released) isOutcome()   {}
 

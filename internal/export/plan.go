@@ -2,6 +2,8 @@ package export
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -25,10 +27,18 @@ const (
 // value asks for the next export as configured.
 type Wish struct {
 	Full  bool     // without _since, and remove what is absent
-	Since string   // an instant instead of the watermark
+	Since string   // an instant or a date instead of the watermark
+	Until string   // an instant or a date: only what changed before
 	Types []string // instead of the tenant's types
 	Group string   // instead of the tenant's group
 	By    string   // who asks
+}
+
+// An Order is a tenant's wish, to be made an intent of.
+type Order struct {
+	Config *config.Config
+	Tenant *config.Tenant
+	Wish   Wish
 }
 
 // Types gives the resource types that the tenant's exports ask for: its own,
@@ -43,52 +53,59 @@ func Types(t *config.Tenant) []string {
 	return nil
 }
 
-// Next plans a wish by the watermark that the ledger has for its stream.
-func Next(ctx context.Context, s *store.Scope, t *config.Tenant, w Wish) (store.Intent, error) {
-	mark, ok, err := s.Watermark(ctx, StreamOf(t, w))
+// Next plans the order by the watermark that the ledger has for its stream.
+func (o Order) Next(ctx context.Context, s *store.Scope) (store.Intent, error) {
+	mark, ok, err := s.Watermark(ctx, o.Stream())
 	if err != nil {
 		return store.Intent{}, err
 	}
-	return Plan(t, w, mark, ok)
+	return o.Plan(mark, ok)
 }
 
-// Plan makes the intent that a wish amounts to. mark is the stream's watermark
-// as read by StreamOf; ok is false when the stream has none.
-func Plan(t *config.Tenant, w Wish, mark store.Watermark, ok bool) (store.Intent, error) {
-	if day, err := time.ParseInLocation(time.DateOnly, w.Since, t.Location()); err == nil {
-		w.Since = fhir.FormatInstant(day)
+// Plan makes the intent that the order amounts to. mark is the watermark of
+// Stream; ok is false when it has none.
+func (o Order) Plan(mark store.Watermark, ok bool) (store.Intent, error) {
+	since, err := o.instant("--since", o.Wish.Since)
+	if err != nil {
+		return store.Intent{}, err
 	}
-	if w.Since != "" {
-		if _, err := fhir.ParseInstant(w.Since); err != nil {
-			return store.Intent{}, problem.Wrap(err, problem.Usage, fmt.Sprintf("--since %q is no FHIR instant", w.Since),
-				"Give a date, or a time with seconds and zone, such as 2026-01-31T00:00:00Z.").For(t.ID)
-		}
+	i, err := o.wanted()
+	if err != nil {
+		return i, err
 	}
-	i := wanted(t, w)
-	if len(i.Types) == 0 {
-		return i, problem.New(problem.ConfigInvalid, "no resource types are configured",
-			"List them under types: in the tenant's configuration; _type is always sent, never \"everything\".").For(t.ID)
+	if p := o.refused(i); p != nil {
+		return i, p.For(o.Tenant.ID)
 	}
-	i.Stream = stream(i)
+	incremental := o.Config.Profile(o.Tenant).Takes(config.ParamSince)
 	switch {
-	case w.Since != "":
-		i.Mode, i.Since = Incremental, w.Since
-	case w.Full || !ok:
-		i.Mode, i.Since = Full, floor(t)
+	case since != "":
+		i.Mode, i.Since = Incremental, since
+	case o.Wish.Full || !ok || !incremental || o.Config.NewMembers(o.Tenant) == config.MembersFull:
+		i.Mode = Full
+		if incremental {
+			i.Since = o.floor()
+		}
 	default:
 		i.Mode, i.Since = Incremental, mark.Since
 	}
 	return i, nil
 }
 
-// StreamOf names the stream that a wish belongs to: endpoint, level or group,
-// and type set. A watermark belongs to one stream.
-func StreamOf(t *config.Tenant, w Wish) string { return stream(wanted(t, w)) }
+// Stream names what the order's exports are of: endpoint, level or group, type
+// set, and what narrows it. A watermark belongs to one stream.
+func (o Order) Stream() string {
+	i, err := o.wanted()
+	if err != nil {
+		return "" // Plan says why
+	}
+	return i.Stream
+}
 
-func wanted(t *config.Tenant, w Wish) store.Intent {
+func (o Order) wanted() (store.Intent, error) {
+	t, w := o.Tenant, o.Wish
 	i := store.Intent{
 		Registration: t.Registration, Endpoint: t.FHIRBaseURL, Level: t.Level, Group: t.Group,
-		Types: Types(t), Sinks: t.Sinks, RequestedBy: w.By,
+		Types: Types(t), Sinks: t.Sinks, RequestedBy: w.By, Purpose: store.Delivery,
 	}
 	if len(w.Types) > 0 {
 		i.Types = fhir.TypeSet(w.Types)
@@ -96,7 +113,58 @@ func wanted(t *config.Tenant, w Wish) store.Intent {
 	if w.Group != "" {
 		i.Group, i.Level = w.Group, config.LevelGroup
 	}
-	return i
+	until, err := o.instant("--until", w.Until)
+	if err != nil {
+		return i, err
+	}
+	profile := o.Config.Profile(t)
+	i.Parameters = store.Parameters{
+		Until: until, Elements: t.Elements, AssociatedData: t.AssociatedData, OrganizeBy: t.OrganizeOutputBy,
+		AllowPartial: profile.PartialManifests, SeparateStatus: profile.SeparateStatus,
+	}
+	for _, filter := range t.TypeFilters {
+		if of, _, _ := strings.Cut(filter, "?"); slices.Contains(i.Types, of) {
+			i.Parameters.TypeFilters = append(i.Parameters.TypeFilters, filter)
+		}
+	}
+	i.Stream = stream(i)
+	return i, nil
+}
+
+// instant reads a time that a person gave. A date is midnight at the practice.
+func (o Order) instant(flag, text string) (string, error) {
+	if day, err := time.ParseInLocation(time.DateOnly, text, o.Tenant.Location()); err == nil {
+		return fhir.FormatInstant(day), nil
+	}
+	if text == "" {
+		return "", nil
+	}
+	if _, err := fhir.ParseInstant(text); err != nil {
+		return "", problem.Wrap(err, problem.Usage, fmt.Sprintf("%s %q is no FHIR instant", flag, text),
+			"Give a date, or a time with seconds and zone, such as 2026-01-31T00:00:00Z.").For(o.Tenant.ID)
+	}
+	return text, nil
+}
+
+// refused says what the vendor is known to refuse, before it is asked.
+func (o Order) refused(i store.Intent) *problem.Problem {
+	profile := o.Config.Profile(o.Tenant)
+	if len(i.Types) == 0 {
+		return problem.New(problem.ConfigInvalid, "no resource types are configured",
+			"List them under types: in the tenant's configuration; _type is always sent, never \"everything\".")
+	}
+	if profile.ClinicalTypeNeeded && !slices.ContainsFunc(i.Types, func(name string) bool { return !fhir.IsAdministrative(name) }) {
+		return problem.New(problem.ConfigInvalid, profile.Title+" refuses an export of administrative types alone: "+strings.Join(i.Types, ", "),
+			"Ask for at least one clinical type beside them, such as Patient or Condition.")
+	}
+	if profile.PatientAlone == config.Refused && slices.Equal(i.Types, []string{"Patient"}) {
+		return problem.New(problem.ConfigInvalid, profile.Title+" refuses an export of Patient alone",
+			"Ask for at least one clinical type beside it, such as Condition.")
+	}
+	if o.Wish.Since != "" && !profile.Takes(config.ParamSince) {
+		return problem.New(problem.Usage, profile.Title+" takes no _since: every export is a full one", "Leave --since out.")
+	}
+	return nil
 }
 
 func stream(i store.Intent) string {
@@ -104,14 +172,30 @@ func stream(i store.Intent) string {
 	if i.Level == config.LevelGroup {
 		scope += "/" + i.Group
 	}
-	return i.Endpoint + " " + scope + " " + strings.Join(i.Types, ",")
+	name := i.Endpoint + " " + scope + " " + strings.Join(i.Types, ",")
+	if i.Plain() {
+		return name
+	}
+	narrowed := store.Parameters{Until: i.Parameters.Until, Elements: i.Parameters.Elements, TypeFilters: i.Parameters.TypeFilters}
+	text, err := json.Marshal(narrowed)
+	if err != nil {
+		panic(err) // texts only
+	}
+	digest := sha256.Sum256(text)
+	return name + " narrowed:" + hex.EncodeToString(digest[:8])
 }
 
-func floor(t *config.Tenant) string {
-	if t.Since.IsZero() {
-		return ""
+// floor is the _since of an export without a watermark: the tenant's own, or
+// the earliest that the vendor takes.
+func (o Order) floor() string {
+	since, earliest := o.Tenant.Since.Time, o.Config.Profile(o.Tenant).SinceFloor.Time
+	if since.IsZero() {
+		return "" // the first export is of everything
 	}
-	return fhir.FormatInstant(t.Since.Time)
+	if since.Before(earliest) {
+		since = earliest
+	}
+	return fhir.FormatInstant(since)
 }
 
 // Permit asks the tenant's agreement whether the intent may be carried out now.
@@ -119,37 +203,4 @@ func Permit(t *config.Tenant, i store.Intent, at time.Time) *problem.Problem {
 	return agreement.Check(t.Agreement, agreement.Ask{
 		Tenant: t.ID, At: at, Level: i.Level, Group: i.Group, Types: i.Types, Sinks: i.Sinks,
 	})
-}
-
-// Replaceable gives the types of which this export's delivery is the whole
-// truth, so that what it does not deliver may be removed from the sinks. It
-// errs on the side of keeping rows: nothing is removed by an incremental
-// export or one with a _since; when the server reported errors; of a type of
-// which no file came, because a lost scope or an emptied group looks the same;
-// of a type with refused lines, whose resources may be among them; or of a type
-// that another group or level of the tenant also delivers, which may still have it.
-func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
-	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 {
-		return nil, nil
-	}
-	keep, listed := map[string]bool{}, map[string]bool{}
-	for _, f := range files {
-		listed[f.ResourceType] = true
-		if f.Quarantined > 0 {
-			keep[f.ResourceType] = true
-		}
-		if strings.Contains(string(f.Summary), `"type_mismatch"`) {
-			return nil, nil // the refused line is of some other type: it may be any
-		}
-	}
-	for _, text := range otherStreams {
-		var types []string
-		if err := json.Unmarshal([]byte(text), &types); err != nil {
-			return nil, fmt.Errorf("read the types of another stream: %w", err)
-		}
-		for _, t := range types {
-			keep[t] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(x.Types), func(t string) bool { return keep[t] || !listed[t] }), nil
 }

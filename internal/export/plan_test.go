@@ -1,6 +1,9 @@
 package export
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,15 +13,25 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
+// order gives an order of a practice whose server keeps to the standard.
+func order(p *config.Tenant, w Wish) Order {
+	folder := os.TempDir()
+	cfg, err := config.Parse(filepath.Join(folder, "bulkhead.yaml"), []byte(strings.ReplaceAll(lakeside, "FOLDER", folder)))
+	if err != nil {
+		panic(err) // the text is ours
+	}
+	return Order{Config: cfg, Tenant: p, Wish: w}
+}
+
 func practice() *config.Tenant {
 	return &config.Tenant{
-		ID: "lakeside", Registration: "ecw", FHIRBaseURL: "https://ehr.example/fhir/r4/LAKESD",
+		ID: "lakeside", Profile: "standard", FHIRBaseURL: "https://ehr.example/fhir/r4/LAKESD",
 		Level: config.LevelGroup, Group: "g1", Types: []string{"Patient", "Condition", "Patient"}, Sinks: []string{"tables"},
 	}
 }
 
 func TestTheFirstExportIsFullAndTheNextStartsAtTheWatermark(t *testing.T) {
-	first, err := Plan(practice(), Wish{By: "cli"}, store.Watermark{}, false)
+	first, err := order(practice(), Wish{By: "cli"}).Plan(store.Watermark{}, false)
 	if err != nil || first.Mode != Full || first.Since != "" {
 		t.Fatalf("first export: mode %s, since %q, %v", first.Mode, first.Since, err)
 	}
@@ -26,11 +39,11 @@ func TestTheFirstExportIsFullAndTheNextStartsAtTheWatermark(t *testing.T) {
 		t.Errorf("types: %s", diff)
 	}
 	mark := store.Watermark{Since: "2026-03-01T10:00:00Z"}
-	second, err := Plan(practice(), Wish{}, mark, true)
+	second, err := order(practice(), Wish{}).Plan(mark, true)
 	if err != nil || second.Mode != Incremental || second.Since != mark.Since || second.Stream != first.Stream {
 		t.Errorf("second export: %+v, %v", second, err)
 	}
-	full, err := Plan(practice(), Wish{Full: true}, mark, true)
+	full, err := order(practice(), Wish{Full: true}).Plan(mark, true)
 	if err != nil || full.Mode != Full || full.Since != "" {
 		t.Errorf("export --full: mode %s, since %q, %v", full.Mode, full.Since, err)
 	}
@@ -38,19 +51,19 @@ func TestTheFirstExportIsFullAndTheNextStartsAtTheWatermark(t *testing.T) {
 
 func TestOtherTypesOrAnotherGroupAreAnotherStream(t *testing.T) {
 	p := practice()
-	base := StreamOf(p, Wish{})
+	base := order(p, Wish{}).Stream()
 	for _, w := range []Wish{{Types: []string{"Patient"}}, {Group: "g2"}} {
-		if StreamOf(p, w) == base {
+		if order(p, w).Stream() == base {
 			t.Errorf("wish %+v shares the stream of the configured export", w)
 		}
 	}
-	if StreamOf(p, Wish{Types: []string{"Patient", "Condition"}}) != base {
+	if order(p, Wish{Types: []string{"Patient", "Condition"}}).Stream() != base {
 		t.Error("the order of types makes another stream")
 	}
 }
 
 func TestASinceThatIsNoInstantIsRefused(t *testing.T) {
-	if _, err := Plan(practice(), Wish{Since: "yesterday"}, store.Watermark{}, false); err == nil {
+	if _, err := order(practice(), Wish{Since: "yesterday"}).Plan(store.Watermark{}, false); err == nil {
 		t.Error("--since yesterday was accepted")
 	}
 }
@@ -58,7 +71,7 @@ func TestASinceThatIsNoInstantIsRefused(t *testing.T) {
 func TestAConfiguredFloorBoundsTheFirstExport(t *testing.T) {
 	p := practice()
 	p.Since = config.Moment{Time: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)}
-	i, err := Plan(p, Wish{}, store.Watermark{}, false)
+	i, err := order(p, Wish{}).Plan(store.Watermark{}, false)
 	if err != nil || i.Since != "2025-01-01T00:00:00.000Z" {
 		t.Fatalf("since = %q, %v", i.Since, err)
 	}

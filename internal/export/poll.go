@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
-	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
-	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
-	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -20,7 +16,8 @@ const (
 	// settling is how long after the kick-off a 404 may mean "not yet".
 	settling = 2 * time.Minute
 	// stuckAfter is the age at which an export that the server has not finished,
-	// or not started, is shown to a person. Waits of weeks are known.
+	// or not started, is shown to a person, unless the profile says otherwise.
+	// Waits of weeks are known.
 	stuckAfter = 30 * 24 * time.Hour
 )
 
@@ -37,27 +34,36 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 	if err != nil {
 		return nil, err
 	}
-	status, err := client.Status(ctx, w.Export.StatusURL)
+	status, err := s.ask(ctx, client, w.Export)
 	if err != nil {
 		return s.pollFailed(t, w, err)
 	}
-	if status.State == bulkdata.Complete {
-		return s.listed(ctx, t, w, status)
+	if m := status.Manifest; m != nil && (status.State == bulkdata.Complete || m.Next != "") {
+		return s.listed(ctx, t, w, status) // a page that is linked from has all its files
 	}
 	if status.SaysCancelled {
 		return Vanished{gone(w, nil)}, nil
 	}
-	if time.Since(w.Export.AcceptedAt) > stuckAfter {
-		return nil, stuck(t)
+	if time.Since(w.Export.AcceptedAt) > s.maxAge(t) {
+		return nil, stuck(t, s.maxAge(t))
 	}
 	return InProgress{Progress: status.Progress, PollAt: s.pollAt(t, status.RetryAfter, status.Answered)}, nil
+}
+
+// pageURL gives what to ask next: the status URL, or a page of the manifest,
+// which answers like one.
+func pageURL(x store.Export) string {
+	if x.PageURL != "" {
+		return x.PageURL
+	}
+	return x.StatusURL
 }
 
 func (s *Steps) pollFailed(t *config.Tenant, w Work, err error) (Outcome, error) {
 	status, ok := errors.AsType[*bulkdata.StatusError](err)
 	if !ok || !status.Gone() {
-		if err = explain(t, w, err); isLater(err) && time.Since(w.Export.AcceptedAt) > stuckAfter {
-			return nil, stuck(t) // a server that only ever says later
+		if err = explain(t, w, err); isLater(err) && time.Since(w.Export.AcceptedAt) > s.maxAge(t) {
+			return nil, stuck(t, s.maxAge(t)) // a server that only ever says later
 		}
 		return nil, err
 	}
@@ -72,8 +78,17 @@ func isLater(err error) bool {
 	return ok
 }
 
-func stuck(t *config.Tenant) *problem.Problem {
-	return problem.New(problem.ExportStuck, "the server has been working on the export for over 30 days",
+func (s *Steps) maxAge(t *config.Tenant) time.Duration {
+	if age := s.Config.Profile(t).MaxAge.Std(); age > 0 {
+		return age
+	}
+	return stuckAfter
+}
+
+func days(d time.Duration) string { return fmt.Sprintf("%d days", int(d.Hours()/24)) }
+
+func stuck(t *config.Tenant, age time.Duration) *problem.Problem {
+	return problem.New(problem.ExportStuck, "the server has been working on the export for over "+days(age),
 		"Ask the practice or its vendor to look at the export; then start a new one with bulkhead export "+t.ID+".")
 }
 
@@ -94,86 +109,4 @@ func (s *Steps) pollAt(t *config.Tenant, told bulkdata.RetryAfter, answered time
 		wait = min(wait, rule.Ceiling.Std())
 	}
 	return answered.Add(max(wait, rule.Floor.Std()))
-}
-
-// listed stores the manifest as received and reads what it names.
-func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bulkdata.Status) (Outcome, error) {
-	m := status.Manifest
-	if m.Next != "" {
-		return nil, problem.New(problem.ManifestInvalid, "the server split the manifest into pages, which was not asked for",
-			"Report this with the vendor's name; bulkhead does not follow pages yet, and would miss what they list.")
-	}
-	if err := s.keepManifest(ctx, t, w, status.Raw); err != nil {
-		return nil, err
-	}
-	files, notPermitted, err := filesOf(t, m)
-	if err != nil {
-		return nil, err
-	}
-	return Listed{
-		TransactionTime: m.TransactionTime, NextSince: nextSince(m, w.Export.KickoffSentAt),
-		RequiresToken: string(m.Access), Files: files, NotPermitted: notPermitted,
-	}, nil
-}
-
-func (s *Steps) keepManifest(ctx context.Context, t *config.Tenant, w Work, raw []byte) (err error) {
-	scope, err := s.Files.Tenant(t.ID)
-	if err != nil {
-		return err
-	}
-	key, err := scope.ManifestKey(w.Export.ID)
-	if err != nil {
-		return err
-	}
-	f, err := scope.Create(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(raw); err != nil {
-		return err
-	}
-	return f.Commit()
-}
-
-// nextSince gives the _since of the stream's next export: the server's own
-// word, unless that is later than our kick-off or missing (I6). What is sent
-// twice is found out by its hash; what is never sent is lost.
-func nextSince(m *bulkdata.Manifest, kickoff time.Time) string {
-	if m.Time.IsZero() || m.Time.After(kickoff) {
-		return fhir.FormatInstant(kickoff)
-	}
-	return m.TransactionTime
-}
-
-// filesOf names the manifest's files by their place in it. Types that the
-// agreement does not permit are left at the server (I1).
-func filesOf(t *config.Tenant, m *bulkdata.Manifest) (files []store.File, notPermitted []string, err error) {
-	for f := range m.Files() {
-		section, resourceType := string(f.Section), f.Type
-		switch f.Section {
-		case bulkdata.DeletedSection:
-			resourceType = "Bundle"
-		case bulkdata.ErrorSection, bulkdata.OutcomeSection:
-			section, resourceType = "error", "OperationOutcome"
-		default:
-			if len(agreement.Missing(t.Agreement.Types, []string{resourceType})) > 0 {
-				if !slices.Contains(notPermitted, resourceType) {
-					notPermitted = append(notPermitted, resourceType)
-				}
-				continue
-			}
-		}
-		name, err := blob.FileName(0, section, f.Index, resourceType)
-		if err != nil {
-			return nil, nil, problem.Wrap(err, problem.ManifestInvalid, fmt.Sprintf("entry %d of the manifest's %s names no resource type", f.Index, section),
-				"Report this to the vendor; the manifest is kept in the raw folder as it was received.")
-		}
-		file := store.File{Name: name, Position: int64(len(files)), Section: section, ResourceType: resourceType, URL: f.URL, Expected: -1}
-		if f.Count != nil {
-			file.Expected = *f.Count
-		}
-		files = append(files, file)
-	}
-	return files, notPermitted, nil
 }

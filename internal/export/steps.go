@@ -40,6 +40,10 @@ func (s *Steps) Run(ctx context.Context, w Work) (Outcome, error) {
 		return s.download(ctx, t, w)
 	case Ingest:
 		return s.ingest(ctx, t, w)
+	case ReadMembers:
+		return s.members(ctx, t, w)
+	case Attach:
+		return s.attach(ctx, t, w)
 	case Publish:
 		return s.publish(ctx, t, w)
 	case Release:

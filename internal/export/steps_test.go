@@ -68,7 +68,7 @@ func stepOf(t *testing.T, kind, yaml string) (Work, *Steps) {
 	if err := ledger.PutTenants(t.Context(), []store.Tenant{{ID: "lakeside"}}); err != nil {
 		t.Fatal(err)
 	}
-	intent, err := Plan(&before.Tenants[0], Wish{}, store.Watermark{}, false)
+	intent, err := Order{Config: before, Tenant: &before.Tenants[0]}.Plan(store.Watermark{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func stepOf(t *testing.T, kind, yaml string) (Work, *Steps) {
 		if w.Export, err = tx.Export(id); err != nil {
 			return err
 		}
-		return tx.ListFiles(&w.Export, []store.File{{Name: "0-output-0-Provenance", Section: "output", ResourceType: "Provenance"}})
+		return tx.ListFiles(&w.Export, 0, []store.File{{Name: "0-output-0-Provenance", Section: "output", ResourceType: "Provenance"}})
 	}); err != nil {
 		t.Fatal(err)
 	}

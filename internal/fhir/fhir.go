@@ -76,3 +76,15 @@ func TypeSet(types []string) []string {
 	slices.Sort(s)
 	return slices.Compact(s)
 }
+
+// administrative are the types of a practice's own records: they belong to no
+// patient's compartment.
+// https://hl7.org/fhir/R4/compartmentdefinition-patient.html
+var administrative = []string{
+	"Binary", "Endpoint", "HealthcareService", "InsurancePlan", "Location", "Medication", "Organization",
+	"OrganizationAffiliation", "Practitioner", "PractitionerRole", "Questionnaire", "Schedule", "Slot", "Substance",
+}
+
+// IsAdministrative reports whether resources of the type belong to the
+// practice, and to no patient.
+func IsAdministrative(resourceType string) bool { return slices.Contains(administrative, resourceType) }

@@ -199,7 +199,7 @@ func leftovers(t testing.TB, o Options) (names []string) {
 // probe stores a raw file, which is not ingest's to touch.
 func probe(t testing.TB, o Options) blob.Key {
 	t.Helper()
-	k, err := o.Scope.ManifestKey(o.Export)
+	k, err := o.Scope.ManifestKey(o.Export, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

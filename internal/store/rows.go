@@ -39,15 +39,21 @@ const (
 // are kept with the export, so that a changed configuration changes only the
 // next one.
 type Parameters struct {
-	Until               string   `json:"until,omitempty"`
-	Elements            []string `json:"elements,omitempty"`
-	TypeFilters         []string `json:"type_filters,omitempty"`
-	Patients            []string `json:"patients,omitempty"` // ids
-	AssociatedData      []string `json:"associated_data,omitempty"`
-	OrganizeBy          string   `json:"organize_by,omitempty"`
-	WithoutTypes        bool     `json:"without_types,omitempty"` // the server refused _type
-	AllowPartial        bool     `json:"allow_partial,omitempty"`
-	SeparateStatus      bool     `json:"separate_status,omitempty"`
+	Until          string   `json:"until,omitempty"`
+	Elements       []string `json:"elements,omitempty"`
+	TypeFilters    []string `json:"type_filters,omitempty"`
+	Patients       []string `json:"patients,omitempty"` // ids
+	AssociatedData []string `json:"associated_data,omitempty"`
+	OrganizeBy     string   `json:"organize_by,omitempty"`
+	WithoutTypes   bool     `json:"without_types,omitempty"` // the server refused _type
+	AllowPartial   bool     `json:"allow_partial,omitempty"`
+	SeparateStatus bool     `json:"separate_status,omitempty"`
+}
+
+// Plain reports whether nothing narrows what the export brings of its types.
+func (i Intent) Plain() bool {
+	p := i.Parameters
+	return p.Until == "" && len(p.Elements)+len(p.TypeFilters)+len(p.Patients) == 0
 }
 
 // An Export is one row of the ledger.

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
 )
@@ -46,6 +48,28 @@ func (s *Scope) one(r gen.Export, err error, what string) (Export, error) {
 		return Export{}, Explain(fmt.Errorf("read %s: %w", what, err))
 	}
 	return exportOf(r)
+}
+
+// Following gives the export that goes on where x ended: x itself, unless x is
+// a completed link of a chain, such as a roster.
+func (s *Scope) Following(ctx context.Context, x Export) (string, error) {
+	if x.Purpose == Delivery || x.State != life.Completed {
+		return x.ID, nil
+	}
+	latest, ok, err := s.Latest(ctx)
+	if err != nil || !ok {
+		return x.ID, err
+	}
+	return latest.ID, nil
+}
+
+// LastKickoff gives when a kick-off for the same level or group was last sent
+// by another export, or the zero time.
+func (s *Scope) LastKickoff(ctx context.Context, x Export) (time.Time, error) {
+	t, err := s.store.queries().LastKickoff(ctx, gen.LastKickoffParams{
+		TenantID: s.tenant, Endpoint: x.Endpoint, Level: x.Level, GroupID: x.Group, ExportID: x.ID,
+	})
+	return at(t), Explain(err)
 }
 
 // LatestCompleted gives the tenant's latest export that completed; ok is false

@@ -233,7 +233,7 @@ func TestNoMoreFilesAreGivenThanAsked(t *testing.T) {
 		for _, name := range []string{"0-output-0-Patient", "0-output-1-Patient", "0-output-2-Patient"} {
 			files = append(files, store.File{Name: name, Position: int64(len(files)), Section: "output", ResourceType: "Patient"})
 		}
-		if err := tx.ListFiles(&x, files); err != nil {
+		if err := tx.ListFiles(&x, 0, files); err != nil {
 			return err
 		}
 		for limit, want := range map[int64]int{-2: 0, 0: 0, 2: 2, 9: 3} {

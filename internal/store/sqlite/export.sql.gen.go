@@ -582,6 +582,32 @@ func (q *Queries) KnowsMember(ctx context.Context, arg KnowsMemberParams) (int64
 	return count, err
 }
 
+const lastKickoff = `-- name: LastKickoff :one
+SELECT CAST(coalesce(max(kickoff_sent_at), 0) AS INTEGER) FROM export
+WHERE tenant_id = ? AND endpoint = ? AND level = ? AND group_id = ? AND export_id <> ?
+`
+
+type LastKickoffParams struct {
+	TenantID string
+	Endpoint string
+	Level    string
+	GroupID  string
+	ExportID string
+}
+
+func (q *Queries) LastKickoff(ctx context.Context, arg LastKickoffParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastKickoff,
+		arg.TenantID,
+		arg.Endpoint,
+		arg.Level,
+		arg.GroupID,
+		arg.ExportID,
+	)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const latestCompleted = `-- name: LatestCompleted :one
 SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1
 `

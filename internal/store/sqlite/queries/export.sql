@@ -41,6 +41,10 @@ WHERE tenant_id = ? AND export_id = ?;
 -- name: SetExportWeather :exec
 UPDATE export SET retry_count = retry_count + 1, last_error = ? WHERE tenant_id = ? AND export_id = ?;
 
+-- name: LastKickoff :one
+SELECT CAST(coalesce(max(kickoff_sent_at), 0) AS INTEGER) FROM export
+WHERE tenant_id = ? AND endpoint = ? AND level = ? AND group_id = ? AND export_id <> ?;
+
 -- name: SetKickoffIntent :execrows
 UPDATE export SET kickoff_sent_at = ?, kickoffs = kickoffs + 1
 WHERE tenant_id = ? AND export_id = ? AND kickoff_sent_at = 0 AND state = 'kicking_off';

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A server may leave out the older data of patients who joined a group after
+// the last export. The procedure for such a server is a chain of exports: who
+// is in the group, everything of those who are new, and then what has changed.
+// Each link is requested in the transaction that completes the one before, so
+// the chain has no gap; a link that fails ends it, and the next request begins
+// it anew, because the watermark has not moved and nobody was made a member.
+// https://hl7.org/fhir/uv/bulkdata/export.html#group-export
+
+// afterIngest goes on when every file is staged.
+func (e *Engine) afterIngest(tx *store.Tx, x *store.Export) error {
+	t, err := e.config.Tenant(x.Tenant)
+	if err == nil && export.ShowsMembers(e.config, t, *x) {
+		return tx.AddStep(x.ID, export.ReadMembers, "", tx.Now())
+	}
+	return e.feedSinks(tx, x)
+}
+
+// recordMembers notes who is in the group. A patient whose data is still to
+// come is no member yet.
+func (e *Engine) recordMembers(tx *store.Tx, x *store.Export, m export.Members) error {
+	members := m.Patients
+	if x.Purpose == store.Roster {
+		members = without(m.Patients, m.Strangers)
+	}
+	joined, left, err := tx.Members(x.Stream, members, x.ServerErrors == 0 && x.ProblemCode == "")
+	if err != nil {
+		return err
+	}
+	if x.Purpose == store.Roster {
+		joined = int64(len(m.Strangers))
+	}
+	detail := fmt.Sprintf("%d in the group, %d joined, %d left", len(m.Patients), joined, left)
+	if err := tx.Note(x.ID, "engine", "roster", detail); err != nil {
+		return err
+	}
+	if x.Purpose != store.Roster {
+		return e.feedSinks(tx, x)
+	}
+	if err := e.complete(tx, x); err != nil {
+		return err
+	}
+	return e.followRoster(tx, x, m.Strangers)
+}
+
+func without(all, some []string) []string {
+	drop := make(map[string]bool, len(some))
+	for _, id := range some {
+		drop[id] = true
+	}
+	var rest []string
+	for _, id := range all {
+		if !drop[id] {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// followRoster requests what comes after the roster.
+func (e *Engine) followRoster(tx *store.Tx, x *store.Export, strangers []string) error {
+	if len(strangers) == 0 {
+		return e.follow(tx, x, export.Wish{By: x.RequestedBy}, nil)
+	}
+	return e.follow(tx, x, export.Wish{By: x.RequestedBy}, strangers)
+}
+
+// follow requests the next link of the chain: the newcomers, all of the group
+// when they are too many, or what has changed.
+func (e *Engine) follow(tx *store.Tx, x *store.Export, w export.Wish, newcomers []string) error {
+	t, err := e.config.Tenant(x.Tenant)
+	if err != nil {
+		return err
+	}
+	mark, ok, err := tx.Watermark(x.Stream)
+	if err != nil {
+		return err
+	}
+	order := export.Order{Config: e.config, Tenant: t, Wish: w}
+	i, err := order.Plan(mark, ok)
+	if err != nil {
+		return err
+	}
+	if len(newcomers) > 0 {
+		some, few := export.NewcomersOf(i, newcomers)
+		if few {
+			i = some
+		} else {
+			order.Wish.Full = true
+			if i, err = order.Plan(mark, ok); err != nil {
+				return err
+			}
+		}
+	}
+	if p := export.Permit(t, i, time.Now()); p != nil { // I1
+		return tx.Note(x.ID, "agreement", "not_followed", string(p.Code))
+	}
+	_, err = tx.Request(i)
+	return err
+}
+
+// recordNewcomers makes the patients whose data has come members of the group,
+// and goes on to what has changed.
+func (e *Engine) recordNewcomers(tx *store.Tx, x *store.Export) error {
+	if _, _, err := tx.Members(x.Stream, x.Parameters.Patients, false); err != nil {
+		return err
+	}
+	err := e.follow(tx, x, export.Wish{By: x.RequestedBy}, nil)
+	if p, ok := errors.AsType[*problem.Problem](err); ok { // the configuration has changed meanwhile
+		return tx.Note(x.ID, "engine", "not_followed", string(p.Code))
+	}
+	return err
+}

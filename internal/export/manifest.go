@@ -1,0 +1,220 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+const (
+	// pagesAtMost bounds a manifest's chain of pages.
+	pagesAtMost = 10_000
+	// betweenPages is the pause before a page that the server says nothing about.
+	betweenPages = time.Second
+)
+
+// listed stores a page of the manifest as received and reads what it names.
+// https://hl7.org/fhir/uv/bulkdata/export.html#bulk-data-output-manifest
+func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bulkdata.Status) (Outcome, error) {
+	m, x := status.Manifest, w.Export
+	if err := s.linked(ctx, t, x, m.Next); err != nil {
+		return nil, err
+	}
+	if err := s.keepManifest(ctx, t, w, status.Raw); err != nil {
+		return nil, err
+	}
+	known, err := s.Store.In(t.ID).Files(ctx, x.ID)
+	if err != nil {
+		return nil, err
+	}
+	l := Listed{Listing: store.Listing{
+		TransactionTime: m.TransactionTime, NextSince: s.nextSince(t, m, x.KickoffSentAt),
+		RequiresToken: string(m.Access), OrganizedBy: m.OutputOrganizedBy, ExpiresAt: status.Expires,
+		Page: x.Page, PageURL: pageURL(x), NextURL: m.Next,
+	}}
+	if m.Next != "" {
+		l.NextPoll = status.Answered.Add(max(betweenPages, status.RetryAfter.Wait))
+	}
+	if x.Page > 0 {
+		l.keepEarliest(x)
+	}
+	l.Notes = append(l.Notes, remarks(status)...)
+	return l, l.read(t, m, known)
+}
+
+// linked refuses a chain of pages that does not end.
+func (s *Steps) linked(ctx context.Context, t *config.Tenant, x store.Export, next string) error {
+	if next == "" {
+		return nil
+	}
+	pages, err := s.Store.In(t.ID).Pages(ctx, x.ID)
+	if err != nil {
+		return err
+	}
+	why := ""
+	if x.Page+1 >= pagesAtMost {
+		why = fmt.Sprintf("the manifest has more than %d pages", pagesAtMost)
+	}
+	for page, url := range pages {
+		if url == next && page <= x.Page {
+			why = fmt.Sprintf("page %d of the manifest links back to page %d", x.Page, page)
+		}
+	}
+	if next == pageURL(x) {
+		why = fmt.Sprintf("page %d of the manifest links to itself", x.Page)
+	}
+	if why == "" {
+		return nil
+	}
+	return problem.New(problem.ManifestInvalid, why,
+		"Report this to the vendor; the pages are kept in the raw folder as they were received. Nothing of this export is published.")
+}
+
+// keepEarliest holds on to the first page's word: a later one may differ, and
+// the earliest transaction time loses nothing (I6).
+func (l *Listed) keepEarliest(x store.Export) {
+	if l.TransactionTime != x.TransactionTime {
+		l.Notes = append(l.Notes, Note{"transaction_time_differs", fmt.Sprintf("page %d: %s, before: %s", l.Page, l.TransactionTime, x.TransactionTime)})
+		if ours, err := fhir.ParseInstant(x.TransactionTime); err == nil {
+			if theirs, err := fhir.ParseInstant(l.TransactionTime); err != nil || ours.Before(theirs) {
+				l.TransactionTime = x.TransactionTime
+			}
+		}
+	}
+	ours, err := fhir.ParseInstant(x.NextSince)
+	theirs, err2 := fhir.ParseInstant(l.NextSince)
+	if err == nil && (err2 != nil || ours.Before(theirs)) {
+		l.NextSince = x.NextSince
+	}
+	if l.ExpiresAt.IsZero() || !x.ExpiresAt.IsZero() && x.ExpiresAt.Before(l.ExpiresAt) {
+		l.ExpiresAt = x.ExpiresAt
+	}
+}
+
+// remarks are what a person should know of an answer that was understood:
+// departures from the standard, by their fixed names.
+func remarks(status *bulkdata.Status) []Note {
+	var notes []Note
+	for _, d := range status.Deviations {
+		notes = append(notes, Note{"deviation", string(d)})
+	}
+	for f := range status.Manifest.Files() {
+		for _, url := range f.Extensions {
+			if n := (Note{"unknown_extension", url}); !slices.Contains(notes, n) {
+				notes = append(notes, n)
+			}
+		}
+	}
+	return notes
+}
+
+func (s *Steps) keepManifest(ctx context.Context, t *config.Tenant, w Work, raw []byte) (err error) {
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return err
+	}
+	key, err := scope.ManifestKey(w.Export.ID, w.Export.Page)
+	if err != nil {
+		return err
+	}
+	f, err := scope.Create(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(raw); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// nextSince gives the _since of the stream's next export: the server's own
+// word, unless that is later than our kick-off or missing (I6), less the
+// overlap that the vendor needs. What is sent twice is found out by its hash;
+// what is never sent is lost.
+func (s *Steps) nextSince(t *config.Tenant, m *bulkdata.Manifest, kickoff time.Time) string {
+	overlap := s.Config.Profile(t).Overlap.Std()
+	if m.Time.IsZero() || m.Time.After(kickoff) {
+		return fhir.FormatInstant(kickoff.Add(-overlap))
+	}
+	if overlap > 0 {
+		return fhir.FormatInstant(m.Time.Add(-overlap))
+	}
+	return m.TransactionTime
+}
+
+// read names the page's files by their place in it. Types that the agreement
+// does not permit are left at the server (I1); outcomes that every page
+// repeats are read once.
+func (l *Listed) read(t *config.Tenant, m *bulkdata.Manifest, known []store.File) error {
+	repeated := map[string]bool{}
+	for _, f := range known {
+		if f.Section == "error" && f.Page < l.Page {
+			repeated[f.URL] = true
+		}
+	}
+	for f := range m.Files() {
+		section, resourceType := string(f.Section), f.Type
+		switch f.Section {
+		case bulkdata.DeletedSection:
+			resourceType = "Bundle"
+		case bulkdata.ErrorSection, bulkdata.OutcomeSection:
+			section, resourceType = "error", "OperationOutcome"
+			if repeated[f.URL] {
+				continue
+			}
+			repeated[f.URL] = true
+		default:
+			if m.Organized() {
+				resourceType = organized
+			} else if len(agreement.Missing(t.Agreement.Types, []string{resourceType})) > 0 {
+				if !slices.Contains(l.NotPermitted, resourceType) {
+					l.NotPermitted = append(l.NotPermitted, resourceType)
+				}
+				continue
+			}
+		}
+		if err := l.add(f, section, resourceType); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// organized stands in the place of the type of a file that holds several.
+const organized = "Organized"
+
+func (l *Listed) add(f bulkdata.File, section, resourceType string) error {
+	index := f.Index
+	if f.Section == bulkdata.OutcomeSection {
+		index += outcomesFrom // error and outcome are one section of ours
+	}
+	name, err := blob.FileName(int(l.Page), section, index, resourceType)
+	if err != nil {
+		return problem.Wrap(err, problem.ManifestInvalid, fmt.Sprintf("entry %d of the manifest's %s names no resource type", f.Index, section),
+			"Report this to the vendor; the manifest is kept in the raw folder as it was received.")
+	}
+	file := store.File{
+		Name: name, Position: l.Page<<32 + int64(len(l.Files)), Section: section, ResourceType: resourceType,
+		URL: f.URL, Access: string(f.Access), Expected: -1,
+	}
+	if f.Count != nil {
+		file.Expected = *f.Count
+	}
+	l.Files = append(l.Files, file)
+	return nil
+}
+
+// outcomesFrom keeps the files of outcome apart from those of error, which a
+// server between two releases may both have.
+const outcomesFrom = 1_000_000

@@ -1,0 +1,112 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
+
+// newcomersAtMost is how many patients who joined a group are exported by
+// name. More of them cost less as a full export.
+const newcomersAtMost = 1000
+
+// Watched reports whether the tenant's server leaves the older data of
+// patients who join a group to us, so that we must know who is in it.
+func Watched(c *config.Config, t *config.Tenant, i store.Intent) bool {
+	return i.Level == config.LevelGroup && c.NewMembers(t) == config.MembersExport
+}
+
+// ShowsMembers reports whether the export shows everybody who is in its group.
+func ShowsMembers(c *config.Config, t *config.Tenant, x store.Export) bool {
+	whole := x.Purpose == store.Delivery && x.Mode == Full && x.Since == "" && x.Plain()
+	return Watched(c, t, x.Intent) && (x.Purpose == store.Roster || whole)
+}
+
+// RosterOf gives the export that tells who is in the group of i now: the first
+// step of the procedure for new members.
+// https://hl7.org/fhir/uv/bulkdata/export.html#group-export
+func RosterOf(i store.Intent) store.Intent {
+	i.Purpose, i.Mode, i.Since, i.Sinks = store.Roster, Full, "", nil
+	i.Types, i.Parameters = []string{"Patient"}, store.Parameters{Elements: []string{"id"}}
+	return i
+}
+
+// NewcomersOf gives the export of everything about the patients who joined the
+// group of i; ok is false when they are so many that a full export costs less.
+func NewcomersOf(i store.Intent, patients []string) (_ store.Intent, ok bool) {
+	i.Purpose, i.Mode, i.Since = store.Newcomers, Incremental, ""
+	i.Parameters.Patients = patients
+	return i, len(patients) <= newcomersAtMost
+}
+
+// members reads who is in the group from the export's patients.
+func (s *Steps) members(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	files, err := s.Store.In(t.ID).Files(ctx, w.Export.ID)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, f := range files {
+		if f.Section != "output" || f.ResourceType != "Patient" && f.ResourceType != organized {
+			continue
+		}
+		raw, err := s.openRaw(ctx, scope, w, f.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(patientsIn(raw, seen), raw.Close()); err != nil {
+			return nil, err
+		}
+	}
+	m := Members{}
+	for id := range seen {
+		m.Patients = append(m.Patients, id)
+	}
+	m.Strangers, err = s.Store.In(t.ID).Strangers(ctx, w.Export.Stream, m.Patients)
+	return m, err
+}
+
+// patientsIn adds the ids of the patients in a file. Lines that are no
+// resource are quarantine's business.
+func patientsIn(r io.Reader, seen map[string]bool) error {
+	lines := ndjson.NewReader(r, ndjson.Options{OverLong: func(ndjson.LongLine) error { return nil }})
+	shape, line := tape.NewShape(), tape.Tape{}
+	shape.Root().Member("resourceType")
+	shape.Root().Member("id")
+	kind, id := shape.Key("resourceType"), shape.Key("id")
+	text := func(key int32) string {
+		n := line.Member(0, key)
+		if n < 0 || line.Node(n).Kind != tape.String {
+			return ""
+		}
+		return string(line.Text(n))
+	}
+	for {
+		block, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for l := range block.Lines() {
+			if line.Parse(l.Bytes, shape) != nil || text(kind) != "Patient" {
+				continue
+			}
+			if patient := text(id); patient != "" && !strings.ContainsAny(patient, "/ ") {
+				seen[patient] = true
+			}
+		}
+		block.Release()
+	}
+}

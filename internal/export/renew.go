@@ -1,0 +1,116 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// open requests a file. A link that has lapsed is renewed once: the page of
+// the manifest that named the file is asked for again, and may name it anew.
+// https://hl7.org/fhir/uv/bulkdata/export.html#response---complete-status
+func (s *Steps) open(ctx context.Context, client *bulkdata.Client, t *config.Tenant, w Work, o bulkdata.OpenOptions) (*bulkdata.Body, error) {
+	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+	if err != nil {
+		return nil, err
+	}
+	body, err := client.Open(ctx, entryOf(file, w.Export), o)
+	if !lapsed(err) {
+		return body, err
+	}
+	url, renewErr := s.renewed(ctx, client, t, w, file)
+	if renewErr != nil {
+		return nil, errors.Join(err, renewErr) // the first is what a person is told
+	}
+	if url == "" {
+		return nil, err
+	}
+	file.URL = url
+	return client.Open(ctx, entryOf(file, w.Export), o)
+}
+
+// entryOf gives a file as the manifest had it.
+func entryOf(f store.File, x store.Export) bulkdata.File {
+	access := f.Access
+	if access == "" {
+		access = x.RequiresToken
+	}
+	return bulkdata.File{Section: bulkdata.Section(f.Section), Type: typeOf(f), URL: f.URL, Access: bulkdata.AccessRule(access)}
+}
+
+func typeOf(f store.File) string {
+	if f.ResourceType == organized {
+		return ""
+	}
+	return f.ResourceType
+}
+
+// lapsed reports whether a refusal may mean that the link's time is over.
+func lapsed(err error) bool {
+	status, ok := errors.AsType[*bulkdata.StatusError](err)
+	if !ok {
+		return false
+	}
+	switch status.Status {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return true
+	}
+	return false
+}
+
+// renewed gives a file's fresh URL, empty when there is none, and records
+// those of the page's other files that are not in raw yet. Another step may
+// have done so already.
+func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.Tenant, w Work, file store.File) (string, error) {
+	scope := s.Store.In(t.ID)
+	now, err := scope.File(ctx, w.Export.ID, file.Name)
+	if err != nil || now.URL != file.URL {
+		return now.URL, err
+	}
+	pages, err := scope.Pages(ctx, w.Export.ID)
+	if err != nil || pages[file.Page] == "" {
+		return "", err
+	}
+	at := w.Export
+	at.Page, at.PageURL = file.Page, ""
+	if file.Page > 0 {
+		at.PageURL = pages[file.Page]
+	}
+	status, err := s.ask(ctx, client, at)
+	if err != nil || status.Manifest == nil {
+		return "", err
+	}
+	fresh := Listed{Listing: store.Listing{Page: file.Page}}
+	if err := fresh.read(t, status.Manifest, nil); err != nil {
+		return "", err
+	}
+	url := ""
+	err = scope.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.Hold(w.Lease); err != nil {
+			return err
+		}
+		for _, f := range fresh.Files {
+			if f.Name == file.Name && f.URL != "" {
+				url = f.URL
+			}
+			if err := tx.RenewFile(&w.Export, f.Name, f.URL); err != nil {
+				return err
+			}
+		}
+		return tx.Note(w.Export.ID, "engine", "links_renewed", file.Name)
+	})
+	return url, err
+}
+
+// ask requests the status, or the page of the manifest, that the export stands at.
+func (s *Steps) ask(ctx context.Context, client *bulkdata.Client, x store.Export) (*bulkdata.Status, error) {
+	request := bulkdata.StatusRequest{URL: pageURL(x), Separate: x.SeparateStatus}
+	if x.PageURL != "" {
+		return client.Page(ctx, request)
+	}
+	return client.StatusOf(ctx, request)
+}

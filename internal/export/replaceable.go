@@ -1,0 +1,43 @@
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Replaceable gives the types of which this export's delivery is the whole
+// truth, so that what it does not deliver may be removed from the sinks. It
+// errs on the side of keeping rows: nothing is removed by an incremental
+// export or one with a _since; by one that is narrowed; when the server reported errors; of a type of
+// which no file came, because a lost scope or an emptied group looks the same;
+// of a type with refused lines, whose resources may be among them; or of a type
+// that another group or level of the tenant also delivers, which may still have it.
+func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
+	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 || !x.Plain() {
+		return nil, nil
+	}
+	keep, listed := map[string]bool{}, map[string]bool{}
+	for _, f := range files {
+		listed[f.ResourceType] = true
+		if f.Quarantined > 0 {
+			keep[f.ResourceType] = true
+		}
+		if strings.Contains(string(f.Summary), `"type_mismatch"`) {
+			return nil, nil // the refused line is of some other type: it may be any
+		}
+	}
+	for _, text := range otherStreams {
+		var types []string
+		if err := json.Unmarshal([]byte(text), &types); err != nil {
+			return nil, fmt.Errorf("read the types of another stream: %w", err)
+		}
+		for _, t := range types {
+			keep[t] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(x.Types), func(t string) bool { return keep[t] || !listed[t] }), nil
+}
