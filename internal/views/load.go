@@ -127,6 +127,9 @@ func checkView(def *sqlonfhir.View) error {
 	if def.Name == table.Resource.Name {
 		return fmt.Errorf("name: %q is the table of types without a view", def.Name)
 	}
+	if def.Name == table.Attachment.Name {
+		return fmt.Errorf("name: %q is the table of the documents that resources carry or point to", def.Name)
+	}
 	if !slices.Contains(resourceTypes, def.Resource) {
 		return fmt.Errorf("resource: %q is no resource type of FHIR R4", def.Resource)
 	}

@@ -1,0 +1,111 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Attach is the step that stores the documents of one ingested output file.
+const Attach = "attach"
+
+// attachTries is how often a file's documents are asked for when the server
+// fails. What it still does not give is recorded as failed.
+const attachTries = 4
+
+// Attached: the file's documents are dealt with, whatever became of each.
+type Attached struct{ Summary attachment.Summary }
+
+func (Attached) isOutcome() {}
+
+// AttachableTypes are the types of output files that may hold documents.
+func AttachableTypes() []string { return append(attachment.Types(), organized) }
+
+// attach stores the documents that a file's resources carry or point to. One
+// that cannot be had never fails the export: its row says why.
+func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	if err := permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
+		return nil, err
+	}
+	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.Connect(t, s.attachTypes(t, w.Export))
+	if err != nil {
+		return nil, err
+	}
+	refused, err := ingest.RefusedLines(ctx, scope, w.Export.ID, file.Name)
+	if err != nil {
+		return nil, err
+	}
+	o := attachment.Options{
+		Scope: scope, Ledger: s.Store.In(t.ID), Lease: w.Lease, Rules: rulesOf(t), Refused: refused,
+		Open:  func(ctx context.Context) (io.ReadCloser, error) { return s.openDecoded(ctx, scope, w, file.Name) },
+		Fetch: fetchFrom(client, entryOf(file, w.Export).Access),
+		Ends:  endsAttaching,
+		Last:  w.Lease.Attempt+1 >= min(attachTries, int64(s.Config.Limits.Retry.Attempts)),
+	}
+	o.AsOf, _ = fhir.ParseInstant(w.Export.TransactionTime) // zero when the server gave none
+	summary, err := attachment.Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return Attached{summary}, nil
+}
+
+// rulesOf gives what the configuration wants and the agreement permits now.
+func rulesOf(t *config.Tenant) attachment.Rules {
+	a := t.Attachments
+	return attachment.Rules{
+		Permitted: agreement.Check(t.Agreement, agreement.Ask{Tenant: t.ID, At: time.Now(), Attachments: true}) == nil, // I1
+		ContentTypes: a.ContentTypes, MaxBytes: int64(a.MaxBytes), BudgetBytes: int64(a.BudgetBytes), BudgetRequests: int64(a.BudgetRequests),
+	}
+}
+
+// attachTypes gives the types for whose scopes the token is asked: those of
+// the export and Binary, unless the vendor has no such type.
+func (s *Steps) attachTypes(t *config.Tenant, x store.Export) []string {
+	if offered := s.Config.Profile(t).Types; len(offered) > 0 && !slices.Contains(offered, "Binary") {
+		return x.Types
+	}
+	return fhir.TypeSet(append([]string{"Binary"}, x.Types...))
+}
+
+// fetchFrom asks the practice's server, by the rule of the manifest for tokens:
+// never at a host that may not have one (I9).
+func fetchFrom(client *bulkdata.Client, access bulkdata.AccessRule) func(context.Context, attachment.Request) (*attachment.Answer, error) {
+	return func(ctx context.Context, r attachment.Request) (*attachment.Answer, error) {
+		body, err := client.OpenAttachment(ctx, bulkdata.Attachment{URL: r.URL, Access: access, Accept: r.Accept}, bulkdata.OpenOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return &attachment.Answer{ContentType: body.ContentType, Length: body.Length, Body: body}, nil
+	}
+}
+
+// endsAttaching gives the *Later of a request that must wait for a known time.
+func endsAttaching(err error) error {
+	if later, ok := errors.AsType[*Later](err); ok {
+		return later
+	}
+	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok && status.Status == http.StatusTooManyRequests {
+		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests"}
+	}
+	return nil
+}
