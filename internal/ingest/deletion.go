@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
@@ -15,14 +16,19 @@ import (
 type deletionLines struct {
 	tape    tape.Tape
 	shape   *tape.Shape
+	base    []byte // "https://ehr.example/fhir/", or empty
 	to      *tableWriter
 	deleted int64
+	skipped map[string]int64 // entries not executed beside others that were
 	key     struct{ resourceType, kind, entry, request, method, url int32 }
 }
 
-func newDeletionLines(o *Options, src *Source) *deletionLines {
+func newDeletionLines(o *Options, src *Source, tables newTable) *deletionLines {
 	constant := map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: o.Export + "/" + src.File}
-	w := &deletionLines{shape: tape.NewShape(), to: newTableWriter(table.Deleted, constant, o.RowGroupRows)}
+	w := &deletionLines{shape: tape.NewShape(), to: tables(table.Deleted, constant), skipped: map[string]int64{}}
+	if o.Base != "" {
+		w.base = append(lowerServer([]byte(strings.TrimRight(o.Base, "/"))), '/')
+	}
 	root := w.shape.Root()
 	root.Member("resourceType")
 	root.Member("type")
@@ -35,30 +41,41 @@ func newDeletionLines(o *Options, src *Source) *deletionLines {
 	return w
 }
 
-func (w *deletionLines) tables() []*tableWriter { return []*tableWriter{w.to} }
-func (w *deletionLines) latest() int64          { return 0 }
+func (w *deletionLines) report(t *tally) {
+	t.deletions += w.deleted
+	addAll(t.entries, w.skipped)
+}
 
-func (w *deletionLines) take(l ndjson.Line) (string, error) {
+// take executes every entry that is a deletion. A Bundle is refused when it
+// has none and something else; other entries beside deletions are counted.
+func (w *deletionLines) take(l ndjson.Line) (verdict, error) {
 	if err := w.tape.Parse(l.Bytes, w.shape); err != nil {
-		return jsonReason(err), nil
+		return refusal(jsonReason(err)), nil
 	}
 	if text(&w.tape, 0, w.key.resourceType) != "Bundle" || text(&w.tape, 0, w.key.kind) != "transaction" {
-		return ReasonNoBundle, nil
+		return refusal(ReasonNoBundle), nil
 	}
 	entries := w.tape.Member(0, w.key.entry)
 	if entries >= 0 && w.tape.Node(entries).Kind != tape.Array {
-		return ReasonNoBundle, nil
+		return refusal(ReasonNoBundle), nil
 	}
-	added := int64(0)
+	var added int64
+	var skipped []string
 	for n := range children(&w.tape, entries) {
 		if reason := w.entry(n, l.Number); reason != "" {
-			w.to.drop()
-			return reason, nil
+			skipped = append(skipped, reason)
+			continue
 		}
 		added++
 	}
+	if added == 0 && len(skipped) > 0 {
+		return refusal(skipped[0]), nil
+	}
+	for _, reason := range skipped {
+		w.skipped[reason]++
+	}
 	w.deleted += added
-	return "", nil
+	return verdict{}, w.to.keep(len(l.Bytes))
 }
 
 // entry adds the row of one entry, or says why it cannot.
@@ -71,7 +88,7 @@ func (w *deletionLines) entry(n int32, line int64) string {
 	if url < 0 || w.tape.Node(url).Kind != tape.String {
 		return ReasonURL
 	}
-	resourceType, id, ok := target(w.tape.Text(url))
+	resourceType, id, ok := w.target(w.tape.Text(url))
 	if !ok {
 		return ReasonURL
 	}
@@ -84,16 +101,27 @@ func (w *deletionLines) entry(n int32, line int64) string {
 	return ""
 }
 
-// target takes the last two segments of a relative or absolute URL.
-func target(url []byte) (resourceType, id []byte, ok bool) {
-	slash := bytes.LastIndexByte(url, '/')
-	if slash < 0 {
-		return nil, nil, false
+// target reads "Type/id", relative or rooted at the exporting server's base.
+// What another server has, a deletion here cannot mean.
+func (w *deletionLines) target(url []byte) (resourceType, id []byte, ok bool) {
+	if len(w.base) > 0 {
+		url = bytes.TrimPrefix(lowerServer(url), w.base)
 	}
-	resourceType, id = url[:slash], url[slash+1:]
-	resourceType = resourceType[bytes.LastIndexByte(resourceType, '/')+1:]
-	plain := !bytes.ContainsAny(id, "?#")
+	resourceType, id, ok = bytes.Cut(url, []byte{'/'})
+	plain := ok && !bytes.ContainsAny(id, "?#")
 	return resourceType, id, plain && legalID(id) && fhir.IsTypeName(string(resourceType))
+}
+
+// lowerServer writes the scheme and the host of an absolute URL in lower case,
+// for they have none.
+func lowerServer(url []byte) []byte {
+	scheme, rest, absolute := bytes.Cut(url, []byte("://"))
+	if !absolute {
+		return url
+	}
+	host, _, _ := bytes.Cut(rest, []byte{'/'})
+	n := len(scheme) + len("://") + len(host)
+	return append(bytes.ToLower(url[:n]), url[n:]...)
 }
 
 // text returns the member of an object when it is a string, and "" otherwise.

@@ -19,12 +19,23 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
-// Options say where the rows of an export go. All fields but the last four
-// are required.
+// Options say where the rows of an export go. Scope, Export and Views are
+// required.
 type Options struct {
 	Scope  *blob.Scope // the tenant's files
 	Export string      // the export's id
 	Views  *views.Set  // which tables a type fills
+
+	// Base is the FHIR base URL of the server that exports. An absolute URL
+	// means one of its resources only when it is rooted there; without a base
+	// none is.
+	Base string
+	// Organized says that the manifest has outputOrganizedBy: output files are
+	// blocks of mixed types, each after a header line, and Source.Type says nothing.
+	Organized bool
+	// Permits reports whether the agreement permits a resource type. It is
+	// called from several goroutines. nil permits Source.Type only.
+	Permits func(resourceType string) bool
 
 	First        bool // nothing was ever written for this file: former parts are not looked for
 	Workers      int  // goroutines that scan lines; 0 means GOMAXPROCS
@@ -37,7 +48,7 @@ type Section string
 
 // The sections.
 const (
-	Output  Section = "output"  // resources of one type
+	Output  Section = "output"  // resources of one type, or organized blocks
 	Deleted Section = "deleted" // Bundles of deletions
 	Errors  Section = "error"   // OperationOutcomes; STU 4 calls it outcome
 )
@@ -46,33 +57,54 @@ const (
 type Source struct {
 	File    string  // "<page>-<section>-<index>-<Type>", made by blob.FileName
 	Section Section // decides what a line must be
-	Type    string  // the type that the manifest gives; used by Output only
+	Type    string  // the type that the manifest gives; used by Output only. A line's own type decides where it goes
 
 	// Open returns the bytes of the file: NDJSON, or NDJSON as zstd or gzip,
 	// told apart by their first bytes. It is called once for each Run.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 
-// A Summary says what became of the lines of one file. It holds counts and
-// keys only, never content. Lines is always Delivered + Quarantined + Blank (I4).
+// A Summary says what became of the lines of one file. It holds counts, codes
+// and keys only, never content. Lines is always Delivered + Quarantined +
+// Blank (I4).
 type Summary struct {
 	File           string           `json:"file"`
 	Lines          int64            `json:"lines"`
-	Blank          int64            `json:"blank"`       // empty, or spaces only
-	Delivered      int64            `json:"delivered"`   // lines whose content was taken
-	Quarantined    int64            `json:"quarantined"` // lines refused
+	Blank          int64            `json:"blank"`             // empty, or spaces only, or a header
+	Headers        int64            `json:"headers,omitempty"` // of them, the header lines of organized blocks
+	Delivered      int64            `json:"delivered"`         // lines whose content was taken
+	Quarantined    int64            `json:"quarantined"`       // lines refused
 	ByReason       map[string]int64 `json:"by_reason,omitempty"`
-	Deletions      int64            `json:"deletions"`          // rows of table.Deleted: a Bundle may have many
-	Outcomes       []OutcomeCount   `json:"outcomes,omitempty"` // by severity, then code
-	Tables         []TableParts     `json:"tables,omitempty"`   // by name; only tables with rows
+	Types          []TypeLines      `json:"types,omitempty"`           // delivered resources, by the type that they have
+	Mismatched     int64            `json:"mismatched,omitempty"`      // of them, those of another type than the manifest gives
+	Subsetted      int64            `json:"subsetted,omitempty"`       // of them, those tagged SUBSETTED
+	OutcomeLines   int64            `json:"outcome_lines,omitempty"`   // quarantined lines that are OperationOutcomes, in an output file
+	Deletions      int64            `json:"deletions"`                 // rows of table.Deleted: a Bundle may have many
+	EntriesRefused map[string]int64 `json:"entries_refused,omitempty"` // entries not executed in Bundles of which others were, by reason
+	Outcomes       []OutcomeCount   `json:"outcomes,omitempty"`        // issues of all OperationOutcomes, by severity, then code
+	Parameters     []string         `json:"parameters,omitempty"`      // kick-off parameters that the issues of an error file name
+	Tables         []TableParts     `json:"tables,omitempty"`          // by name; only tables with rows
 	QuarantineKey  blob.Key         `json:"quarantine_key,omitempty"`
 	Bytes          int64            `json:"bytes"` // of NDJSON, decoded
 	MaxLastUpdated time.Time        `json:"max_last_updated,omitzero"`
 }
 
-// An OutcomeCount counts the issues of one severity and code in an error file.
+// OutcomeOnly reports whether an output file has no resources, but
+// OperationOutcomes only: the server failed to give the file, and it must be
+// downloaded again.
+func (s Summary) OutcomeOnly() bool {
+	return s.OutcomeLines > 0 && s.OutcomeLines == s.Lines-s.Blank
+}
+
+// TypeLines counts the delivered resources of one type.
+type TypeLines struct {
+	Type  string `json:"type"`
+	Lines int64  `json:"lines"`
+}
+
+// An OutcomeCount counts the issues of one severity and code.
 type OutcomeCount struct {
-	Severity string `json:"severity"` // fatal, error, warning or information; "unknown" for any other
+	Severity string `json:"severity"` // fatal, error, warning, information or success; "unknown" for any other
 	Code     string `json:"code"`     // as sent when it has the shape of a code, otherwise "unknown"
 	Count    int64  `json:"count"`
 }

@@ -19,9 +19,11 @@ const (
 	ReasonNoType = "resource_type_missing"
 	// ReasonBadType: resourceType has not the shape of a type's name.
 	ReasonBadType = "resource_type_invalid"
-	// ReasonMismatch: the resource is not of the type that the manifest gives.
-	ReasonMismatch = "type_mismatch"
+	// ReasonNotPermitted: the resource is of a type that the agreement does not
+	// permit, whatever the manifest says.
+	ReasonNotPermitted = "type_not_permitted"
 	// ReasonOutcome: an OperationOutcome among the resources of an output file.
+	// Its issues are counted in Summary.Outcomes.
 	ReasonOutcome = "operation_outcome"
 	// ReasonNoID: id is absent or not a string.
 	ReasonNoID = "id_missing"
@@ -36,7 +38,8 @@ const (
 	ReasonNoBundle = "deletion_not_a_transaction"
 	// ReasonMethod: an entry of such a Bundle has another method than DELETE.
 	ReasonMethod = "deletion_method"
-	// ReasonURL: an entry's url does not end in a type and an id.
+	// ReasonURL: an entry's url is not a type and an id, relative or rooted at
+	// the base of the server that exports.
 	ReasonURL = "deletion_url"
 	// ReasonNoOutcome: a line of an error file is not an OperationOutcome.
 	ReasonNoOutcome = "outcome_invalid"

@@ -11,18 +11,47 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// resourceLines takes the lines of an output file: resources of one type.
-type resourceLines struct {
-	wanted []byte // the type
-	runner *sqlonfhir.Runner
-	views  []viewRows
-	index  *tableWriter
-	other  *tableWriter // rows of table.Resource; nil when views cover the type
-	shape  uint64       // of the type's views: part of the hash, so that a changed view makes every row a changed one
+// maxTypes bounds the different types of one file; FHIR has about 160.
+const maxTypes = 300
 
-	key    []byte // "Type/id" of the current line
-	line   int64  // number of the current line
-	newest int64  // latest last update, in microseconds; 0 when there is none
+// The tag of a resource that a server gives without all of its elements.
+// https://hl7.org/fhir/R4/resource.html#Meta (SUBSETTED)
+const (
+	observationValue = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+	subsetted        = "SUBSETTED"
+)
+
+// resourceLines takes the lines of an output file: resources, mostly of one
+// type.
+type resourceLines struct {
+	opts     *Options
+	declared string // the type that the manifest gives; empty in an organized file
+	newTable newTable
+	constant map[string]string
+	index    *tableWriter
+	other    *tableWriter // rows of table.Resource; nil until a type needs it
+	types    map[string]*typeLines
+	last     *typeLines // of the line before: most lines are of the same type
+	outcomes *outcomeScan
+	framing  *framingScan
+
+	line         int64 // number of the current line
+	newest       int64 // latest last update, in microseconds; 0 when there is none
+	subsetted    int64
+	outcomeLines int64
+}
+
+// typeLines are the lines of one resource type.
+type typeLines struct {
+	name      []byte
+	permitted bool
+	runner    *sqlonfhir.Runner
+	views     []viewRows
+	tables    []*tableWriter // all that its lines fill
+	other     *tableWriter   // nil when views cover the type
+	shape     uint64         // of the type's views: part of the hash, so that a changed view makes every row a changed one
+	key       []byte         // "Type/id" of the current line
+	lines     int64          // delivered
 }
 
 // viewRows writes the rows of one view.
@@ -38,99 +67,157 @@ type misfit struct{ view, column string }
 
 func (m *misfit) Error() string { return "value does not fit column " + m.view + "." + m.column }
 
-func newResourceLines(o *Options, src *Source) (*resourceLines, error) {
-	w := &resourceLines{wanted: []byte(src.Type), shape: o.Views.Fingerprint(src.Type)}
-	constant := map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: o.Export + "/" + src.File}
-	program := o.Views.Program(src.Type)
-	for _, v := range o.Views.For(src.Type) {
-		w.views = append(w.views, viewRows{
-			name: v.Name, fills: v.Fills, to: newTableWriter(v.Table, constant, o.RowGroupRows),
-		})
+func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines, error) {
+	w := &resourceLines{
+		opts: o, declared: src.Type, newTable: tables, types: make(map[string]*typeLines),
+		constant: map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: o.Export + "/" + src.File},
+		outcomes: newOutcomeScan(),
 	}
-	for i := range w.views {
-		w.views[i].emit = w.rowsOf(&w.views[i])
+	if o.Organized {
+		w.declared, w.framing = "", newFramingScan()
 	}
-	constant["resource_type"] = src.Type
-	w.index = newTableWriter(table.Index, constant, o.RowGroupRows)
+	w.index = tables(table.Index, w.constant)
+	begin := src.Type
+	if o.Organized || begin == "OperationOutcome" {
+		begin = "Resource" // the abstract type, which no line has
+	}
+	first, err := w.typeOf(begin)
+	w.last = first
+	return w, err
+}
+
+// typeOf returns what takes the lines of a type; nil when the file has too
+// many types.
+func (w *resourceLines) typeOf(name string) (*typeLines, error) {
+	if t := w.types[name]; t != nil || len(w.types) >= maxTypes {
+		return t, nil
+	}
+	o := w.opts
+	t := &typeLines{
+		name: []byte(name), permitted: name == w.declared, shape: o.Views.Fingerprint(name), tables: []*tableWriter{w.index},
+	}
+	if o.Permits != nil {
+		t.permitted = o.Permits(name) // I1: what the line is, not what the manifest says
+	}
+	if o.Base != "" {
+		t.shape ^= xxhash.Sum64String(o.Base) // another base may give other keys
+	}
+	program := o.Views.Program(name)
 	if program == nil {
-		w.other = newTableWriter(table.Resource, constant, o.RowGroupRows)
 		bare, err := sqlonfhir.Compile()
 		if err != nil {
 			return nil, err
 		}
 		program = bare
+		if w.other == nil {
+			w.other = w.newTable(table.Resource, w.constant)
+		}
+		t.other = w.other
+		t.tables = append(t.tables, w.other)
 	}
-	w.runner = program.NewRunner()
-	return w, nil
+	for _, v := range o.Views.For(name) {
+		t.views = append(t.views, viewRows{name: v.Name, fills: v.Fills, to: w.newTable(v.Table, w.constant)})
+	}
+	for i := range t.views {
+		t.tables = append(t.tables, t.views[i].to)
+		t.views[i].emit = w.rowsOf(t, &t.views[i])
+	}
+	t.runner = program.NewRunner()
+	t.runner.Rooted(o.Base)
+	w.types[name] = t
+	return t, nil
 }
 
-func (w *resourceLines) tables() []*tableWriter {
-	all := []*tableWriter{w.index}
-	for i := range w.views {
-		all = append(all, w.views[i].to)
+func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
+	t := w.last
+	if err := t.runner.Load(l.Bytes); err != nil {
+		return refusal(jsonReason(err)), nil
 	}
-	if w.other != nil {
-		all = append(all, w.other)
+	if kind := t.runner.ResourceType(); !bytes.Equal(kind, t.name) {
+		other, v, err := w.turn(string(kind), kind == nil, l)
+		if other == nil {
+			return v, err
+		}
+		t, w.last = other, other
 	}
-	return all
+	switch id := t.runner.ID(); {
+	case !t.permitted:
+		return refusal(ReasonNotPermitted), nil
+	case id == nil:
+		return refusal(ReasonNoID), nil
+	case !legalID(id):
+		return refusal(ReasonBadID), nil
+	}
+	return w.rows(t, l)
 }
 
-func (w *resourceLines) take(l ndjson.Line) (string, error) {
-	if err := w.runner.Load(l.Bytes); err != nil {
-		return jsonReason(err), nil
+// turn brings a line of another type than the line before to its own type. It
+// returns nil, and what the line is, when it is no resource to be taken.
+func (w *resourceLines) turn(kind string, absent bool, l ndjson.Line) (*typeLines, verdict, error) {
+	var name []byte
+	if !absent {
+		name = []byte(kind)
 	}
-	if reason := w.check(l.Bytes); reason != "" {
-		return reason, nil
-	}
-	id := w.runner.ID()
-	w.key = append(append(append(w.key[:0], w.wanted...), '/'), id...)
-	w.line = l.Number
-	for i := range w.views {
-		if err := w.runner.Rows(i, w.views[i].emit); err != nil {
-			return w.dropped(err)
-		}
-	}
-	w.writeIndex(l, id)
-	return "", nil
-}
-
-// check says what is wrong with the loaded resource as a resource, or nothing.
-func (w *resourceLines) check(line []byte) string {
-	resourceType, id := w.runner.ResourceType(), w.runner.ID()
-	if !bytes.Equal(resourceType, w.wanted) {
-		if reason := resourceFault(resourceType, line); reason != "" {
-			return reason
-		}
-		if string(resourceType) == "OperationOutcome" {
-			return ReasonOutcome
-		}
-		return ReasonMismatch
+	if reason := resourceFault(name, l.Bytes); reason != "" {
+		return nil, refusal(reason), nil
 	}
 	switch {
-	case id == nil:
-		return ReasonNoID
-	case !legalID(id):
-		return ReasonBadID
+	case kind == "OperationOutcome":
+		w.outcomeLines++
+		w.outcomes.read(l.Bytes)
+		return nil, refusal(ReasonOutcome), nil
+	case kind == "Parameters" && w.framing != nil && w.framing.isHeader(l.Bytes):
+		return nil, verdict{framing: true}, nil
 	}
-	return ""
+	t, err := w.typeOf(kind)
+	switch {
+	case err != nil:
+		return nil, verdict{}, err
+	case t == nil:
+		return nil, refusal(ReasonBadType), nil
+	}
+	if err := t.runner.Load(l.Bytes); err != nil {
+		return nil, refusal(jsonReason(err)), nil
+	}
+	return t, verdict{}, nil
+}
+
+// rows writes all rows of the loaded line, or none.
+func (w *resourceLines) rows(t *typeLines, l ndjson.Line) (verdict, error) {
+	id := t.runner.ID()
+	t.key = append(append(append(t.key[:0], t.name...), '/'), id...)
+	w.line = l.Number
+	for i := range t.views {
+		if err := t.runner.Rows(i, t.views[i].emit); err != nil {
+			return t.dropped(err)
+		}
+	}
+	w.writeIndex(t, l, id)
+	t.lines++
+	for _, to := range t.tables {
+		if err := to.keep(len(l.Bytes)); err != nil {
+			return verdict{}, err
+		}
+	}
+	return verdict{}, nil
 }
 
 // dropped forgets the rows of a line at which a view failed.
-func (w *resourceLines) dropped(err error) (string, error) {
-	for i := range w.views {
-		w.views[i].to.drop()
+func (t *typeLines) dropped(err error) (verdict, error) {
+	for i := range t.views {
+		t.views[i].to.drop()
 	}
 	if m, ok := errors.AsType[*misfit](err); ok {
-		return ReasonView + m.view + "." + m.column, nil
+		return refusal(ReasonView + m.view + "." + m.column), nil
 	}
 	if reason, ok := viewReason(err); ok {
-		return reason, nil
+		return refusal(reason), nil
 	}
-	return "", err
+	return verdict{}, err
 }
 
 // rowsOf returns what writes one row of the view.
-func (w *resourceLines) rowsOf(v *viewRows) func([]sqlonfhir.Value) error {
+func (w *resourceLines) rowsOf(t *typeLines, v *viewRows) func([]sqlonfhir.Value) error {
 	var scratch []byte
 	return func(row []sqlonfhir.Value) error {
 		for i := range v.fills {
@@ -139,7 +226,7 @@ func (w *resourceLines) rowsOf(v *viewRows) func([]sqlonfhir.Value) error {
 			case views.Tenant, views.FileName:
 				c.(*constColumn).append()
 			case views.Key:
-				c.(*textColumn).append(w.key)
+				c.(*textColumn).append(t.key)
 			case views.LineCount:
 				c.(*fixedColumn[int64]).append(w.line)
 			default:
@@ -154,28 +241,33 @@ func (w *resourceLines) rowsOf(v *viewRows) func([]sqlonfhir.Value) error {
 
 // writeIndex adds the line's row of table.Index, and of table.Resource when no
 // view covers the type.
-func (w *resourceLines) writeIndex(l ndjson.Line, id []byte) {
-	updated := w.runner.LastUpdated()
+func (w *resourceLines) writeIndex(t *typeLines, l ndjson.Line, id []byte) {
+	updated := t.runner.LastUpdated()
 	at, known := parseTime(updated)
 	if known {
 		w.newest = max(w.newest, at)
 	}
+	partial := t.runner.Tagged(observationValue, subsetted)
+	if partial {
+		w.subsetted++
+	}
 	c := w.index.columns
 	c[0].(*constColumn).append()
-	c[1].(*constColumn).append()
+	c[1].(*textColumn).append(t.name)
 	c[2].(*textColumn).append(id)
 	appendOrNull(c[3].(*fixedColumn[int64]), at, known)
-	c[4].(*fixedColumn[int64]).append(int64(xxhash.Sum64(l.Bytes) ^ w.shape))
-	c[5].(*constColumn).append()
-	c[6].(*fixedColumn[int64]).append(l.Number)
-	if w.other == nil {
+	c[4].(*fixedColumn[int64]).append(int64(xxhash.Sum64(l.Bytes) ^ t.shape))
+	c[5].(*boolColumn).append(partial)
+	c[6].(*constColumn).append()
+	c[7].(*fixedColumn[int64]).append(l.Number)
+	if t.other == nil {
 		return
 	}
-	c = w.other.columns
+	c = t.other.columns
 	c[0].(*constColumn).append()
-	c[1].(*constColumn).append()
+	c[1].(*textColumn).append(t.name)
 	c[2].(*textColumn).append(id)
-	c[3].(*textColumn).append(w.key)
+	c[3].(*textColumn).append(t.key)
 	if updated == nil {
 		c[4].null()
 	} else {
@@ -187,4 +279,18 @@ func (w *resourceLines) writeIndex(l ndjson.Line, id []byte) {
 	c[8].(*fixedColumn[int64]).append(l.Number)
 }
 
-func (w *resourceLines) latest() int64 { return w.newest }
+func (w *resourceLines) report(t *tally) {
+	t.latest = max(t.latest, w.newest)
+	t.subsetted += w.subsetted
+	t.outcomeLines += w.outcomeLines
+	addAll(t.issues, w.outcomes.counts)
+	for name, of := range w.types {
+		if of.lines == 0 {
+			continue
+		}
+		t.types[name] += of.lines
+		if w.framing == nil && name != w.declared {
+			t.mismatched += of.lines
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
 // Run reads one output file and returns what became of its lines. When it
@@ -72,21 +73,33 @@ func clearFormer(ctx context.Context, o *Options, src *Source) error {
 
 // lineTaker takes the lines of one section. It belongs to one worker.
 type lineTaker interface {
-	// take adds the rows of a line, or says why the line is refused. An error
-	// ends the run.
-	take(ndjson.Line) (reason string, err error)
-	tables() []*tableWriter
-	latest() int64 // greatest last update in microseconds; 0 when there is none
+	// take adds the rows of a line, or says what else it is. An error ends the
+	// run.
+	take(ndjson.Line) (verdict, error)
+	// report adds what was seen to the summary.
+	report(*tally)
 }
 
-func newTaker(o *Options, src *Source) (lineTaker, error) {
+// A verdict is what a line is. The zero value is content that was taken.
+type verdict struct {
+	refused string // the reason, or empty
+	framing bool   // a header line: no content
+}
+
+func refusal(reason string) verdict { return verdict{refused: reason} }
+
+// newTable makes the writer of one of the worker's tables. constant gives the
+// text of the columns that have the same one in every row.
+type newTable func(t table.Table, constant map[string]string) *tableWriter
+
+func newTaker(o *Options, src *Source, tables newTable) (lineTaker, error) {
 	switch src.Section {
 	case Output:
-		return newResourceLines(o, src)
+		return newResourceLines(o, src, tables)
 	case Deleted:
-		return newDeletionLines(o, src), nil
+		return newDeletionLines(o, src, tables), nil
 	case Errors:
-		return newOutcomeLines(), nil
+		return &outcomeLines{newOutcomeScan()}, nil
 	}
 	return nil, fmt.Errorf("section %q is not known", src.Section)
 }
@@ -111,11 +124,11 @@ func newRun(ctx context.Context, cancel context.CancelCauseFunc, o *Options, src
 	}
 	r.quarantine = q
 	for n := range o.Workers {
-		taker, err := newTaker(o, src)
+		w, err := newWorker(r, n)
 		if err != nil {
 			return nil, err
 		}
-		r.workers = append(r.workers, newWorker(r, n, taker))
+		r.workers = append(r.workers, w)
 	}
 	return r, nil
 }

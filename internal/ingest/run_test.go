@@ -60,9 +60,9 @@ func TestAPatientFileBecomesRows(t *testing.T) {
 		return fmt.Sprint(int64(xxhash.Sum64String(strings.TrimSpace(lines[n])) ^ o.Views.Fingerprint("Patient")))
 	}
 	index := [][]string{
-		{"tenant_id", "resource_type", "id", "last_updated_ts", "content_hash", "source_file", "source_line"},
-		{"north", "Patient", "1", "2024-05-06T05:08:09.123Z", hash(0), "e1/0-output-0-Patient", "1"},
-		{"north", "Patient", "a.b-2", "NULL", hash(1), "e1/0-output-0-Patient", "2"},
+		{"tenant_id", "resource_type", "id", "last_updated_ts", "content_hash", "partial", "source_file", "source_line"},
+		{"north", "Patient", "1", "2024-05-06T05:08:09.123Z", hash(0), "false", "e1/0-output-0-Patient", "1"},
+		{"north", "Patient", "a.b-2", "NULL", hash(1), "false", "e1/0-output-0-Patient", "2"},
 	}
 	if diff := cmp.Diff(index, tableOf(t, o, s, "_index")); diff != "" {
 		t.Errorf("_index (-want +got):\n%s", diff)
@@ -141,7 +141,7 @@ func TestEveryLineIsDeliveredOrQuarantinedOrBlank(t *testing.T) {
 		{"no type", `{"id":"1"}`, 0, 0, []refused{{"resource_type_missing", 1, 0, `{"id":"1"}`}}},
 		{"type is a number", `{"resourceType":1}`, 0, 0, []refused{{"resource_type_missing", 1, 0, `{"resourceType":1}`}}},
 		{"type is no name", `{"resourceType":"patient"}`, 0, 0, []refused{{"resource_type_invalid", 1, 0, `{"resourceType":"patient"}`}}},
-		{"other type", `{"resourceType":"Group","id":"1"}`, 0, 0, []refused{{"type_mismatch", 1, 0, `{"resourceType":"Group","id":"1"}`}}},
+		{"other type", `{"resourceType":"Group","id":"1"}`, 0, 0, []refused{{"type_not_permitted", 1, 0, `{"resourceType":"Group","id":"1"}`}}},
 		{"outcome", `{"resourceType":"OperationOutcome"}`, 0, 0, []refused{{"operation_outcome", 1, 0, `{"resourceType":"OperationOutcome"}`}}},
 		{"no id", `{"resourceType":"Patient"}`, 0, 0, []refused{{"id_missing", 1, 0, `{"resourceType":"Patient"}`}}},
 		{"id is a number", `{"resourceType":"Patient","id":1}`, 0, 0, []refused{{"id_missing", 1, 0, `{"resourceType":"Patient","id":1}`}}},
@@ -209,8 +209,8 @@ func TestAnOverLongLineGoesToQuarantineWithoutBeingHeld(t *testing.T) {
 	if len(r) != 1 || r[0].Line != 2 || r[0].Offset != int64(len(good)) || r[0].Bytes != int64(len(long)) || string(r[0].Base64) != long {
 		t.Errorf("%d refusals, first of line %d with %d bytes", len(r), r[0].Line, r[0].Bytes)
 	}
-	if rows := tableOf(t, o, s, "_index"); rows[2][6] != "3" {
-		t.Errorf("the line after is number %s, want 3", rows[2][6])
+	if rows := tableOf(t, o, s, "_index"); rows[2][7] != "3" {
+		t.Errorf("the line after is number %s, want 3", rows[2][7])
 	}
 }
 
@@ -399,56 +399,6 @@ func TestACommitThatFailsTakesTheOthersBack(t *testing.T) {
 	}
 	if left := leftovers(t, o); !slices.Equal(left, []string{"/staged/north/e1/patient_name"}) {
 		t.Errorf("left behind: %q", left)
-	}
-}
-
-func TestDeletionsBecomeRows(t *testing.T) {
-	o := testOptions(t)
-	text := `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/1"}},` +
-		`{"request":{"url":"https:\/\/ehr.example\/fhir\/Observation\/o.2","method":"DELETE"}}]}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction"}` + "\n" +
-		`{"resourceType":"Bundle","type":"batch","entry":[]}` + "\n" +
-		`{"resourceType":"Patient","id":"1"}` + "\n" +
-		`[]` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/3"}},{"request":{"method":"PUT","url":"Patient/4"}}]}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":[{}]}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":{"request":{"method":"DELETE","url":"Patient/5"}}}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient?name=x"}}]}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/6?x"}}]}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":7}}]}` + "\n" +
-		`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"patient/8"}}]}` + "\n"
-	s := mustRun(t, o, textSource(Deleted, "Bundle", text))
-	want := [][]string{
-		{"tenant_id", "resource_type", "id", "source_file", "source_line"},
-		{"north", "Patient", "1", "e1/0-deleted-0-Bundle", "1"},
-		{"north", "Observation", "o.2", "e1/0-deleted-0-Bundle", "1"},
-	}
-	if diff := cmp.Diff(want, tableOf(t, o, s, "_deleted")); diff != "" {
-		t.Error(diff)
-	}
-	reasons := map[string]int64{ReasonNoBundle: 4, ReasonMethod: 2, ReasonURL: 4}
-	if diff := cmp.Diff(reasons, s.ByReason); diff != "" {
-		t.Error(diff)
-	}
-	if s.Deletions != 2 || s.Delivered != 2 {
-		t.Errorf("summary = %+v", s)
-	}
-}
-
-func TestOutcomesAreCounted(t *testing.T) {
-	o := testOptions(t)
-	o.Workers = 2
-	text := `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"processing"},{"severity":"warning","code":"Name of a patient"}]}` + "\n" +
-		`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"processing"},{"severity":"bad"}]}` + "\n" +
-		`{"resourceType":"OperationOutcome"}` + "\n" +
-		`{"resourceType":"Patient","issue":[]}` + "\n"
-	s := mustRun(t, o, textSource(Errors, "OperationOutcome", text))
-	want := []OutcomeCount{{"error", "processing", 2}, {"unknown", "unknown", 1}, {"warning", "unknown", 1}}
-	if diff := cmp.Diff(want, s.Outcomes); diff != "" {
-		t.Error(diff)
-	}
-	if s.Delivered != 2 || s.ByReason[ReasonNoOutcome] != 2 || s.Tables != nil {
-		t.Errorf("summary = %+v", s)
 	}
 }
 

@@ -74,40 +74,59 @@ func addPart(byTable map[string]*TableParts, p *part) {
 	t.Parts = append(t.Parts, Part{Key: p.key, Rows: p.table.rows, Bytes: p.file.Size()})
 }
 
+// A tally adds up what the workers saw.
+type tally struct {
+	refused, entries, types map[string]int64
+	issues                  map[OutcomeCount]int64
+	parameters              map[string]bool
+	outcomeLines            int64
+	mismatched, subsetted   int64
+	deletions, latest       int64
+}
+
+func newTally() *tally {
+	return &tally{
+		refused: map[string]int64{}, entries: map[string]int64{}, types: map[string]int64{},
+		issues: map[OutcomeCount]int64{}, parameters: map[string]bool{},
+	}
+}
+
 // count adds up what the workers saw.
 func (r *run) count(s *Summary) {
-	refused := make(map[string]int64)
+	t := newTally()
 	if r.overLong > 0 {
-		refused[ReasonOverLong] = r.overLong
+		t.refused[ReasonOverLong] = r.overLong
 	}
-	issues := make(map[OutcomeCount]int64)
-	var latest int64
 	for _, w := range r.workers {
 		s.Delivered += w.delivered
-		s.Blank += w.blank
-		for reason, n := range w.refused {
-			refused[reason] += n
-		}
-		latest = max(latest, w.taker.latest())
-		switch t := w.taker.(type) {
-		case *deletionLines:
-			s.Deletions += t.deleted
-		case *outcomeLines:
-			for k, n := range t.counts {
-				issues[k] += n
-			}
-		}
+		s.Headers += w.headers
+		s.Blank += w.blank + w.headers
+		addAll(t.refused, w.refused)
+		w.taker.report(t)
 	}
-	for _, n := range refused {
+	for _, n := range t.refused {
 		s.Quarantined += n
 	}
-	if len(refused) > 0 {
-		s.ByReason = refused
+	if len(t.refused) > 0 {
+		s.ByReason = t.refused
 	}
-	if latest > 0 {
-		s.MaxLastUpdated = time.UnixMicro(latest).UTC()
+	if len(t.entries) > 0 {
+		s.EntriesRefused = t.entries
 	}
-	s.Outcomes = sortedIssues(issues)
+	for _, name := range slices.Sorted(maps.Keys(t.types)) {
+		s.Types = append(s.Types, TypeLines{name, t.types[name]})
+	}
+	s.Mismatched, s.Subsetted, s.OutcomeLines, s.Deletions = t.mismatched, t.subsetted, t.outcomeLines, t.deletions
+	s.Outcomes, s.Parameters = sortedIssues(t.issues), slices.Sorted(maps.Keys(t.parameters))
+	if t.latest > 0 {
+		s.MaxLastUpdated = time.UnixMicro(t.latest).UTC()
+	}
+}
+
+func addAll[K comparable](sum, more map[K]int64) {
+	for k, n := range more {
+		sum[k] += n
+	}
 }
 
 func sortedIssues(issues map[OutcomeCount]int64) []OutcomeCount {

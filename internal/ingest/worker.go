@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
 // A worker takes the lines of some blocks and holds the parts they give. Until
@@ -20,9 +22,19 @@ type worker struct {
 	tables []*tableWriter
 	parts  []*part
 
-	delivered, blank int64
-	refused          map[string]int64
+	delivered, blank, headers int64
+	refused                   map[string]int64
+
+	read int // bytes of lines since the memory was looked at
 }
+
+const (
+	// reliefEvery is how many bytes of lines are read between two looks at what
+	// all tables hold together.
+	reliefEvery = 4 << 20
+	// maxHeld is what they may hold: a file of mixed types fills many tables.
+	maxHeld = 40 << 20
+)
 
 // part is the file of one table.
 type part struct {
@@ -31,12 +43,19 @@ type part struct {
 	file  *blob.Writer
 }
 
-func newWorker(r *run, n int, taker lineTaker) *worker {
-	w := &worker{run: r, part: n, taker: taker, tables: taker.tables(), refused: make(map[string]int64)}
-	for _, t := range w.tables {
-		t.open = func() (io.Writer, error) { return w.create(t) }
-	}
-	return w
+func newWorker(r *run, n int) (*worker, error) {
+	w := &worker{run: r, part: n, refused: make(map[string]int64)}
+	taker, err := newTaker(r.opts, r.src, w.table)
+	w.taker = taker
+	return w, err
+}
+
+// table is a newTable.
+func (w *worker) table(t table.Table, constant map[string]string) *tableWriter {
+	to := newTableWriter(t, constant, w.run.opts.RowGroupRows)
+	to.open = func() (io.Writer, error) { return w.create(to) }
+	w.tables = append(w.tables, to)
+	return to
 }
 
 // create begins the worker's part of a table.
@@ -101,25 +120,46 @@ func (w *worker) take(b *ndjson.Block) error {
 			w.blank++
 			continue
 		}
-		reason, err := w.taker.take(l)
+		v, err := w.taker.take(l)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", l.Number, err)
 		}
-		if reason != "" {
-			w.refused[reason]++
-			if err := w.run.quarantine.add(reason, l); err != nil {
+		switch {
+		case v.framing:
+			w.headers++
+		case v.refused != "":
+			w.refused[v.refused]++
+			if err := w.run.quarantine.add(v.refused, l); err != nil {
 				return err
 			}
-			continue
+		default:
+			w.delivered++
 		}
-		w.delivered++
-		for _, t := range w.tables {
-			if err := t.keep(len(l.Bytes)); err != nil {
-				return err
-			}
+		if err := w.relieve(len(l.Bytes)); err != nil {
+			return err
 		}
 	}
 	return context.Cause(w.run.ctx)
+}
+
+// relieve writes the largest tables when all together hold too much.
+func (w *worker) relieve(length int) error {
+	if w.read += length; w.read < reliefEvery || len(w.tables) < 2 {
+		return nil
+	}
+	w.read = 0
+	held := 0
+	for _, t := range w.tables {
+		held += t.size()
+	}
+	for held > maxHeld {
+		largest := slices.MaxFunc(w.tables, func(a, b *tableWriter) int { return a.size() - b.size() })
+		held -= largest.size()
+		if err := largest.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *worker) close() {
