@@ -170,6 +170,12 @@ func (e *Engine) recordAccepted(tx *store.Tx, x *store.Export, o export.Accepted
 	if err := tx.SetAccepted(x, o.StatusURL, o.Separate, o.PollAt); err != nil { // I2: before the first poll
 		return err
 	}
+	if o.WithoutTypes {
+		x.Parameters.WithoutTypes = true
+		if err := tx.SetParameters(x); err != nil {
+			return err
+		}
+	}
 	if err := note(tx, x, o.Notes); err != nil {
 		return err
 	}

@@ -131,6 +131,7 @@ func (c *Connections) clientConfig(t *config.Tenant, client *http.Client) bulkda
 			MissingRequiresAccessToken: profile.Tolerates(config.TokenFlagMissing),
 			MissingTransactionTime:     profile.Tolerates(config.TransactionTimeMissing),
 			FileAccept:                 profile.AcceptFile,
+			ExportOperation:            profile.Operation,
 		},
 	}
 }

@@ -57,6 +57,7 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	answer, err := client.Kickoff(ctx, request)
 	if t.RetryWithoutTypes && refusesTypes(err) {
 		request.Types, request.TypeFilters = nil, nil
+		w.Export.Parameters.WithoutTypes = true
 		notes = append(notes, Note{"types_left_out", "the server refused _type"})
 		answer, err = client.Kickoff(ctx, request)
 	}
@@ -66,6 +67,7 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	notes = append(notes, saidAtKickoff(answer)...)
 	return Accepted{
 		StatusURL: answer.StatusURL, Separate: answer.SeparateStatus, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered), Notes: notes,
+		WithoutTypes: w.Export.Parameters.WithoutTypes,
 	}, nil
 }
 
@@ -91,7 +93,19 @@ func (s *Steps) speak(ctx context.Context, t *config.Tenant, w Work, client *bul
 	if !discover && len(w.Export.Parameters.TypeFilters) == 0 {
 		return client, nil
 	}
-	return client, nil
+	capability, err := client.Capability(ctx)
+	if err != nil {
+		return client, []Note{{"capability_unread", reasonOf(err)}}
+	}
+	var notes []Note
+	if found := capability.Dialect(); discover && found != "" {
+		client = client.Speaking(found, capability.OperationName(bulkdata.Level(w.Export.Level), found))
+		notes = append(notes, Note{"dialect", string(found)})
+	}
+	for _, warning := range capability.Warnings(RequestOf(w.Export.Intent)) {
+		notes = append(notes, Note{"capability_warns", warning})
+	}
+	return client, notes
 }
 
 // refusesTypes reports whether the server understood the kick-off and did not

@@ -49,7 +49,7 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 		l.keepEarliest(x)
 	}
 	l.Notes = append(l.Notes, remarks(status)...)
-	return l, l.read(t, m, known)
+	return l, l.read(t, w.Export.Intent, m, known)
 }
 
 // linked refuses a chain of pages that does not end.
@@ -156,7 +156,7 @@ func (s *Steps) nextSince(t *config.Tenant, m *bulkdata.Manifest, kickoff time.T
 // read names the page's files by their place in it. Types that the agreement
 // does not permit are left at the server (I1); outcomes that every page
 // repeats are read once.
-func (l *Listed) read(t *config.Tenant, m *bulkdata.Manifest, known []store.File) error {
+func (l *Listed) read(t *config.Tenant, i store.Intent, m *bulkdata.Manifest, known []store.File) error {
 	repeated := map[string]bool{}
 	for _, f := range known {
 		if f.Section == "error" && f.Page < l.Page {
@@ -177,7 +177,7 @@ func (l *Listed) read(t *config.Tenant, m *bulkdata.Manifest, known []store.File
 		default:
 			if m.Organized() {
 				resourceType = organized
-			} else if len(agreement.Missing(t.Agreement.Types, []string{resourceType})) > 0 {
+			} else if !wanted(t, i, resourceType) {
 				if !slices.Contains(l.NotPermitted, resourceType) {
 					l.NotPermitted = append(l.NotPermitted, resourceType)
 				}
@@ -189,6 +189,16 @@ func (l *Listed) read(t *config.Tenant, m *bulkdata.Manifest, known []store.File
 		}
 	}
 	return nil
+}
+
+// wanted reports whether files of the type are fetched: the agreement permits
+// it (I1), and where the server could not be told what to send it is among
+// what was to be asked for.
+func wanted(t *config.Tenant, i store.Intent, resourceType string) bool {
+	if i.Parameters.WithoutTypes && !slices.Contains(i.Types, resourceType) {
+		return false
+	}
+	return len(agreement.Missing(t.Agreement.Types, []string{resourceType})) == 0
 }
 
 // organized stands in the place of the type of a file that holds several.

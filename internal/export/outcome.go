@@ -54,6 +54,8 @@ type Accepted struct {
 	Separate  bool      // the export's status is reported apart from the HTTP status
 	PollAt    time.Time // when to ask first
 	Notes     []Note
+
+	WithoutTypes bool // the server took the kick-off only without _type
 }
 
 // Busy: the server wants the next kick-off later.

@@ -85,7 +85,7 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 		return "", err
 	}
 	fresh := Listed{Listing: store.Listing{Page: file.Page}}
-	if err := fresh.read(t, status.Manifest, nil); err != nil {
+	if err := fresh.read(t, w.Export.Intent, status.Manifest, nil); err != nil {
 		return "", err
 	}
 	url := ""

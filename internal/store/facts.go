@@ -53,6 +53,15 @@ func (tx *Tx) SetAccepted(x *Export, statusURL string, separate bool, nextPoll t
 	})
 }
 
+// SetParameters records what the kick-off asked for in the end.
+func (tx *Tx) SetParameters(x *Export) error {
+	text, err := json.Marshal(x.Parameters)
+	if err != nil {
+		return err
+	}
+	return tx.q.SetParameters(tx.ctx, gen.SetParametersParams{Parameters: string(text), TenantID: tx.tenant, ExportID: x.ID})
+}
+
 // SetWaiting records until when, and for what, the next kick-off waits.
 func (tx *Tx) SetWaiting(x *Export, until time.Time, reason string) error {
 	return tx.q.SetWaiting(tx.ctx, gen.SetWaitingParams{WaitingUntil: ms(until), WaitingFor: reason, TenantID: tx.tenant, ExportID: x.ID})

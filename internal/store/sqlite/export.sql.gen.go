@@ -1565,6 +1565,21 @@ func (q *Queries) SetListed(ctx context.Context, arg SetListedParams) error {
 	return err
 }
 
+const setParameters = `-- name: SetParameters :exec
+UPDATE export SET parameters = ? WHERE tenant_id = ? AND export_id = ?
+`
+
+type SetParametersParams struct {
+	Parameters string
+	TenantID   string
+	ExportID   string
+}
+
+func (q *Queries) SetParameters(ctx context.Context, arg SetParametersParams) error {
+	_, err := q.db.ExecContext(ctx, setParameters, arg.Parameters, arg.TenantID, arg.ExportID)
+	return err
+}
+
 const setProgress = `-- name: SetProgress :exec
 UPDATE export SET progress = ?, next_poll_at = ?, polls = polls + 1 WHERE tenant_id = ? AND export_id = ?
 `

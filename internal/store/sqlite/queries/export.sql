@@ -56,6 +56,9 @@ UPDATE export SET kickoff_sent_at = 0 WHERE tenant_id = ? AND export_id = ?;
 UPDATE export SET status_url = ?, separate_status = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
 WHERE tenant_id = ? AND export_id = ?;
 
+-- name: SetParameters :exec
+UPDATE export SET parameters = ? WHERE tenant_id = ? AND export_id = ?;
+
 -- name: SetWaiting :exec
 UPDATE export SET waiting_until = ?, waiting_for = ?, kickoff_sent_at = 0 WHERE tenant_id = ? AND export_id = ?;
 
