@@ -50,6 +50,7 @@ func (r *reader) checkKickoff(at place, p *Profile) {
 		oneOf(r, at.at("levels").index(i), level, LevelGroup, LevelPatient, LevelSystem)
 	}
 	r.checkTypes(at.at("types"), p.Types)
+	oneOf(r, at.at("group_by"), p.GroupBy, "", ByID, ByIdentifier)
 	if strings.ContainsAny(p.Operation, "$/?# ") {
 		r.miss(at.at("operation"), "must be a name such as export, without $ and /")
 	}

@@ -127,6 +127,18 @@ func (c *Config) Profile(t *Tenant) *Profile {
 	return c.profiles[t.Profile]
 }
 
+// Recognise returns the names of the profiles of the vendors by whose words a
+// server's software calls itself, in alphabetical order.
+func (c *Config) Recognise(software string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(c.profiles)) {
+		if c.profiles[name].recognises(software) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Dialect returns the release that the tenant's server is spoken to in: the
 // tenant's own word, else the profile's. discover says that the server's
 // CapabilityStatement may name another one; d is then what to assume without.

@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A Profile says how one EHR differs from the standard. It is shared: nobody
@@ -26,6 +27,9 @@ type Profile struct {
 	Dialect Dialect `yaml:"dialect"`
 	// Levels are the levels of export that the server has.
 	Levels []string `yaml:"levels"`
+	// GroupBy is id or identifier: which of a Group's values a kick-off wants.
+	// Default: id.
+	GroupBy string `yaml:"group_by"`
 	// Types are the types that the vendor can export at most. Empty means that
 	// only the practice's CapabilityStatement knows.
 	Types []string `yaml:"types"`
@@ -143,6 +147,13 @@ func (p *Profile) DeletesAfter() bool { return p.DeleteAfter != Never }
 
 // KeepsCookies reports whether an export's cookies are sent back.
 func (p *Profile) KeepsCookies() bool { return p.Cookies == PerExport }
+
+// recognises reports whether a server that calls itself so is of this vendor.
+func (p *Profile) recognises(software string) bool {
+	return slices.ContainsFunc(p.RecognisedBy, func(word string) bool {
+		return strings.Contains(strings.ToLower(software), strings.ToLower(word))
+	})
+}
 
 // copy returns p without its name and its facts, for another profile to be laid over.
 func (p *Profile) copy() *Profile {

@@ -258,3 +258,18 @@ func FuzzNoProfileBreaksTheReader(f *testing.F) {
 		}
 	})
 }
+
+func TestAServersSoftwareNamesItsVendorsProfiles(t *testing.T) {
+	t.Parallel()
+	c, err := tenantWith("standard", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for software, want := range map[string]string{
+		"Epic August 2026": "epic", "eCW FHIR Facade 1.6": "ecw", "CERNER Millennium": "oracle-millennium", "My own server": "", "": "",
+	} {
+		if got := strings.Join(c.Recognise(software), " "); got != want {
+			t.Errorf("%q is of %q, want %q", software, got, want)
+		}
+	}
+}

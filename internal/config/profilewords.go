@@ -24,6 +24,9 @@ const (
 	PerClient = "client"
 	PerTenant = "tenant"
 
+	ByID         = "id"
+	ByIdentifier = "identifier"
+
 	Always    = "always"
 	Never     = "never"
 	PerExport = "per-export"
