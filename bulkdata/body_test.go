@@ -55,6 +55,7 @@ func openAnswer(t testing.TB, answer *http.Response, change func(*Config)) (*Bod
 }
 
 func TestEveryWayOfCompressionGivesTheSameLines(t *testing.T) {
+	t.Attr("shows", "BD-132 BD-133 D6")
 	for name, c := range map[string]struct {
 		encoding, body string
 		note           []Deviation
@@ -110,6 +111,7 @@ func TestGzipComesThroughARealServer(t *testing.T) {
 }
 
 func TestUnreadableCompressionIsRefused(t *testing.T) {
+	t.Attr("shows", "BD-133 BD-134")
 	whole := zip(t, strings.Repeat(ndjson, 1000))
 	flipped := []byte(whole)
 	flipped[len(flipped)-6] ^= 0xff // in the checksum
@@ -166,6 +168,7 @@ func TestABombIsStopped(t *testing.T) {
 }
 
 func TestAShortTransferIsTruncated(t *testing.T) {
+	t.Attr("shows", "BD-134 D7")
 	c, srv := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", ndjsonType)
 		if r.URL.Path == "/length" {
@@ -197,6 +200,7 @@ func TestAShortTransferIsTruncated(t *testing.T) {
 }
 
 func TestTheRestOfAFile(t *testing.T) {
+	t.Attr("shows", "BD-134")
 	for name, c := range map[string]struct {
 		answer *http.Response
 		offset int64

@@ -11,6 +11,7 @@ import (
 )
 
 func TestCapabilityNamesTheLevels(t *testing.T) {
+	t.Attr("shows", "BD-011 BD-012 BS-103")
 	const guide = `http://hl7.org/fhir/uv/bulkdata/OperationDefinition/`
 	for text, want := range map[string][]Level{
 		`{"resourceType":"CapabilityStatement","rest":[{"operation":[{"name":"export","definition":"` + guide + `export|2.0.0"}],"resource":[` +
@@ -94,6 +95,7 @@ func TestAnswersThatAreNoResource(t *testing.T) {
 }
 
 func TestCookiesAreKeptWhereTheCallerGivesAJar(t *testing.T) {
+	t.Attr("shows", "P14")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package bulkdata
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,8 +50,10 @@ type Config struct {
 
 	// HTTPClient lends its Transport and Jar; its Timeout and CheckRedirect
 	// are not used. A Transport must not add an Authorization header of its
-	// own. Nil means a private transport with Go's defaults (TLS 1.2 or later,
-	// certificates verified) and no cookies.
+	// own; an *http.Transport must verify certificates and want TLS 1.2 or
+	// later, and is where a client certificate belongs. Cookies of the Jar go
+	// only to the host that set them, and only to allowed origins. Nil means a
+	// private transport with Go's defaults and no cookies.
 	HTTPClient *http.Client
 
 	// Tokens gives access tokens. Nil means an open server, or one that trusts
@@ -178,6 +181,9 @@ func (c *Client) useTransport(h *http.Client) error {
 	if h != nil {
 		c.transport, c.jar = h.Transport, h.Jar
 	}
+	if given, ok := c.transport.(*http.Transport); ok && given != nil {
+		return checkTLS(given.TLSClientConfig)
+	}
 	if c.transport != nil {
 		return nil
 	}
@@ -186,6 +192,19 @@ func (c *Client) useTransport(h *http.Client) error {
 		return errors.New("HTTP client: the default transport was replaced, give one")
 	}
 	c.transport = standard.Clone()
+	return nil
+}
+
+// checkTLS refuses a transport that trusts anybody or speaks old TLS.
+func checkTLS(cfg *tls.Config) error {
+	switch {
+	case cfg == nil:
+		return nil
+	case cfg.InsecureSkipVerify && cfg.VerifyConnection == nil && cfg.VerifyPeerCertificate == nil:
+		return errors.New("HTTP client: it does not verify certificates")
+	case cfg.MinVersion != 0 && cfg.MinVersion < tls.VersionTLS12:
+		return errors.New("HTTP client: it permits TLS older than 1.2")
+	}
 	return nil
 }
 

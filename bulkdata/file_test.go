@@ -17,6 +17,7 @@ func patientFile(url string, access AccessRule) File {
 }
 
 func TestTheTokenGoesOnlyWhereItMay(t *testing.T) {
+	t.Attr("shows", "BD-001 BD-096 BD-125 BD-126 BD-127 BD-128 BD-129 BD-131 BS-103 D2 M3")
 	for name, c := range map[string]struct {
 		file    File
 		token   bool
@@ -60,6 +61,7 @@ func TestTheTokenGoesOnlyWhereItMay(t *testing.T) {
 }
 
 func TestFilesThatCannotBeAskedFor(t *testing.T) {
+	t.Attr("shows", "BD-106")
 	c := clientOf(t, func(*http.Request) (*http.Response, error) {
 		t.Error("a request left")
 		return reply(200, ""), nil
@@ -82,6 +84,7 @@ func TestFilesThatCannotBeAskedFor(t *testing.T) {
 }
 
 func TestARedirectToAStoreLosesTheToken(t *testing.T) {
+	t.Attr("shows", "BD-130 BS-105 D1")
 	store := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Header["Authorization"]) > 0 || len(r.Header["Cookie"]) > 0 || len(r.Header["Referer"]) > 0 {
 			t.Errorf("the store got %v", r.Header)
@@ -110,6 +113,7 @@ func TestARedirectToAStoreLosesTheToken(t *testing.T) {
 }
 
 func TestFileErrors(t *testing.T) {
+	t.Attr("shows", "BD-136 BS-112")
 	for status, temporary := range map[int]bool{401: false, 403: false, 404: false, 410: false, 408: true, 429: true, 500: true, 503: true} {
 		var seen []string
 		c := clientOf(t, func(r *http.Request) (*http.Response, error) {
@@ -134,6 +138,7 @@ func TestFileErrors(t *testing.T) {
 }
 
 func TestContentTypesOfFiles(t *testing.T) {
+	t.Attr("shows", "BD-135")
 	for contentType, c := range map[string]struct {
 		note   []Deviation
 		refuse bool
@@ -170,6 +175,7 @@ func TestContentTypesOfFiles(t *testing.T) {
 }
 
 func TestABodyThatIsNoFile(t *testing.T) {
+	t.Attr("shows", "BD-135 D8")
 	pretty := "{\n  \"id\": \"x\",\n  \"resourceType\": \"OperationOutcome\",\n  \"issue\": [{\"severity\":\"error\",\"code\":\"expired\"}]\n}\n"
 	mixed := outcomeOf("processing") + "\n" + ndjson
 	for name, c := range map[string]struct {

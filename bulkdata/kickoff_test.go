@@ -20,6 +20,7 @@ import (
 var group = Request{Level: GroupLevel, GroupID: "g1", Types: []string{"Patient"}}
 
 func TestKickoffSendsTheStandardsHeaders(t *testing.T) {
+	t.Attr("shows", "BD-020 BD-030 BD-032 BD-060 BS-100 BS-102 K6")
 	var got *http.Request
 	c, srv := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.Clone(context.WithoutCancel(r.Context()))
@@ -54,6 +55,7 @@ func TestKickoffSendsTheStandardsHeaders(t *testing.T) {
 }
 
 func TestKickoffKeepsAnAbsoluteLocationByteForByte(t *testing.T) {
+	t.Attr("shows", "BD-060 BD-061")
 	const location = "https://poll.example:8443/Bulk%2Fx/$s?job_id=1&b=%7E,~"
 	c := clientOf(t, func(*http.Request) (*http.Response, error) {
 		return reply(202, outcomeOf("informational"), "Content-Location", location), nil
@@ -65,6 +67,7 @@ func TestKickoffKeepsAnAbsoluteLocationByteForByte(t *testing.T) {
 }
 
 func TestKickoffRefusesAUselessSuccess(t *testing.T) {
+	t.Attr("shows", "BD-059 K6")
 	for name, c := range map[string]struct {
 		answer *http.Response
 		reason Reason
@@ -97,6 +100,7 @@ func TestKickoffRefusesAUselessSuccess(t *testing.T) {
 }
 
 func TestABusyServerIsNoFailure(t *testing.T) {
+	t.Attr("shows", "K1 K2 K3")
 	for name, c := range map[string]struct {
 		answer *http.Response
 		want   BusyError
@@ -126,6 +130,7 @@ func TestABusyServerIsNoFailure(t *testing.T) {
 }
 
 func TestARefusalSaysWhetherAnExportMayRun(t *testing.T) {
+	t.Attr("shows", "BD-062")
 	for name, c := range map[string]struct {
 		answer    *http.Response
 		temporary bool
@@ -167,6 +172,7 @@ func TestARefusalSaysWhetherAnExportMayRun(t *testing.T) {
 }
 
 func TestNothingIsSentWithoutAConnection(t *testing.T) {
+	t.Attr("shows", "BD-001")
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	var plain atomic.Int32
@@ -236,6 +242,7 @@ func (tokenFailure) Error() string     { return "no token" }
 func (f tokenFailure) Temporary() bool { return bool(f) }
 
 func TestAKickoffWithoutAnAnswerIsUnknown(t *testing.T) {
+	t.Attr("shows", "BD-064")
 	hang := make(chan struct{})
 	for name, handler := range map[string]http.HandlerFunc{
 		"hangs up": func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
@@ -261,6 +268,7 @@ func TestAKickoffWithoutAnAnswerIsUnknown(t *testing.T) {
 // A connection that was used before breaks under the kick-off. The standard
 // transport sends such a GET again by itself, and would start two exports.
 func TestAKickoffIsNeverRepeatedByTheTransport(t *testing.T) {
+	t.Attr("shows", "BD-064")
 	var kickoffs atomic.Int32
 	c, srv := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.URL.Path, "$export") {
@@ -287,6 +295,7 @@ func TestAKickoffIsNeverRepeatedByTheTransport(t *testing.T) {
 }
 
 func TestA401IsAnsweredWithOneFreshToken(t *testing.T) {
+	t.Attr("shows", "BS-110")
 	for name, c := range map[string]struct {
 		refuse string // the token that is not accepted; "" for every one
 		want   []string

@@ -21,6 +21,7 @@ func golden(t testing.TB, name string) []byte {
 }
 
 func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
+	t.Attr("shows", "BD-089 BD-092 BD-097 BD-099 BD-101 BD-103 BD-105 BD-106 M1 M2 M8 M9")
 	utc := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for name, want := range map[string]*Manifest{
 		"stu1.json": {
@@ -106,6 +107,7 @@ func TestOddManifestsAreFlagged(t *testing.T) {
 }
 
 func TestBrokenManifestsAreRefusedWithoutTheirWords(t *testing.T) {
+	t.Attr("shows", "BD-088 BD-093")
 	for text, want := range map[string]string{
 		`{"output":[{"url":"https://h/CANARY","url":"https://h/2"}]}`: "a member is repeated",
 		`{"transactionTime":"CANARY"`:                                 "broken JSON near byte",
@@ -127,6 +129,7 @@ func TestBrokenManifestsAreRefusedWithoutTheirWords(t *testing.T) {
 }
 
 func TestAmpersandsAreUnescapedOnlyWhereAsked(t *testing.T) {
+	t.Attr("shows", "M8")
 	const text = `{"requiresAccessToken":true,"output":[{"url":"https://h/d?a=1&amp;b=2"},{"url":"https://h/d?a=x&amp%3Bb"},{"url":"https://h/a&amp;b"}],"error":[]}`
 	for escaped, want := range map[bool][]string{
 		false: {"https://h/d?a=1&amp;b=2", "https://h/d?a=x&amp%3Bb", "https://h/a&amp;b"},

@@ -10,6 +10,7 @@ import (
 )
 
 func TestPlanWritesTheURLOfEveryLevel(t *testing.T) {
+	t.Attr("shows", "BD-018")
 	for _, spelling := range []string{"https://h", "https://h/", "https://h/apis/fhir", "https://h/apis/fhir/"} {
 		c := clientOf(t, nil, func(cfg *Config) { cfg.BaseURL = spelling })
 		root := strings.TrimRight(spelling, "/")
@@ -40,6 +41,7 @@ func TestPlanWritesTheURLOfEveryLevel(t *testing.T) {
 }
 
 func TestParametersSurviveTheQuery(t *testing.T) {
+	t.Attr("shows", "BD-024 BD-025 BD-026 BD-041 K8 K14")
 	r := Request{
 		Level: PatientLevel, Types: []string{"Patient", "Observation", "Patient"}, Since: "2026-01-02T03:04:05.678+01:00",
 		TypeFilters:  []string{"Observation?status=final,amended&code=a b", "Patient?active=true"},
@@ -75,6 +77,7 @@ func TestParametersSurviveTheQuery(t *testing.T) {
 }
 
 func TestSTU4PostsParametersAndNoQuery(t *testing.T) {
+	t.Attr("shows", "BD-022 BD-023 BD-027")
 	c := clientOf(t, nil, func(cfg *Config) {
 		cfg.Dialect, cfg.Tolerances.ExportOperation = STU4, "export-v4"
 	})
@@ -98,6 +101,7 @@ func TestSTU4PostsParametersAndNoQuery(t *testing.T) {
 }
 
 func TestPlanRefuses(t *testing.T) {
+	t.Attr("shows", "BD-050 BD-052 BD-053")
 	c := clientOf(t, nil, nil)
 	patient := []string{"Patient"}
 	for name, r := range map[string]Request{

@@ -75,8 +75,8 @@ func (c *Client) answerOf(ctx context.Context, x exchange, limit int64) (*answer
 	return a, nil
 }
 
-// do makes the exchange; after a 401 to a token it renews the token and
-// repeats the exchange once.
+// do makes the exchange; when the token was refused it renews the token and
+// repeats the exchange once. A second refusal is the caller's to judge.
 func (c *Client) do(ctx context.Context, x exchange) (*http.Response, error) {
 	if !x.authorize || c.tokens == nil {
 		resp, _, err := c.follow(ctx, x, nil)
@@ -88,7 +88,7 @@ func (c *Client) do(ctx context.Context, x exchange) (*http.Response, error) {
 	}
 	resp, carried, err := c.follow(ctx, x, token)
 	renewing, can := c.tokens.(invalidator)
-	if err != nil || !carried || !can || resp.StatusCode != http.StatusUnauthorized {
+	if err != nil || !carried || !can || !refusesToken(resp.StatusCode, token) {
 		return resp, err
 	}
 	discard(resp)
@@ -98,6 +98,20 @@ func (c *Client) do(ctx context.Context, x exchange) (*http.Response, error) {
 	}
 	resp, _, err = c.follow(ctx, x, token)
 	return resp, err
+}
+
+// refusesToken reports whether a fresh token may help: always after 401; after
+// 403 and 400, which some servers give for an expired token, only if the token
+// has come within its margin, a tenth of its life and 10 seconds at least.
+func refusesToken(status int, token *oauth2.Token) bool {
+	switch status {
+	case http.StatusUnauthorized:
+		return true
+	case http.StatusForbidden, http.StatusBadRequest:
+		margin := max(10*time.Second, time.Duration(token.ExpiresIn)*time.Second/10)
+		return !token.Expiry.IsZero() && time.Until(token.Expiry) < margin
+	}
+	return false
 }
 
 func (c *Client) token(ctx context.Context, op Operation) (*oauth2.Token, error) {
@@ -182,11 +196,7 @@ func (c *Client) newRequest(ctx context.Context, x exchange) (*http.Request, err
 	if x.once {
 		makeUnrepeatable(req)
 	}
-	if c.jar != nil {
-		for _, cookie := range c.jar.Cookies(req.URL) {
-			req.AddCookie(cookie)
-		}
-	}
+	c.addCookies(req)
 	return req, nil
 }
 
@@ -220,9 +230,7 @@ func (c *Client) send(req *http.Request, op Operation) (*http.Response, error) {
 	}))
 	resp, err := c.transport.RoundTrip(req)
 	if err == nil {
-		if c.jar != nil {
-			c.jar.SetCookies(req.URL, resp.Cookies())
-		}
+		c.keepCookies(req.URL, resp)
 		resp.Request = req
 		return resp, nil
 	}

@@ -29,6 +29,7 @@ func statusOf(t *testing.T, answer *http.Response, change func(*Config)) (*Statu
 }
 
 func TestAnExportInProgressNeedsNoHeaders(t *testing.T) {
+	t.Attr("shows", "BD-065 BD-066 BD-070 BD-071 P5")
 	s, err := statusOf(t, reply(202, ""), nil)
 	if err != nil || s.State != InProgress || s.Manifest != nil || s.RetryAfter != (RetryAfter{}) || s.Deviations != nil {
 		t.Errorf("Status = %+v, %v", s, err)
@@ -47,6 +48,7 @@ func TestAnExportInProgressNeedsNoHeaders(t *testing.T) {
 }
 
 func TestACompleteExportKeepsTheManifestAsReceived(t *testing.T) {
+	t.Attr("shows", "BD-073 BD-088 BD-116")
 	s, err := statusOf(t, reply(200, wholeManifest, "Content-Type", "application/fhir+json; charset=utf-8",
 		"Expires", "Fri, 02 Jan 2026 04:00:00 GMT", "Date", "Fri, 02 Jan 2026 03:00:00 GMT"), nil)
 	if err != nil || s.State != Complete || string(s.Raw) != wholeManifest || len(s.Manifest.Output) != 1 {
@@ -64,6 +66,7 @@ func TestACompleteExportKeepsTheManifestAsReceived(t *testing.T) {
 }
 
 func TestA200ThatIsNoManifest(t *testing.T) {
+	t.Attr("shows", "BD-088 BD-093 BD-104")
 	for name, c := range map[string]struct {
 		body   string
 		reason Reason
@@ -110,6 +113,7 @@ func TestTolerancesAreNamedOneByOne(t *testing.T) {
 }
 
 func TestStatusErrorsSayWhatBecameOfTheExport(t *testing.T) {
+	t.Attr("shows", "BD-080 BD-081 BD-082 BD-083 BD-084 BD-086 P6 P7 P13")
 	for name, c := range map[string]struct {
 		status          int
 		body            string
@@ -141,6 +145,7 @@ func TestStatusErrorsSayWhatBecameOfTheExport(t *testing.T) {
 }
 
 func TestAnExportStatusHeaderOverrules200(t *testing.T) {
+	t.Attr("shows", "BD-079")
 	s, err := statusOf(t, reply(200, wholeManifest, "X-Export-Status", "202 Accepted"), nil)
 	if err != nil || s.State != InProgress || s.Manifest == nil || len(s.Deviations) != 1 {
 		t.Errorf("Status = %+v, %v", s, err)
@@ -155,6 +160,7 @@ func TestAnExportStatusHeaderOverrules200(t *testing.T) {
 }
 
 func TestStatusLeavesTheTokenBehindOnAForeignOrigin(t *testing.T) {
+	t.Attr("shows", "BD-074 BD-130 BS-105")
 	var seen []string
 	c := clientOf(t, func(r *http.Request) (*http.Response, error) {
 		seen = append(seen, r.URL.Host+" "+r.Header.Get("Authorization"))
@@ -184,6 +190,7 @@ func TestStatusLeavesTheTokenBehindOnAForeignOrigin(t *testing.T) {
 }
 
 func TestRedirectsEndSomewhere(t *testing.T) {
+	t.Attr("shows", "BD-074 BD-130")
 	for location, reason := range map[string]Reason{
 		base + "/again":         RedirectsTooMany,
 		"http://fhir.example/s": RedirectDowngrade,
@@ -218,6 +225,7 @@ type failing struct{ err error }
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 func TestRetryAfterReadsBothForms(t *testing.T) {
+	t.Attr("shows", "BD-069 P2 P3")
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	const serverDate = "Fri, 02 Jan 2026 03:14:05 GMT" // ten minutes ahead of us
 	for value, want := range map[string]RetryAfter{
@@ -274,6 +282,7 @@ func FuzzParseRetryAfter(f *testing.F) {
 }
 
 func TestCancelIsContentWithAnyEnd(t *testing.T) {
+	t.Attr("shows", "BD-119 BD-120 D10")
 	for status, want := range map[int]bool{200: true, 202: true, 204: true, 404: true, 410: true, 400: false, 500: false} {
 		c := clientOf(t, func(r *http.Request) (*http.Response, error) {
 			if r.Method != http.MethodDelete || r.URL.String() != statusURL || r.Header.Get("Authorization") != "Bearer token-1" {

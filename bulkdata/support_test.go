@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,3 +104,81 @@ func outcomeOf(codes ...string) string {
 	}
 	return text.String() + "]}"
 }
+
+// An asked request is what a script was sent.
+type asked struct {
+	method, uri, body string
+	header            http.Header
+}
+
+// A said answer is what a script says: a body, and header lines as name, value,
+// ... in which BASE stands for the server's URL.
+type said struct {
+	status int
+	body   string
+	lines  []string
+}
+
+// A script is a TLS server that gives one answer after another, the last one
+// for ever, and keeps what it was asked.
+type script struct {
+	url     string
+	mu      sync.Mutex
+	answers []said
+	asked   []asked
+}
+
+func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, asked{r.Method, r.RequestURI, string(body), r.Header.Clone()})
+	a := s.answers[min(len(s.asked), len(s.answers))-1]
+	for i := 0; i < len(a.lines); i += 2 {
+		w.Header().Add(a.lines[i], strings.ReplaceAll(a.lines[i+1], "BASE", s.url))
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, strings.ReplaceAll(a.body, "BASE", s.url))
+}
+
+func (s *script) requests() []asked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
+// uris are the methods and targets of what was asked.
+func (s *script) uris() []string {
+	var list []string
+	for _, a := range s.requests() {
+		list = append(list, a.method+" "+a.uri)
+	}
+	return list
+}
+
+// scriptOf starts a script and a client of it.
+func scriptOf(t testing.TB, change func(*Config), answers ...said) (*Client, *script) {
+	t.Helper()
+	s := &script{answers: answers}
+	ready := make(chan struct{})
+	c, srv := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
+		<-ready
+		s.ServeHTTP(w, r)
+	}, change)
+	s.url = srv.URL
+	close(ready)
+	return c, s
+}
+
+// accepted is the answer to a kick-off that starts an export.
+var accepted = said{202, "", []string{"Content-Location", "BASE/fhir/status/1"}}
+
+// everyDialect runs a test in all releases of the guide.
+func everyDialect(t *testing.T, test func(t *testing.T, d Dialect)) {
+	t.Helper()
+	for _, d := range []Dialect{STU1, STU2, STU3, STU4} {
+		t.Run(string(d), func(t *testing.T) { test(t, d) })
+	}
+}
+
+func in(d Dialect) func(*Config) { return func(cfg *Config) { cfg.Dialect = d } }
