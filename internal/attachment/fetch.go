@@ -144,9 +144,14 @@ func (f *fetcher) try(ctx context.Context, line int64, d *Found, row *store.Fetc
 // receive copies an answer's content and gives its media type, if the answer
 // says it.
 func receive(answer *Answer, declared string, to *copyTo) (media string, err error) {
-	body := bufio.NewReaderSize(answer.Body, 64<<10)
 	media = mediaType(answer.ContentType)
-	if isJSON(media) && (!isJSON(declared) && !isGeneric(declared) || looksLikeBinary(body)) {
+	if !isJSON(media) {
+		_, err = io.Copy(to, answer.Body)
+		return media, err
+	}
+	// What surrounds the content of a Binary is small.
+	body := bufio.NewReaderSize(io.LimitReader(answer.Body, 2*to.left+1<<20), 64<<10)
+	if !isJSON(declared) && !isGeneric(declared) || looksLikeBinary(body) {
 		contentType, err := readBinary(body, to)
 		return mediaType(contentType), err
 	}

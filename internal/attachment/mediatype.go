@@ -18,9 +18,9 @@ func mediaType(contentType string) string {
 // allows reports whether a media type is among those wanted. One that is not
 // known is wanted only by those who want all.
 func (r Rules) allows(media string) bool {
-	kind, _, _ := strings.Cut(media, "/")
+	kind, _, whole := strings.Cut(media, "/")
 	return slices.ContainsFunc(r.ContentTypes, func(want string) bool {
-		return want == "*/*" || want == media && media != "" || kind != "" && want == kind+"/*"
+		return want == "*/*" || want == media && media != "" || whole && want == kind+"/*"
 	})
 }
 

@@ -1,0 +1,554 @@
+package attachment
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+func hash1(s string) string {
+	sum := sha1.Sum([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func hash256(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+func TestADocumentInItsResourceIsDecodedAndDescribed(t *testing.T) {
+	t.Attr("shows", "BD-151 N8")
+	const text = "Felt better.\n"
+	b := newBench(t,
+		note("d1", `"contentType":"text/plain; charset=utf-8","title":"Visit","size":13,"hash":"`+hash1(text)+`","data":"`+encoded(text)+`"`),
+		`{"resourceType":"Binary","id":"b1","contentType":"application/pdf","data":"`+encoded("%PDF")+`"}`)
+	s, rows := b.run()
+	export := b.opts.Lease.Export
+	want := []map[string]any{{
+		"tenant_id": "lakeside", "resource_type": "DocumentReference", "resource_key": "DocumentReference/d1", "path": "content[0].attachment",
+		"position": int32(0), "outcome": "inline", "content_type": "text/plain", "title": "Visit", "declared_content_type": "text/plain; charset=utf-8",
+		"declared_size": int64(13), "declared_sha1": fmt.Sprintf("%x", sha1.Sum([]byte(text))), "sha1_matches": true, "size": int64(13),
+		"sha256": hash256(text), "location": "attachments/lakeside/" + export + "/" + outputFile + "/1-0", "stored_by_export": export,
+		"source_file": export + "/" + outputFile, "source_line": int64(1),
+	}, {
+		"tenant_id": "lakeside", "resource_type": "Binary", "resource_key": "Binary/b1", "path": "$this",
+		"position": int32(0), "outcome": "inline", "content_type": "application/pdf", "declared_content_type": "application/pdf", "size": int64(4),
+		"sha256": hash256("%PDF"), "location": "attachments/lakeside/" + export + "/" + outputFile + "/2-0", "stored_by_export": export,
+		"source_file": export + "/" + outputFile, "source_line": int64(2),
+	}}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Error(diff)
+	}
+	if got := b.content(rows[0]); got != text {
+		t.Errorf("in storage: %q", got)
+	}
+	file := store.AttachedFile{File: outputFile, Found: 2, Kept: 2, Bytes: 17, Outcomes: map[string]int64{"inline": 2}}
+	if diff := cmp.Diff(file, s.AttachedFile); diff != "" {
+		t.Error(diff)
+	}
+	if len(b.asked()) > 0 {
+		t.Errorf("requests: %q", b.asked())
+	}
+}
+
+func TestADocumentWithAnAddressIsFetched(t *testing.T) {
+	t.Attr("shows", "BD-151 BD-152 BD-154 N8")
+	b := newBench(t,
+		note("relative", `"contentType":"application/pdf","url":"Binary/1","hash":"`+hash1("%PDF-1")+`"`),
+		note("absolute", `"contentType":"application/pdf","url":"BASE/files/2"`),
+		note("as-resource", `"contentType":"application/pdf","url":"Binary/3","hash":"`+hash1("other")+`"`),
+		note("unknown-type", `"url":"Binary/4"`),
+		note("rooted", `"contentType":"text/html","url":"/files/5"`),
+		`{"resourceType":"Binary","id":"6","contentType":"application/pdf"}`,
+	)
+	b.lines = strings.ReplaceAll(b.lines, "BASE", b.server.URL+"/fhir")
+	b.gives("Binary/1", "application/pdf", "%PDF-1")
+	b.gives("files/2", "application/octet-stream", "%PDF-2")
+	b.gives("Binary/3", "application/fhir+json", `{"resourceType":"Binary","id":"3","meta":{"versionId":"1"},"contentType":"application/pdf","data":"`+encoded("%PDF-3")+`"}`)
+	b.gives("Binary/4", "text/plain; charset=utf-8", "four")
+	b.gives("Binary/6", "application/pdf", "%PDF-6")
+	b.on["/files/5"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<p>")
+	}
+	_, rows := b.run()
+	want := []struct {
+		key, kind, content string
+		matches            any
+	}{
+		{"relative", "application/pdf", "%PDF-1", true},
+		{"absolute", "application/pdf", "%PDF-2", nil},
+		{"as-resource", "application/pdf", "%PDF-3", false},
+		{"unknown-type", "text/plain", "four", nil},
+		{"rooted", "text/html", "<p>", nil},
+		{"6", "application/pdf", "%PDF-6", nil},
+	}
+	for i, w := range want {
+		r := rows[i]
+		if !strings.HasSuffix(r["resource_key"].(string), "/"+w.key) || r["outcome"] != "stored" || r["content_type"] != w.kind || r["sha1_matches"] != w.matches {
+			t.Errorf("row %d: %v, want %v", i, r, w)
+			continue
+		}
+		if got := b.content(r); got != w.content || r["size"] != int64(len(got)) || r["sha256"] != hash256(got) {
+			t.Errorf("%s: %q in storage, row %v", w.key, got, r)
+		}
+	}
+}
+
+func TestADocumentIsAskedForByItsOwnType(t *testing.T) {
+	b := newBench(t, note("d", `"contentType":"application/pdf","url":"Binary/1"`), note("e", `"url":"Binary/2"`))
+	accepts := map[string]string{}
+	for _, path := range []string{"1", "2"} {
+		b.on["/fhir/Binary/"+path] = func(w http.ResponseWriter, r *http.Request) {
+			accepts[path] = r.Header.Get("Accept")
+			w.Header().Set("Content-Type", "application/pdf")
+		}
+	}
+	b.run()
+	if diff := cmp.Diff(map[string]string{"1": "application/pdf, */*;q=0.1", "2": "*/*"}, accepts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAllThatAnAttachmentMayLackIsTolerated(t *testing.T) {
+	t.Attr("shows", "BD-152")
+	b := newBench(t,
+		note("url", `"contentType":"text/plain","url":"Binary/1"`),
+		note("data", `"contentType":"text/plain","data":"aGk="`),
+		note("both", `"contentType":"text/plain","data":"aGk=","url":"Binary/never"`),
+		note("neither", `"contentType":"text/plain"`),
+		note("nothing", ``),
+		note("data-untyped", `"data":"aGk="`),
+		note("escaped", `"contentType":"text/plain","data":"aG\u006b\u003D\r\n"`),
+		note("broken", `"contentType":"text/plain","data":"aGk*"`),
+		note("empty", `"contentType":"text/plain","data":""`),
+		note("odd", `"contentType":7,"url":[],"data":{},"size":-1,"hash":"x"`),
+		`{"resourceType":"DocumentReference","id":"no-list","content":{"attachment":{"contentType":"text/plain","data":"aGk="}}}`,
+		`{"resourceType":"DocumentReference","id":"null","content":[null,{"attachment":null}]}`,
+		`{"resourceType":"DocumentReference","id":"none"}`,
+		`{"resourceType":"DocumentReference"}`,
+	)
+	b.gives("Binary/1", "text/plain", "one")
+	s, rows := b.run()
+	want := map[string]string{
+		"DocumentReference/url content[0].attachment":          "stored",
+		"DocumentReference/data content[0].attachment":         "inline",
+		"DocumentReference/both content[0].attachment":         "inline",
+		"DocumentReference/neither content[0].attachment":      "absent",
+		"DocumentReference/nothing content[0].attachment":      "absent",
+		"DocumentReference/data-untyped content[0].attachment": "type_not_allowed",
+		"DocumentReference/escaped content[0].attachment":      "inline",
+		"DocumentReference/broken content[0].attachment":       "invalid",
+		"DocumentReference/empty content[0].attachment":        "inline",
+		"DocumentReference/odd content[0].attachment":          "absent",
+		"DocumentReference/no-list content.attachment":         "inline",
+	}
+	if diff := cmp.Diff(want, outcomes(rows)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"GET /fhir/Binary/1"}, b.asked()); diff != "" {
+		t.Errorf("requests: %s", diff)
+	}
+	if s.Found != 11 || s.Kept != 6 || len(b.stored()) != 6 {
+		t.Errorf("summary %+v, %d in storage", s, len(b.stored()))
+	}
+}
+
+func TestTheTokenGoesAlongOnlyWhereTheManifestSaysSo(t *testing.T) {
+	t.Attr("shows", "BD-153 BS-102 BS-103")
+	for access, want := range map[bulkdata.AccessRule]string{
+		bulkdata.TokenRequired: "GET /fhir/Binary/1 Bearer secret-token", bulkdata.TokenForbidden: "GET /fhir/Binary/1",
+	} {
+		b := newBench(t, note("d", `"contentType":"text/plain","url":"Binary/1"`))
+		b.gives("Binary/1", "text/plain", "x")
+		b.opts.Fetch = b.fetch(access)
+		b.run()
+		if diff := cmp.Diff([]string{want}, b.asked()); diff != "" {
+			t.Errorf("requiresAccessToken %v: %s", access, diff)
+		}
+	}
+}
+
+func TestNoTokenGoesToAForeignHost(t *testing.T) {
+	t.Attr("shows", "BD-150 BS-104")
+	foreign := newBench(t)
+	foreign.gives("note", "text/plain", "from elsewhere")
+	for access, want := range map[bulkdata.AccessRule]struct {
+		outcome string
+		asked   []string
+	}{
+		bulkdata.TokenRequired:  {"refused", nil},
+		bulkdata.TokenForbidden: {"stored", []string{"GET /fhir/note"}},
+	} {
+		b := newBench(t, note("d", `"contentType":"text/plain","url":"`+foreign.server.URL+`/fhir/note"`))
+		b.opts.Fetch = b.fetch(access)
+		foreign.asks = nil
+		_, rows := b.run()
+		if rows[0]["outcome"] != want.outcome {
+			t.Errorf("requiresAccessToken %v: %v", access, rows[0])
+		}
+		if diff := cmp.Diff(want.asked, foreign.asked()); diff != "" {
+			t.Errorf("requiresAccessToken %v: the foreign host was asked: %s", access, diff)
+		}
+	}
+}
+
+func TestARowSaysWhyADocumentIsNotInStorage(t *testing.T) {
+	t.Attr("shows", "BD-154 N8")
+	type setup func(b *bench)
+	long := strings.Repeat("x", 2000)
+	cases := []struct {
+		name, attachment, outcome, reason string
+		setup                             setup
+		asked                             int
+	}{
+		{"declared too large", `"contentType":"text/plain","size":5000,"url":"Binary/1"`, "too_large", "it has 5000 bytes", nil, 0},
+		{"announced too large", `"contentType":"text/plain","url":"Binary/1"`, "too_large", "more than max_bytes, which is 1000", func(b *bench) {
+			b.on["/fhir/Binary/1"] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/plain")
+				w.Header().Set("Content-Length", "2000")
+				_, _ = io.WriteString(w, long)
+			}
+		}, 1},
+		{"found too large", `"contentType":"text/plain","url":"Binary/1"`, "too_large", "more than max_bytes", func(b *bench) {
+			b.on["/fhir/Binary/1"] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/plain")
+				for range 200 {
+					_, _ = io.WriteString(w, "0123456789")
+					w.(http.Flusher).Flush()
+				}
+			}
+		}, 1},
+		{"too large inside", `"contentType":"text/plain","data":"` + encoded(long) + `"`, "too_large", "more than max_bytes", nil, 0},
+		{"far too large inside", `"contentType":"text/plain","data":"` + encoded(long+long) + `"`, "too_large", "more than max_bytes", nil, 0},
+		{"too large as a resource", `"contentType":"text/plain","url":"Binary/1"`, "too_large", "more than max_bytes", func(b *bench) {
+			b.gives("Binary/1", "application/fhir+json", `{"data":"`+encoded(long)+`","resourceType":"Binary"}`)
+		}, 1},
+		{"declared type", `"contentType":"video/mp4","url":"Binary/1"`, "type_not_allowed", "not among content_types", nil, 0},
+		{"declared type inside", `"contentType":"video/mp4","data":"aGk="`, "type_not_allowed", "not among content_types", nil, 0},
+		{"answered type", `"url":"Binary/1"`, "type_not_allowed", "as answered", func(b *bench) { b.gives("Binary/1", "video/mp4", "x") }, 1},
+		{"no type at all", `"url":"Binary/1"`, "type_not_allowed", "as answered", func(b *bench) { b.gives("Binary/1", "application/octet-stream", "x") }, 1},
+		{"type of the resource", `"url":"Binary/1"`, "type_not_allowed", "as answered", func(b *bench) {
+			b.gives("Binary/1", "application/json", `{"resourceType":"Binary","contentType":"video/mp4","data":"aGk="}`)
+		}, 1},
+		{"not permitted", `"contentType":"text/plain","url":"Binary/1"`, "not_permitted", "the agreement", func(b *bench) { b.opts.Rules.Permitted = false }, 0},
+		{"not permitted inside", `"contentType":"text/plain","data":"aGk="`, "not_permitted", "the agreement", func(b *bench) { b.opts.Rules.Permitted = false }, 0},
+		{"not found", `"contentType":"text/plain","url":"Binary/1"`, "not_found", "the server answered 404", nil, 1},
+		{"gone", `"contentType":"text/plain","url":"Binary/1"`, "not_found", "the server answered 410", func(b *bench) { b.answers("Binary/1", 410) }, 1},
+		{"forbidden", `"contentType":"text/plain","url":"Binary/1"`, "refused", "the server answered 403", func(b *bench) { b.answers("Binary/1", 403) }, 1},
+		{"not acceptable", `"contentType":"text/plain","url":"Binary/1"`, "refused", "the server answered 406", func(b *bench) { b.answers("Binary/1", 406) }, 1},
+		{"no web address", `"contentType":"text/plain","url":"ftp://files.example/1"`, "refused", "no request may go", nil, 0},
+		{"plain http elsewhere", `"contentType":"text/plain","url":"http://files.example/1"`, "refused", "no request may go", nil, 0},
+		{"a URN", `"contentType":"text/plain","url":"urn:oid:1.2.3"`, "refused", "no request may go", nil, 0},
+		{"a web page", `"contentType":"application/pdf","url":"Binary/1"`, "invalid", "a web page", func(b *bench) { b.gives("Binary/1", "text/html", "<h1>Log in</h1>") }, 1},
+		{"another resource", `"contentType":"application/pdf","url":"Binary/1"`, "invalid", "not what was announced", func(b *bench) {
+			b.gives("Binary/1", "application/fhir+json", `{"resourceType":"OperationOutcome","issue":[]}`)
+		}, 1},
+		{"broken base64", `"contentType":"application/pdf","url":"Binary/1"`, "invalid", "not what was announced", func(b *bench) {
+			b.gives("Binary/1", "application/fhir+json", `{"resourceType":"Binary","data":"aGk"}`)
+		}, 1},
+		{"no request left", `"contentType":"text/plain","url":"Binary/1"`, "over_budget", "has spent its budget", func(b *bench) { b.opts.Rules.BudgetRequests = 0 }, 0},
+		{"too few bytes left", `"contentType":"text/plain","url":"Binary/1"`, "over_budget", "too small for it", func(b *bench) {
+			b.opts.Rules.BudgetBytes = 3
+			b.gives("Binary/1", "text/plain", "four")
+		}, 1},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, note("d", c.attachment))
+			if c.setup != nil {
+				c.setup(b)
+			}
+			s, rows := b.run()
+			reason, _ := rows[0]["reason"].(string)
+			if rows[0]["outcome"] != c.outcome || !strings.Contains(reason, c.reason) || rows[0]["location"] != nil || rows[0]["sha256"] != nil {
+				t.Errorf("row %v, want %s: %s", rows[0], c.outcome, c.reason)
+			}
+			if len(b.asked()) != c.asked || len(b.stored()) > 0 || s.Kept > 0 {
+				t.Errorf("%d requests, want %d; in storage: %v", len(b.asked()), c.asked, b.stored())
+			}
+		})
+	}
+}
+
+func TestTheBudgetIsTheExports(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","url":"Binary/2"`),
+		note("c", `"contentType":"text/plain","url":"Binary/3"`), note("d", `"contentType":"text/plain","data":"aGk="`))
+	for _, path := range []string{"Binary/1", "Binary/2", "Binary/3"} {
+		b.gives(path, "text/plain", "12345")
+	}
+	b.opts.Rules.BudgetRequests, b.opts.AsOf = 2, time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	_, rows := b.run()
+	want := map[string]string{
+		"DocumentReference/a content[0].attachment": "stored", "DocumentReference/b content[0].attachment": "stored",
+		"DocumentReference/c content[0].attachment": "over_budget", "DocumentReference/d content[0].attachment": "inline",
+	}
+	if diff := cmp.Diff(want, outcomes(rows)); diff != "" {
+		t.Error(diff)
+	}
+	b.opts.Lease = b.lease() // the next export has its own, and what is here stays here
+	_, rows = b.run()
+	if rows[2]["outcome"] != "stored" {
+		t.Errorf("the next export: %v", rows[2])
+	}
+}
+
+func TestASecondRunFetchesNothingTwice(t *testing.T) {
+	t.Attr("shows", "BD-154")
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","url":"Binary/2"`),
+		note("c", `"contentType":"text/plain","data":"aGk="`), note("d", `"contentType":"text/plain","url":"Binary/4"`))
+	b.gives("Binary/1", "text/plain", "one")
+	b.gives("Binary/4", "text/plain", "four")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("the process ends")
+	b.on["/fhir/Binary/2"] = func(http.ResponseWriter, *http.Request) { cancel(stop); panic(http.ErrAbortHandler) }
+	if _, err := Run(ctx, b.opts); !errors.Is(err, stop) {
+		t.Fatalf("Run = %v, want its context's cause", err)
+	}
+	b.gives("Binary/2", "text/plain", "two")
+	_, first := b.run()
+	for range 2 {
+		if _, again := b.run(); cmp.Diff(first, again) != "" {
+			t.Error(cmp.Diff(first, again))
+		}
+	}
+	want := []string{"GET /fhir/Binary/1", "GET /fhir/Binary/2", "GET /fhir/Binary/2", "GET /fhir/Binary/4"}
+	if diff := cmp.Diff(want, b.asked()); diff != "" {
+		t.Errorf("requests: %s", diff)
+	}
+	if len(first) != 4 || len(b.stored()) != 4 {
+		t.Errorf("%d rows, in storage: %v", len(first), b.stored())
+	}
+}
+
+func TestARunnerThatLostItsStepFetchesNothing(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`))
+	b.opts.Lease.Epoch--
+	if _, err := Run(t.Context(), b.opts); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("Run = %v, want ErrFenced", err)
+	}
+	if len(b.asked()) > 0 {
+		t.Errorf("requests: %q", b.asked())
+	}
+}
+
+func TestWeatherIsMetAgainOnlyByTheDocumentsThatMetIt(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","url":"Binary/2"`),
+		note("c", `"contentType":"text/plain","url":"Binary/3"`))
+	b.answers("Binary/1", 503, 503, 200)
+	b.gives("Binary/2", "text/plain", "two")
+	b.answers("Binary/3", 503)
+	for range 2 {
+		_, err := Run(t.Context(), b.opts)
+		if status, ok := errors.AsType[*bulkdata.StatusError](err); !ok || status.Status != 503 {
+			t.Fatalf("Run = %v, want the server's 503", err)
+		}
+	}
+	b.opts.Last = true
+	_, rows := b.run()
+	want := map[string]string{
+		"DocumentReference/a content[0].attachment": "stored", "DocumentReference/b content[0].attachment": "stored",
+		"DocumentReference/c content[0].attachment": "failed",
+	}
+	if diff := cmp.Diff(want, outcomes(rows)); diff != "" {
+		t.Error(diff)
+	}
+	if got := len(b.asked()); got != 3+1+3 {
+		t.Errorf("%d requests, want 7: %q", got, b.asked())
+	}
+}
+
+func TestATransferThatEndsEarlyIsWeather(t *testing.T) {
+	for _, kind := range []string{"text/plain", "application/fhir+json"} {
+		b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`))
+		b.on["/fhir/Binary/1"] = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.Header().Set("Content-Length", "500")
+			_, _ = io.WriteString(w, `{"resourceType":"Binary","data":"aGkaGkaGk`)
+		}
+		_, err := Run(t.Context(), b.opts)
+		if _, ok := errors.AsType[*bulkdata.TruncatedError](err); !ok {
+			t.Errorf("%s: Run = %v, want a TruncatedError", kind, err)
+		}
+		if len(b.stored()) > 0 {
+			t.Errorf("%s: a part of a document is in storage", kind)
+		}
+	}
+}
+
+func TestAServerThatOnlyFailsOrRefusesIsNotAskedForEverything(t *testing.T) {
+	var lines []string
+	for i := range 50 {
+		lines = append(lines, note(fmt.Sprint("d", i), fmt.Sprintf(`"contentType":"text/plain","url":"Binary/%d"`, i)))
+	}
+	for status, outcome := range map[int]string{503: "failed", 403: "refused"} {
+		b := newBench(t, lines...)
+		for i := range 50 {
+			b.answers(fmt.Sprint("Binary/", i), status)
+		}
+		if status == 503 {
+			if _, err := Run(t.Context(), b.opts); err == nil || len(b.asked()) != patience {
+				t.Errorf("%d: %v after %d requests, want an end after %d", status, err, len(b.asked()), patience)
+			}
+			b.asks = nil
+		}
+		b.opts.Last = true
+		s, _ := b.run()
+		if s.Outcomes[outcome] != 50 || len(b.asked()) != patience {
+			t.Errorf("%d: %v after %d requests", status, s.Outcomes, len(b.asked()))
+		}
+	}
+}
+
+func TestAnErrorThatEndsTheStepEndsTheRun(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","url":"Binary/2"`))
+	b.answers("Binary/1", 429)
+	later := errors.New("not before noon")
+	b.opts.Ends = func(err error) error {
+		if status, ok := errors.AsType[*bulkdata.StatusError](err); ok && status.Status == 429 {
+			return later
+		}
+		return nil
+	}
+	if _, err := Run(t.Context(), b.opts); !errors.Is(err, later) || len(b.asked()) != 1 {
+		t.Errorf("Run = %v after %d requests", err, len(b.asked()))
+	}
+}
+
+func TestADocumentIsFetchedOnceForAllThatPointToIt(t *testing.T) {
+	report := `{"resourceType":"DiagnosticReport","id":"r1","presentedForm":[{"contentType":"text/plain","url":"Binary/1","title":"another"}]}`
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), report)
+	b.gives("Binary/1", "text/plain", "one")
+	_, rows := b.run()
+	if len(rows) != 2 || rows[0]["location"] != rows[1]["location"] || len(b.asked()) != 1 {
+		t.Errorf("%d requests, rows %v", len(b.asked()), rows)
+	}
+}
+
+func TestALaterExportFetchesWhatMayHaveChanged(t *testing.T) {
+	b := newBench(t, note("hashed", `"contentType":"text/plain","url":"Binary/1","hash":"`+hash1("one")+`"`),
+		note("old", `"contentType":"text/plain","url":"Binary/2"`), note("missing", `"contentType":"text/plain","url":"Binary/3"`),
+		note("lying", `"contentType":"text/plain","url":"Binary/4","hash":"`+hash1("none")+`"`))
+	for path, text := range map[string]string{"Binary/1": "one", "Binary/2": "two", "Binary/4": "four"} {
+		b.gives(path, "text/plain", text)
+	}
+	b.opts.AsOf = time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
+	_, first := b.run()
+	later := func(lines string) []string {
+		b.lines, b.opts.Lease, b.asks = lines, b.lease(), nil
+		b.opts.AsOf = b.opts.AsOf.AddDate(0, 0, 7)
+		_, rows := b.run()
+		if rows[0]["location"] != first[0]["location"] || rows[0]["stored_by_export"] != first[0]["stored_by_export"] {
+			t.Errorf("what is known to be the same is stored anew: %v", rows[0])
+		}
+		return b.asked()
+	}
+	if diff := cmp.Diff([]string{"GET /fhir/Binary/3", "GET /fhir/Binary/4"}, later(b.lines)); diff != "" {
+		t.Errorf("unchanged resources: %s", diff)
+	}
+	changed := strings.ReplaceAll(b.lines, "2026-01-02", "2026-01-05")
+	if diff := cmp.Diff([]string{"GET /fhir/Binary/2", "GET /fhir/Binary/3", "GET /fhir/Binary/4"}, later(changed)); diff != "" {
+		t.Errorf("changed resources: %s", diff)
+	}
+}
+
+func TestRefusedLinesHaveNoDocuments(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","data":"aGk="`),
+		note("long", `"contentType":"text/plain","data":"`+strings.Repeat("A", 4000)+`"`), "{", "", note("c", `"contentType":"text/plain","data":"aGk="`))
+	b.opts.Refused, b.opts.MaxLine = map[int64]bool{1: true}, 2000
+	_, rows := b.run()
+	want := map[string]string{"DocumentReference/b content[0].attachment": "inline", "DocumentReference/c content[0].attachment": "inline"}
+	if diff := cmp.Diff(want, outcomes(rows)); diff != "" || rows[1]["source_line"] != int64(6) {
+		t.Errorf("%s, rows %v", diff, rows)
+	}
+}
+
+func TestAFileWithoutDocumentsHasNoPart(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","data":"aGk="`))
+	b.run()
+	b.lines = `{"resourceType":"DocumentReference","id":"a"}` + "\n"
+	if s, _ := b.run(); len(s.Parts) != 0 || s.Found != 0 {
+		t.Errorf("summary %+v", s)
+	}
+	for e, err := range b.files.List(t.Context(), "staged", b.opts.Lease.Export) {
+		t.Errorf("the part of an earlier run is still there: %v, %v", e, err)
+	}
+}
+
+// A document is never held in memory, however it comes.
+func TestALargeDocumentIsAStream(t *testing.T) {
+	const size = 48 << 20
+	b := newBench(t, note("raw", `"contentType":"application/pdf","url":"raw"`), note("resource", `"contentType":"application/pdf","url":"resource"`))
+	b.opts.Rules.MaxBytes, b.opts.Rules.BudgetBytes = 2*size, 4*size
+	chunk := bytes.Repeat([]byte("abc"), 16<<10)
+	b.on["/fhir/raw"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/pdf")
+		for range size / len(chunk) {
+			_, _ = w.Write(chunk)
+		}
+	}
+	b.on["/fhir/resource"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/fhir+json")
+		_, _ = io.WriteString(w, `{"resourceType":"Binary","data":"`)
+		text := []byte(base64.StdEncoding.EncodeToString(chunk))
+		for range size / len(chunk) {
+			_, _ = w.Write(text)
+		}
+		_, _ = io.WriteString(w, `","contentType":"application/pdf"}`)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s, rows := b.run()
+	runtime.ReadMemStats(&after)
+	if s.Kept != 2 || rows[0]["size"] != int64(size) || rows[0]["sha256"] != rows[1]["sha256"] {
+		t.Fatalf("rows %v", rows)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > size/2 {
+		t.Errorf("%d MiB were allocated for two documents of %d MiB", used>>20, size>>20)
+	}
+}
+
+func TestErrorsTellNothingOfADocument(t *testing.T) {
+	const canary = "zebrawood"
+	b := newBench(t, note("d", `"contentType":"text/plain","title":"`+canary+`","url":"Binary/1?sig=`+canary+`"`))
+	b.on["/fhir/Binary/1"] = func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "sig="+canary {
+			t.Errorf("the query was lost: %s", r.URL)
+		}
+		http.Error(w, canary, http.StatusServiceUnavailable)
+	}
+	b.opts.Fetch = b.fetch(bulkdata.TokenRequired)
+	_, err := Run(t.Context(), b.opts)
+	if err == nil || strings.Contains(err.Error(), canary) || strings.Contains(err.Error(), "secret-token") {
+		t.Errorf("error: %v", err)
+	}
+	b.opts.Last = true
+	b.run()
+	var said string
+	if err := b.ledger.DB().QueryRow(`SELECT group_concat(identity || outcome || reason || location) FROM attachment`).Scan(&said); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said, "failed") || strings.Contains(said, canary) {
+		t.Errorf("the ledger says %q", said)
+	}
+}
+
+var _ http.Handler = (*bench)(nil)
