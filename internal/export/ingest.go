@@ -55,7 +55,17 @@ func countsAgree(file store.File, s ingest.Summary) error {
 	return nil
 }
 
+// openRaw gives the bytes of a raw file as delivered, and counts them.
 func (s *Steps) openRaw(ctx context.Context, scope *blob.Scope, w Work, name string) (io.ReadCloser, error) {
+	d, err := s.openDecoded(ctx, scope, w, name)
+	if err != nil {
+		return nil, err
+	}
+	d.Reader = &metered{ctx: ctx, r: d.z, count: s.Meter.of(w.Export.ID).ingested}
+	return d, nil
+}
+
+func (s *Steps) openDecoded(ctx context.Context, scope *blob.Scope, w Work, name string) (*decoded, error) {
 	key, err := scope.RawKey(w.Export.ID, name)
 	if err != nil {
 		return nil, err
@@ -69,7 +79,7 @@ func (s *Steps) openRaw(ctx context.Context, scope *blob.Scope, w Work, name str
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	return &decoded{Reader: &metered{ctx: ctx, r: z, count: s.Meter.of(w.Export.ID).ingested}, z: z, raw: raw}, nil
+	return &decoded{Reader: z, z: z, raw: raw}, nil
 }
 
 type decoded struct {

@@ -77,11 +77,20 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 		return d, nil, err
 	}
 	types := fhir.TypeSet(append(outputTypes(files...), x.Types...))
-	for _, schema := range append(s.Views.TablesOf(types), table.Resource) {
+	for _, schema := range append(s.Views.TablesOf(types), ownTables(t, parts)...) {
 		d.Tables = append(d.Tables, sink.Table{Table: schema, Files: parts[schema.Name]})
 	}
 	d.Index, d.Deleted = parts[table.Index.Name], parts[table.Deleted.Name]
 	return d, release, nil
+}
+
+// ownTables are the tables of all types: that of resources without a view, and
+// that of documents where they are wanted.
+func ownTables(t *config.Tenant, parts map[string][]sink.File) []table.Table {
+	if t.Attachments.Fetch || len(parts[table.Attachment.Name]) > 0 {
+		return []table.Table{table.Resource, table.Attachment}
+	}
+	return []table.Table{table.Resource}
 }
 
 // outputTypes gives the resource types that files of the manifest's output
