@@ -1,0 +1,86 @@
+package scenario
+
+import (
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+)
+
+// A Spec says what stands in a World when it begins. Its zero value is one
+// practice of a standard server with eight patients, whose bulkhead is
+// registered there and publishes to Parquet.
+type Spec struct {
+	// Tenant is the first tenant, and the only one when More is empty.
+	Tenant
+	// More are further tenants.
+	More []Tenant
+
+	// Config is YAML that is laid over the configuration: its maps are merged,
+	// everything else replaces what is there.
+	Config string
+	// DuckDB publishes to a DuckDB file too; see World.Query.
+	DuckDB bool
+	// Token is how the shared token server behaves; nil means ECW's way.
+	Token *sandbox.TokenKnobs
+	// Serve changes the sandbox's configuration before it starts.
+	Serve func(*sandbox.Config)
+
+	// Bound is how long, in simulated time, an export may take until it
+	// settles. 0 means two days.
+	Bound time.Duration
+	// Kickoffs is how many kick-offs one export may cost before the World
+	// calls it a fault. 0 means one.
+	Kickoffs int
+}
+
+// A Tenant is a practice with its server and what bulkhead is told of it.
+type Tenant struct {
+	// ID is the tenant's id; "" means lakeside for the first, and lakeside-2
+	// and so on for those after it. In capitals, without hyphens, it is the
+	// practice's code.
+	ID string
+	// Preset names the sandbox's preset, which is a sandbox.Profile; "" means
+	// standard.
+	Preset string
+	// Profile names the vendor profile that bulkhead uses; "" means the one
+	// called like Preset.
+	Profile string
+	// Open makes a server that asks for no token.
+	Open bool
+
+	// Knobs changes the preset's knobs; nil leaves them.
+	Knobs func(*sandbox.Knobs)
+	// KnobsYAML is laid over the knobs after that, in the form of a file of
+	// knobs but without the practice's code around it.
+	KnobsYAML string
+
+	// Patients is the size of the practice; 0 means 8.
+	Patients int
+	// Source is the practice's records; nil makes up Patients.
+	Source sandbox.Source
+
+	// Types are the tenant's resource types; nil means Condition, Encounter,
+	// Observation and Patient.
+	Types []string
+	// Level is group, patient or system; "" means the first level that the
+	// vendor profile has.
+	Level string
+
+	// Config is YAML that is laid over the tenant in the configuration, and
+	// Registration over its registration.
+	Config, Registration string
+}
+
+// Code is the practice's code at the sandbox.
+func (t Tenant) Code() string { return strings.ToUpper(strings.ReplaceAll(t.ID, "-", "")) }
+
+// Group is the group that an ecw practice exports by; all others export by GroupID.
+const (
+	GroupID = "g1"
+	Group   = "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81"
+)
+
+// Canary is a secret word: it stands in the names of all made up patients, and
+// no log and no ledger row may ever hold it.
+const Canary = "Kanarienvogel"

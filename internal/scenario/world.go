@@ -1,0 +1,383 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Begin is the simulated time at which every World begins: a Monday noon.
+var Begin = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// A World is one bulkhead, its practices' servers and the network between
+// them. Its methods are called from the scenario's goroutine only, and end the
+// test when what they are asked for cannot be had.
+type World struct {
+	*app.App
+	Sandbox *sandbox.Server
+	Net     *Network
+
+	t       *testing.T
+	spec    Spec
+	tenants []Tenant
+	dir     string
+	log     *page
+	runs    []*Export
+}
+
+// Run builds the world of spec in simulated time, plays the scenario in it,
+// and then checks what must hold in every world. A scenario must not wait for
+// anything real: a socket, another process, a lock of the file system.
+func Run(t *testing.T, spec Spec, scenario func(w *World)) {
+	t.Helper()
+	if err := prepare(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		<-time.After(time.Until(Begin))
+		w := &World{t: t, spec: spec, dir: dir, Net: NewNetwork(), log: &page{}}
+		if err := w.begin(); err != nil {
+			t.Fatal(err)
+		}
+		defer w.end()
+		scenario(w)
+		w.check()
+	})
+}
+
+// prepare makes, outside of every bubble, what outlives one.
+func prepare() error {
+	_, err := keys()
+	return errors.Join(err, useOwnCodec())
+}
+
+// begin starts the sandbox and the bulkhead; nothing is left behind when it
+// cannot.
+func (w *World) begin() (err error) {
+	if w.tenants, err = w.spec.tenants(); err != nil {
+		return err
+	}
+	cfg := sandbox.Config{CAFile: w.path("ca.pem"), Listen: w.Net.Listen, Token: w.spec.Token}
+	for _, t := range w.tenants {
+		p, err := t.practice()
+		if err != nil {
+			return err
+		}
+		cfg.Practices = append(cfg.Practices, p)
+		if !t.Open {
+			c, err := t.client()
+			if err != nil {
+				return err
+			}
+			cfg.Clients = append(cfg.Clients, c)
+		}
+	}
+	if w.spec.Serve != nil {
+		w.spec.Serve(&cfg)
+	}
+	if w.Sandbox, err = sandbox.Start(w.t.Context(), cfg); err != nil {
+		return err
+	}
+	if err := w.start(); err != nil {
+		return errors.Join(err, w.Sandbox.Close())
+	}
+	return nil
+}
+
+func (w *World) start() error {
+	c, err := w.configure()
+	if err != nil {
+		return err
+	}
+	w.App, err = app.Open(w.t.Context(), c, app.Options{
+		Log:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Dial: w.Net.Dial,
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.Start(w.t.Context()); err != nil {
+		return errors.Join(err, w.Close(w.t.Context()))
+	}
+	return nil
+}
+
+func (w *World) end() {
+	if err := errors.Join(w.stop(), w.Sandbox.Close()); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// stop ends the bulkhead at once: steps that run are interrupted.
+func (w *World) stop() error {
+	ended, cancel := context.WithCancel(w.t.Context())
+	cancel()
+	return w.Close(ended)
+}
+
+// Restart ends the bulkhead, interrupting what runs, and starts it again on
+// what it left: its ledger and its files. While it is down, time stands still.
+func (w *World) Restart() { w.Reconfigure("") }
+
+// Reconfigure is Restart with YAML laid over the configuration for good.
+func (w *World) Reconfigure(text string) {
+	w.t.Helper()
+	if err := w.stop(); err != nil {
+		w.t.Fatal(err)
+	}
+	if text != "" {
+		w.spec.Config += "\n" + text
+	}
+	if err := w.start(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Pass lets simulated time pass. Bulkhead goes on meanwhile.
+func (w *World) Pass(d time.Duration) {
+	w.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		w.pass(nil, end)
+	}
+}
+
+// T is the test, within the bubble.
+func (w *World) T() *testing.T { return w.t }
+
+// Tenant gives a tenant of the configuration; without an id the first.
+func (w *World) Tenant(id ...string) *config.Tenant {
+	w.t.Helper()
+	t, err := w.Config.Tenant(w.id(id))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return t
+}
+
+func (w *World) id(id []string) string {
+	if len(id) > 0 {
+		return id[0]
+	}
+	return w.tenants[0].ID
+}
+
+// Practice gives a tenant's server; without an id the first's.
+func (w *World) Practice(id ...string) *sandbox.PracticeServer {
+	w.t.Helper()
+	p := w.Sandbox.Practice(Tenant{ID: w.id(id)}.Code())
+	if p == nil {
+		w.t.Fatalf("there is no practice of tenant %q", w.id(id))
+	}
+	return p
+}
+
+// Change turns knobs of a tenant's server; without an id the first's.
+func (w *World) Change(change func(*sandbox.Knobs), id ...string) { w.Practice(id...).Set(change) }
+
+// Requests are those that a tenant's server answered, oldest first; without an
+// id the first's.
+func (w *World) Requests(id ...string) []sandbox.Request {
+	return w.Sandbox.Requests(Tenant{ID: w.id(id)}.Code())
+}
+
+// Count says how many requests of a kind a tenant's server answered.
+func (w *World) Count(kind sandbox.Kind, id ...string) int {
+	return w.Sandbox.Counts(Tenant{ID: w.id(id)}.Code())[kind]
+}
+
+// An Export is one export as the ledger has it.
+type Export struct {
+	store.Export
+	Files    []store.File
+	Timeline []store.Entry
+}
+
+// Export asks for the first tenant's next export and waits until nothing more
+// happens to it by itself, or Spec.Bound is over, and until the server has
+// been told that it may forget it.
+func (w *World) Export() *Export { return w.ExportOf(w.id(nil), export.Wish{}) }
+
+// Full is Export for a full one, which also removes what is absent.
+func (w *World) Full() *Export { return w.ExportOf(w.id(nil), export.Wish{Full: true}) }
+
+// ExportOf is Export for any tenant and wish.
+func (w *World) ExportOf(tenant string, wish export.Wish) *Export {
+	w.t.Helper()
+	return w.Settle(w.Request(tenant, wish))
+}
+
+// Request asks for an export and does not wait for it.
+func (w *World) Request(tenant string, wish export.Wish) *Export {
+	w.t.Helper()
+	id, err := w.Engine.Request(w.t.Context(), tenant, wish)
+	if err != nil && id == "" {
+		w.t.Fatal(err)
+	}
+	r := &Export{Export: store.Export{ID: id, Tenant: tenant}}
+	w.runs = append(w.runs, r)
+	w.look(r)
+	return r
+}
+
+// Settle waits as Export does.
+func (w *World) Settle(r *Export) *Export {
+	w.t.Helper()
+	w.await(r, w.bound(), func() bool { return r.State.Settled() })
+	if r.State != life.Completed && r.State != life.Cancelled {
+		return r
+	}
+	w.await(r, w.bound(), func() bool {
+		open, err := w.Store.In(r.Tenant).OpenSteps(w.t.Context(), r.ID, export.Release)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return open == 0
+	})
+	return r
+}
+
+func (w *World) bound() time.Duration {
+	if w.spec.Bound > 0 {
+		return w.spec.Bound
+	}
+	return 48 * time.Hour
+}
+
+// Await waits, as long as Spec.Bound, until the export is in one of the states,
+// and ends the test when it settles in another.
+func (w *World) Await(r *Export, states ...life.State) *Export {
+	w.t.Helper()
+	in := func() bool {
+		for _, s := range states {
+			if r.State == s {
+				return true
+			}
+		}
+		return false
+	}
+	w.await(r, w.bound(), func() bool { return in() || r.State.Settled() })
+	if !in() {
+		w.t.Fatalf("export is %s, want one of %v; %s", r.State, states, r)
+	}
+	return r
+}
+
+// await looks at the export whenever one moves, until done or so much
+// simulated time is over.
+func (w *World) await(r *Export, within time.Duration, done func() bool) {
+	w.t.Helper()
+	end := time.Now().Add(within)
+	for {
+		changed := w.Engine.Changed()
+		w.look(r)
+		if done() || !time.Now().Before(end) {
+			return
+		}
+		w.pass(changed, end)
+	}
+}
+
+// look reads the export anew.
+func (w *World) look(r *Export) {
+	w.t.Helper()
+	in := w.Store.In(r.Tenant)
+	var err error
+	fail := func(e error) { err = errors.Join(err, e) }
+	x, e := in.Export(w.t.Context(), r.ID)
+	fail(e)
+	files, e := in.Files(w.t.Context(), r.ID)
+	fail(e)
+	events, e := in.Timeline(w.t.Context(), r.ID)
+	fail(e)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Export, r.Files, r.Timeline = x, files, events
+}
+
+// Resume takes a failed or unknown export up again and waits as Export does.
+func (w *World) Resume(r *Export) *Export {
+	w.t.Helper()
+	if err := w.Engine.Resume(w.t.Context(), r.Tenant, r.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.Settle(r)
+}
+
+// Happened says how often the timeline has an event of that kind.
+func (r *Export) Happened(kind string) int {
+	n := 0
+	for _, e := range r.Timeline {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// String says in a few lines what became of the export, for failures of tests.
+func (r *Export) String() string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "export %s of %s: %s", r.ID, r.Tenant, r.State)
+	if r.ProblemCode != "" {
+		fmt.Fprintf(&b, ", problem %s: %s", r.ProblemCode, r.ProblemSummary)
+	}
+	if r.WaitingFor != "" {
+		fmt.Fprintf(&b, ", waiting for %s until %s", r.WaitingFor, r.WaitingUntil.Format(time.RFC3339))
+	}
+	if r.LastError != "" {
+		fmt.Fprintf(&b, ", last error: %s", r.LastError)
+	}
+	for _, e := range r.Timeline {
+		fmt.Fprintf(&b, "\n  %s %s %s %s", e.At.Format(time.RFC3339), e.Actor, e.Kind, e.Detail)
+	}
+	return b.String()
+}
+
+// Want ends the test unless the export is in that state.
+func (w *World) Want(r *Export, state life.State) *Export {
+	w.t.Helper()
+	if r.State != state {
+		w.t.Fatalf("want %s, have %s", state, r)
+	}
+	return r
+}
+
+// Log is everything that bulkhead has logged.
+func (w *World) Log() string { return w.log.String() }
+
+// State is the folder of everything that bulkhead keeps.
+func (w *World) State() string { return filepath.Clean(w.Config.Folder) }
+
+// A page is a writer that many goroutines share.
+type page struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
