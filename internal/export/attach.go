@@ -3,10 +3,13 @@ package export
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
@@ -108,4 +111,29 @@ func endsAttaching(err error) error {
 		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests"}
 	}
 	return nil
+}
+
+// attachSalt gives what makes resources with documents changed ones though
+// nothing of them has changed, so that their rows follow: other rules, or
+// documents that could not be had and are asked for again.
+func (s *Steps) attachSalt(ctx context.Context, t *config.Tenant, x store.Export) (func(resourceType string) uint64, error) {
+	if !t.Attachments.Fetch {
+		return nil, nil
+	}
+	unfinished, err := s.Store.In(t.ID).UnfinishedAttachments(ctx, x.Stream)
+	if err != nil {
+		return nil, err
+	}
+	r := rulesOf(t)
+	text := fmt.Sprint(r.Permitted, r.ContentTypes, r.MaxBytes)
+	if unfinished > 0 {
+		text += x.ID
+	}
+	salt, types := xxhash.Sum64String(text), attachment.Types()
+	return func(resourceType string) uint64 {
+		if slices.Contains(types, resourceType) {
+			return salt
+		}
+		return 0
+	}, nil
 }

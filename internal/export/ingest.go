@@ -28,9 +28,13 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
+	salt, err := s.attachSalt(ctx, t, w.Export)
+	if err != nil {
+		return nil, err
+	}
 	summary, err := ingest.Run(ctx, ingest.Options{
 		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
-		First: w.Lease.Epoch == 1,
+		Salt: salt, First: w.Lease.Epoch == 1,
 	}, ingest.Source{
 		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType,
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return s.openRaw(ctx, scope, w, file.Name) },

@@ -102,6 +102,9 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	if o.Base != "" {
 		t.shape ^= xxhash.Sum64String(o.Base) // another base may give other keys
 	}
+	if o.Salt != nil {
+		t.shape ^= o.Salt(name)
+	}
 	program := o.Views.Program(name)
 	if program == nil {
 		bare, err := sqlonfhir.Compile()
