@@ -28,9 +28,17 @@ func (t *tokens) authenticate(q *tokenRequest) (*client, error) {
 	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &claimed); err != nil {
 		return nil, invalidClient("the assertion's claims cannot be read")
 	}
+	q.client = claimed.Issuer
 	c := t.clients[claimed.Issuer]
-	if c == nil {
+	switch {
+	case c == nil || time.Since(t.s.clock.started) < t.s.clock.real(q.k.Propagation):
 		return nil, invalidClient("unknown client")
+	case q.k.JWKSURLOnly && c.JWKSURL == "":
+		return nil, invalidClient("the client has no JWKS URL")
+	case q.k.JWKS == JWKSUnreachable:
+		return nil, invalidClient("the client's JWK Set cannot be fetched")
+	case q.k.JWKS == JWKSUnknownKID:
+		return nil, invalidClient("no key of the client has this kid")
 	}
 	header := jws.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != "JWT" {
@@ -46,7 +54,7 @@ func (t *tokens) authenticate(q *tokenRequest) (*client, error) {
 	if _, err := jws.Verify(key); err != nil {
 		return nil, invalidClient("the assertion's signature is wrong")
 	}
-	return c, t.accept(claimed, q.url)
+	return c, t.accept(claimed, q)
 }
 
 // An assertion is the claims that a client makes.
@@ -57,23 +65,24 @@ type assertion struct {
 	ID       string `json:"jti"`
 	Expires  int64  `json:"exp"`
 	NotFirst int64  `json:"nbf"`
+	Issued   int64  `json:"iat"`
 }
 
 // accept checks the claims of a verified assertion, and takes its jti so that
 // it cannot be used again.
-func (t *tokens) accept(a assertion, endpoint string) error {
-	now := time.Now()
+func (t *tokens) accept(a assertion, q *tokenRequest) error {
+	now := t.now(q)
 	expires := time.Unix(a.Expires, 0)
 	switch {
 	case a.Subject != a.Issuer:
 		return invalidClient("sub is not iss")
-	case a.Audience != endpoint:
+	case a.Audience != q.url:
 		return invalidClient("aud is not the URL of the token endpoint")
 	case !expires.After(now):
 		return invalidClient("the assertion has expired")
 	case expires.Sub(now) > maxAssertionLife:
 		return invalidClient("exp is more than %d seconds ahead", int(maxAssertionLife.Seconds()))
-	case a.NotFirst != 0 && time.Unix(a.NotFirst, 0).After(now):
+	case time.Unix(max(a.NotFirst, a.Issued), 0).After(now):
 		return invalidClient("the assertion is not valid yet")
 	case a.ID == "":
 		return invalidClient("jti is missing")
@@ -83,6 +92,7 @@ func (t *tokens) accept(a assertion, endpoint string) error {
 	t.sweep(now)
 	use := a.Issuer + "\x00" + a.ID
 	if _, again := t.used[use]; again {
+		t.observe(a.Issuer).Replays++
 		return invalidClient("jti was used before")
 	}
 	t.used[use] = expires

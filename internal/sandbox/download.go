@@ -1,26 +1,33 @@
 package sandbox
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // download answers a request for an output file at the FHIR server.
 // https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
 func (p *PracticeServer) download(x *exchange) {
-	e := p.exportAsked(x)
+	g, ok := p.authorize(x)
+	if !ok {
+		return
+	}
+	query := x.r.URL.Query()
+	e := p.exportOf(x, query.Get("job_id"), g)
 	if e == nil {
 		return
 	}
-	name := x.r.URL.Query().Get("file_name")
+	name := query.Get("file_name")
+	if query.Has("expires") && !p.s.storage.admits(x) {
+		return
+	}
+	if x.k.Access == AccessScoped && !p.mayRead(x, e.file(name), g) {
+		return
+	}
 	if x.k.Access == AccessRedirect {
 		x.Header().Set("Location", e.storageURL(x.k, name))
 		x.WriteHeader(http.StatusTemporaryRedirect)
@@ -29,31 +36,153 @@ func (p *PracticeServer) download(x *exchange) {
 	p.serveFile(x, e, name)
 }
 
+// exportOf returns the export id if the token's client may have it.
+// When there is none it has answered.
+func (p *PracticeServer) exportOf(x *exchange, id string, g *grant) *export {
+	e := p.find(id, g.client.ID)
+	if e != nil && x.k.AffinityCookie && !p.s.affinity.brought(x.r, e) {
+		e = nil // another node answers, which knows nothing of it
+	}
+	if e == nil {
+		x.refuse(http.StatusNotFound, "not-found", "There is no such export.")
+	}
+	return e
+}
+
+// mayRead reports whether the token has a scope for f's type. When it has not,
+// it has answered.
+func (p *PracticeServer) mayRead(x *exchange, f *file, g *grant) bool {
+	if f == nil || f.kind == "" || len(readable(g.scopes, []string{f.kind})) > 0 {
+		return true
+	}
+	x.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
+	x.refuse(http.StatusForbidden, "forbidden", "The token has no scope for the type of this file.")
+	return false
+}
+
 // serveFile serves an output file, made line by line as it goes.
 func (p *PracticeServer) serveFile(x *exchange, e *export, name string) {
 	var f *file
-	if !e.cancelled.Load() && e.finished(x.k) && e.err == nil {
+	if !e.cancelled.Load() && e.shown(x.k) && e.err == nil {
 		f = e.file(name)
 	}
 	if f == nil {
 		x.refuse(http.StatusNotFound, "not-found", "There is no such output file.")
 		return
 	}
-	x.Header().Set("Content-Type", "application/fhir+ndjson")
-	part, ok := p.rangeAsked(x, e, f)
+	get := f.use.begin(x)
+	defer get.end()
 	switch {
-	case !ok:
+	case x.k.MaxDownloads > 0 && get.n > x.k.MaxDownloads:
+		x.refuse(http.StatusInternalServerError, "exception", "The file was downloaded too often.")
 		return
-	case part.length > 0:
-		x.WriteHeader(http.StatusPartialContent)
-	case x.k.Gzip && acceptsGzip(x.r):
-		serveGzip(x, e, f)
+	case x.k.AcceptStrict && !strings.Contains(x.r.Header.Get("Accept"), "application/fhir+ndjson"):
+		x.refuse(http.StatusNotAcceptable, "not-supported", "Files are application/fhir+ndjson and nothing else.")
 		return
+	}
+	bad := x.k.odd(f.kind) && (x.k.BadGets == 0 || get.n <= x.k.BadGets)
+	if bad && x.k.FileError != FileErrorNone && x.k.FileError != FileErrorLine {
+		writeFileError(x)
+		return
+	}
+	b := body{rendering: rendering{e: e, f: f}, get: get}
+	if x.k.Changed > 0 {
+		b.version = (get.n - 1) / x.k.Changed
+	}
+	if bad {
+		b.outcome, b.cutAt, b.tellWhole = x.k.FileError == FileErrorLine, x.k.CutAt, x.k.CutLength
+	}
+	b.serve(x)
+}
+
+// shown reports whether e's files can be had: it is finished, or shows what it
+// has while it runs.
+func (e *export) shown(k Knobs) bool { return e.finished(k) || e.available(k) > 0 }
+
+// writeFileError answers with what is no output file.
+func writeFileError(x *exchange) {
+	if x.k.FileError == FileErrorHTML {
+		x.Header().Set("Content-Type", "text/html; charset=utf-8")
+		x.WriteHeader(http.StatusOK)
+		io.WriteString(x, "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body><form method=\"post\">Your session has ended.</form></body></html>\n")
+		return
+	}
+	x.Header().Set("Content-Type", "application/fhir+json")
+	x.WriteHeader(http.StatusOK)
+	x.Write(outcomeLine(errorIssue)) // an error here means that the client has gone
+}
+
+// A body is the answer to one request for a file.
+type body struct {
+	rendering
+	get       *fileGet
+	cutAt     int64 // bytes on the wire after which it ends; 0 for the whole
+	tellWhole bool  // Content-Length tells of more than comes
+}
+
+func (b body) serve(x *exchange) {
+	x.Header().Set("Content-Type", contentType(x.k))
+	if b.outcome {
+		x.k.Ranges = false // what is wrong belongs to this request, not to the file
+	}
+	one, ok := rangeAsked(x, b.rendering)
+	if !ok {
+		return
+	}
+	enc, name := encodingFor(x.k, x.r)
+	status := http.StatusOK
+	if one.length > 0 {
+		enc, name, status = EncDefault, "", http.StatusPartialContent
+	}
+	if enc != EncDefault {
+		x.Header().Del("Accept-Ranges")
+		if tag := x.Header().Get("ETag"); tag != "" {
+			x.Header().Set("ETag", strings.TrimSuffix(tag, `"`)+`-`+string(enc)+`"`)
+		}
+	}
+	if name != "" {
+		x.Header().Set("Content-Encoding", name)
+	}
+	if b.cutAt > 0 && b.tellWhole && enc == EncDefault && one.length == 0 {
+		if size, err := b.size(x.r.Context()); err == nil {
+			x.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+		}
+	}
+	if status != http.StatusOK {
+		x.WriteHeader(status)
 	}
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	finish(e.write(x.r.Context(), f, &window{w: x, skip: part.from, left: part.length, whole: part.length == 0}))
+	b.write(x, enc, one)
+}
+
+// write writes the body as far as it goes.
+func (b body) write(x *exchange, enc Enc, one part) {
+	var wire io.Writer = x
+	if b.cutAt > 0 {
+		wire = &cutter{w: x, left: b.cutAt}
+	}
+	zip := encoder(enc, wire)
+	plain := &meter{w: &window{w: zip, skip: one.from, left: one.length, whole: one.length == 0}}
+	err := b.writeTo(x.r.Context(), plain)
+	if err == nil {
+		err = zip.Close()
+	}
+	if err == nil || errors.Is(err, errEnough) {
+		b.get.whole(one)
+	}
+	if errors.Is(err, errCut) && b.tellWhole {
+		panic(http.ErrAbortHandler)
+	}
+	finish(err)
+}
+
+func contentType(k Knobs) string {
+	if k.ContentType != "" {
+		return k.ContentType
+	}
+	return "application/fhir+ndjson"
 }
 
 // errEnough says that a window has all it wants.
@@ -68,167 +197,22 @@ func finish(err error) {
 	}
 }
 
-// serveGzip serves f whole and compressed.
-func serveGzip(x *exchange, e *export, f *file) {
-	h := x.Header()
-	h.Del("Accept-Ranges")
-	if tag := h.Get("ETag"); tag != "" {
-		h.Set("ETag", strings.TrimSuffix(tag, `"`)+`-gzip"`)
-	}
-	h.Set("Content-Encoding", "gzip")
-	if x.r.Method == http.MethodHead {
-		return
-	}
-	zip, err := gzip.NewWriterLevel(x, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	err = e.write(x.r.Context(), f, zip)
-	if err == nil {
-		err = zip.Close()
-	}
-	finish(err)
+// cutter passes on so many bytes and then says errCut.
+type cutter struct {
+	w    io.Writer
+	left int64
 }
 
-func acceptsGzip(r *http.Request) bool {
-	for v := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		name, params, _ := strings.Cut(strings.TrimSpace(v), ";")
-		if strings.EqualFold(name, "gzip") && strings.TrimSpace(params) != "q=0" {
-			return true
-		}
-	}
-	return false
-}
-
-// write writes f's lines to w. It remembers the size of a file that it wrote
-// whole.
-func (e *export) write(ctx context.Context, f *file, w io.Writer) error {
-	buf := bufio.NewWriterSize(w, 64<<10)
-	var size int64
-	for line, err := range e.lines(ctx, f) {
-		if err != nil {
-			return err
-		}
-		buf.Write(line) // bufio keeps the error for WriteByte
-		if err := buf.WriteByte('\n'); err != nil {
-			return err
-		}
-		size += int64(len(line)) + 1
-	}
-	f.mu.Lock()
-	f.size = size
-	f.mu.Unlock()
-	return buf.Flush()
-}
-
-// sizeOf returns the length of f, making it once if nobody has.
-func (e *export) sizeOf(ctx context.Context, f *file) (int64, error) {
-	f.mu.Lock()
-	size := f.size
-	f.mu.Unlock()
-	if size > 0 {
-		return size, nil
-	}
-	if err := e.write(ctx, f, io.Discard); err != nil {
-		return 0, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.size, nil
-}
-
-// part is a range of a file; length 0 is the whole.
-type part struct{ from, length int64 }
-
-// rangeAsked reads the request's Range, and sets the headers that go with it.
-// When it returns false it has answered. It knows single ranges; others are
-// ignored, as the RFC allows.
-// https://www.rfc-editor.org/rfc/rfc9110#section-14.2
-func (p *PracticeServer) rangeAsked(x *exchange, e *export, f *file) (part, bool) {
-	if !x.k.Ranges {
-		return part{}, true
-	}
-	tag := fmt.Sprintf("%q", e.id+"/"+f.name)
-	x.Header().Set("ETag", tag)
-	x.Header().Set("Accept-Ranges", "bytes")
-	if x.k.Gzip {
-		x.Header().Set("Vary", "Accept-Encoding")
-	}
-	asked := x.r.Header.Get("Range")
-	if cond := x.r.Header.Get("If-Range"); asked == "" || (cond != "" && cond != tag) {
-		return part{}, true
-	}
-	size, err := e.sizeOf(x.r.Context(), f)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	one, ok := parseRange(asked, size)
-	if !ok {
-		return part{}, true
-	}
-	if one.length <= 0 {
-		x.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", size))
-		x.refuse(http.StatusRequestedRangeNotSatisfiable, "value", "The file is shorter than that.")
-		return part{}, false
-	}
-	x.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", one.from, one.from+one.length-1, size))
-	x.Header().Set("Content-Length", strconv.FormatInt(one.length, 10))
-	return one, true
-}
-
-// parseRange reads one byte range of a file of size bytes. Its length is 0
-// when no byte of the file is in it. It reports false for what is no single
-// byte range.
-func parseRange(s string, size int64) (part, bool) {
-	spec, ok := strings.CutPrefix(s, "bytes=")
-	first, last, dash := strings.Cut(strings.TrimSpace(spec), "-")
-	if !ok || !dash || strings.Contains(spec, ",") {
-		return part{}, false
-	}
-	to, err := strconv.ParseInt(last, 10, 64)
-	if first == "" { // the last so many bytes
-		if err != nil || to < 0 {
-			return part{}, false
-		}
-		to = min(to, size)
-		return part{size - to, to}, true
-	}
-	from, ferr := strconv.ParseInt(first, 10, 64)
-	if ferr != nil || from < 0 || (last != "" && (err != nil || to < from)) {
-		return part{}, false
-	}
-	if last == "" || to >= size {
-		to = size - 1
-	}
-	return part{from, max(to-from+1, 0)}, true
-}
-
-// window passes on a part of what is written to it.
-type window struct {
-	w     io.Writer
-	skip  int64
-	left  int64
-	whole bool // no end
-}
-
-// Write returns errEnough once the part is complete.
-func (v *window) Write(b []byte) (int, error) {
-	n := len(b)
-	if v.skip >= int64(n) {
-		v.skip -= int64(n)
-		return n, nil
-	}
-	b, v.skip = b[v.skip:], 0
-	if v.whole {
-		_, err := v.w.Write(b)
+func (c *cutter) Write(b []byte) (int, error) {
+	if int64(len(b)) <= c.left {
+		n, err := c.w.Write(b)
+		c.left -= int64(n)
 		return n, err
 	}
-	b = b[:min(v.left, int64(len(b)))]
-	if _, err := v.w.Write(b); err != nil {
-		return n, err
+	n, err := c.w.Write(b[:c.left])
+	c.left -= int64(n)
+	if err != nil {
+		return n, fmt.Errorf("write the part: %w", err)
 	}
-	if v.left -= int64(len(b)); v.left == 0 {
-		return n, errEnough
-	}
-	return n, nil
+	return n, errCut
 }

@@ -2,9 +2,7 @@ package sandbox
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -18,74 +16,6 @@ type exchange struct {
 	k Knobs // as they were when the request came
 }
 
-// answer is a ResponseWriter that counts, and that breaks off where a fault
-// says so.
-type answer struct {
-	http.ResponseWriter
-	ctx    interface{ Done() <-chan struct{} }
-	fault  Fault // what happens to the body; its zero value is nothing
-	mute   bool  // nothing reaches the client
-	status int
-	sent   int64
-}
-
-// errCut tells whoever writes a body to stop.
-var errCut = errors.New("the body was cut by a fault")
-
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-func (a *answer) WriteHeader(status int) {
-	if a.status != 0 {
-		return
-	}
-	a.status = status
-	if a.mute {
-		return
-	}
-	if a.fault.Do == ActionTruncate {
-		a.Header().Del("Content-Length") // the shorter body has to look whole
-	}
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(b []byte) (int, error) {
-	if a.status == 0 {
-		a.WriteHeader(http.StatusOK)
-	}
-	if a.mute {
-		return len(b), nil
-	}
-	if a.fault.Do == "" {
-		n, err := a.ResponseWriter.Write(b)
-		a.sent += int64(n)
-		return n, err
-	}
-	if left := a.fault.AtByte - a.sent; int64(len(b)) > left {
-		n, err := a.ResponseWriter.Write(b[:max(left, 0)])
-		a.sent += int64(n)
-		if err != nil {
-			return n, err
-		}
-		return n, a.cut()
-	}
-	n, err := a.ResponseWriter.Write(b)
-	a.sent += int64(n)
-	return n, err
-}
-
-// cut does what the fault says at its byte.
-func (a *answer) cut() error {
-	if a.fault.Do == ActionTruncate {
-		return errCut
-	}
-	http.NewResponseController(a.ResponseWriter).Flush()
-	if a.fault.Do == ActionHang {
-		<-a.ctx.Done()
-	}
-	reset(a.ResponseWriter)
-	return errCut
-}
-
 // handler wraps a route with what every request to the practice goes through:
 // the record, the rate limit, the faults.
 func (p *PracticeServer) handler(rt route) http.Handler {
@@ -95,9 +25,10 @@ func (p *PracticeServer) handler(rt route) http.Handler {
 		if rt.kind == KindFile {
 			q.file = r.URL.Query().Get("file_name")
 			q.resourceType, _, _ = strings.Cut(q.file, "-")
+			q.number = p.numberOf(r.URL.Query().Get("job_id"), q.file)
 		}
 		x := &exchange{&answer{ResponseWriter: w, ctx: r.Context()}, r, k}
-		p.s.handle(x.answer, r, Request{Practice: p.cfg.Code, Kind: rt.kind, File: q.file, Stray: p.cfg.Open}, func(log *Request) {
+		p.s.handle(x.answer, r, Request{Practice: p.cfg.Code, Kind: rt.kind, File: q.file, Stray: p.cfg.Open || rt.foreign}, func(log *Request) {
 			if !p.within(k) {
 				x.WriteHeader(http.StatusTooManyRequests)
 				return
@@ -121,6 +52,7 @@ func (s *Server) handle(a *answer, r *http.Request, log Request, serve func(*Req
 	s.record.come(log.Practice)
 	log.Authorized = r.Header.Get("Authorization") != ""
 	log.Stray = log.Stray && log.Authorized
+	s.affinity.see(r, log.Practice, log.Kind)
 	defer func() { // also when a fault has broken the connection
 		log.Status, log.Bytes = a.status, a.sent
 		if a.mute {
@@ -129,30 +61,6 @@ func (s *Server) handle(a *answer, r *http.Request, log Request, serve func(*Req
 		s.record.add(log)
 	}()
 	serve(&log)
-}
-
-// suffer lets fault happen to a request that serve would answer.
-func suffer(a *answer, fault Fault, serve func()) {
-	switch {
-	case fault.Do == "":
-		serve()
-	case fault.Do == ActionLost:
-		a.mute = true
-		serve()
-		reset(a.ResponseWriter)
-	case fault.AtByte > 0 || fault.Do == ActionTruncate:
-		a.fault = fault
-		serve()
-	case fault.Do == ActionStatus:
-		writeOutcome(a, cmp.Or(fault.Status, http.StatusInternalServerError), "exception", "The server met an error it did not expect.")
-	case fault.Do == ActionGone:
-		writeOutcome(a, http.StatusNotFound, "not-found", "There is no such thing here.")
-	case fault.Do == ActionHang:
-		<-a.ctx.Done()
-		panic(http.ErrAbortHandler)
-	default: // ActionReset
-		reset(a.ResponseWriter)
-	}
 }
 
 // refuse answers with an OperationOutcome.

@@ -1,12 +1,13 @@
 package sandbox
 
 import (
-	"context"
+	"cmp"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -28,23 +29,24 @@ type export struct {
 	k        Knobs     // what decides the files' bytes
 	wish     wish
 
-	prepared  chan struct{} // closed when files, deleted and err are set
+	ordinal  int                        // how many exports the practice accepted before
+	roster   roster                     // of the group, when the export was accepted
+	plain    bool                       // resources are shown as the practice has them
+	results  map[string]bool            // observations that reports refer to, where those matter
+	invented []Ref                      // what is said to be deleted
+	gone     map[string]map[string]bool // the same, by type and id
+
+	prepared  chan struct{} // closed when what follows is set
 	files     []*file
 	deleted   []*file
+	outcomes  []*file
 	err       error
 	cancelled atomic.Bool
-}
+	early     atomic.Bool // deleted before every file was given
 
-// A file is one output file: a query, not bytes.
-type file struct {
-	name  string
-	kind  string // resource type; empty for deletions
-	index int    // among the type's files
-	query Query
-	count int // resources; -1 when nobody has counted
+	pages waits
 
-	mu   sync.Mutex
-	size int64 // bytes; 0 when unknown
+	turns turns
 }
 
 // newID returns a random UUID.
@@ -56,8 +58,8 @@ func newID() string {
 }
 
 // admit takes e in, unless an export of the same thing forbids it: then it
-// returns that one.
-func (p *PracticeServer) admit(k Knobs, e *export) *export {
+// returns that one, or true when it is too early for another.
+func (p *PracticeServer) admit(k Knobs, e *export) (running *export, early bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, other := range p.exports {
@@ -65,14 +67,45 @@ func (p *PracticeServer) admit(k Knobs, e *export) *export {
 			delete(p.exports, id)
 			continue
 		}
-		if k.Duplicate != DuplicateAllowed && other.level == e.level && other.group == e.group && other.holdsSlot(k) {
-			return other
+		if k.Duplicate != DuplicateAllowed && e.rivals(k, other) && other.holdsSlot(k) {
+			return other, false
+		}
+	}
+	for _, other := range p.seen {
+		if other.client == e.client && e.rivals(k, other) && other.elapsed() < k.KickoffWindow {
+			return nil, true
 		}
 	}
 	e.accepted, e.until, e.k = time.Now(), p.s.clock.now(), k
 	e.prepared = make(chan struct{})
 	p.exports[e.id] = e
-	return nil
+	p.enrol(e)
+	if len(p.seen) == keepExports {
+		p.seen = slices.Delete(p.seen, 0, keepExports/10)
+	}
+	p.seen = append(p.seen, e)
+	return nil, false
+}
+
+// keepExports bounds the memory of a long-lived sandbox.
+const keepExports = 10_000
+
+// rivals reports whether e and other want the same place.
+func (e *export) rivals(k Knobs, other *export) bool {
+	return k.OnePer == OnePerPractice || (other.level == e.level && other.group == e.group)
+}
+
+// runningFor returns the status URLs of a client's exports that hold a slot.
+func (p *PracticeServer) runningFor(k Knobs, client string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var urls []string
+	for _, e := range p.seen {
+		if p.exports[e.id] == e && e.client == client && e.holdsSlot(k) {
+			urls = append(urls, e.statusURL())
+		}
+	}
+	return urls
 }
 
 // find returns the export id if client may see it.
@@ -80,7 +113,7 @@ func (p *PracticeServer) find(id, client string) *export {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.exports[id]
-	if e == nil || e.client != client || e.expired() {
+	if e == nil || (e.client != client && p.knobs.BindClient) || e.expired() {
 		return nil
 	}
 	return e
@@ -113,21 +146,21 @@ func (e *export) expired() bool {
 	return e.k.Expiry > 0 && e.elapsed() > e.k.Takes+e.k.Expiry
 }
 
+// statusURLs are the shapes of status URLs: a query's parameter, or a folder.
+var statusURLs = []string{"$export-poll-location?job_id", "$export-poll-status?_jobId", "bulk-export/jobs", "bulk/status"}
+
 func (e *export) statusURL() string {
-	return e.p.base + "/$export-poll-location?job_id=" + url.QueryEscape(e.id)
-}
-
-func (e *export) fileURL(f *file) string {
-	return e.p.base + "/bulkdata/download?job_id=" + url.QueryEscape(e.id) + "&file_name=" + url.QueryEscape(f.name)
-}
-
-func (e *export) file(name string) *file {
-	for _, list := range [][]*file{e.files, e.deleted} {
-		if i := slices.IndexFunc(list, func(f *file) bool { return f.name == name }); i >= 0 {
-			return list[i]
-		}
+	shape := cmp.Or(e.k.StatusURL, statusURLs[0])
+	if strings.Contains(shape, "?") {
+		return e.p.base + "/" + shape + "=" + url.QueryEscape(e.id)
 	}
-	return nil
+	return e.p.base + "/" + shape + "/" + url.PathEscape(e.id)
+}
+
+// exportID is the export that a request to a status URL names.
+func exportID(r *http.Request) string {
+	q := r.URL.Query()
+	return cmp.Or(r.PathValue("job"), q.Get("job_id"), q.Get("_jobId"))
 }
 
 // prepare works out, beside the requests, which files e has.
@@ -136,87 +169,4 @@ func (e *export) prepare() {
 		defer close(e.prepared)
 		e.err = e.lay(e.p.s.ctx)
 	})
-}
-
-func (e *export) lay(ctx context.Context) error {
-	for _, t := range e.types {
-		if err := e.layType(ctx, t); err != nil {
-			return fmt.Errorf("%s: %w", t, err)
-		}
-	}
-	if !e.k.Deletions || e.since.IsZero() {
-		return nil
-	}
-	return e.layDeleted(ctx)
-}
-
-// layType cuts the resources of type t into files, leaving out empty ones.
-func (e *export) layType(ctx context.Context, t string) error {
-	src := e.p.cfg.Source
-	if !slices.Contains(src.Types(), t) {
-		return nil
-	}
-	q := Query{Type: t, Since: e.since, Until: e.until}
-	n, exact, err := src.Size(ctx, q)
-	if err != nil || n == 0 {
-		return err
-	}
-	q.Shards = 1
-	if e.k.FilesPer > 0 {
-		q.Shards = (n + e.k.FilesPer - 1) / e.k.FilesPer
-	}
-	for q.Shard = range q.Shards {
-		f := &file{kind: t, index: len(e.filesOf(t)), query: q}
-		f.name = fmt.Sprintf("%s-%d.ndjson", t, f.index+1)
-		if f.count = n; q.Shards > 1 || !exact || e.limited(t) {
-			if f.count, err = e.count(ctx, f); err != nil {
-				return err
-			}
-		}
-		if f.count != 0 {
-			e.files = append(e.files, f)
-		}
-	}
-	return nil
-}
-
-func (e *export) filesOf(t string) []*file {
-	return slices.DeleteFunc(slices.Clone(e.files), func(f *file) bool { return f.kind != t })
-}
-
-// count returns how many lines f has, or -1 when it has some and the number is
-// not worth reading them for.
-func (e *export) count(ctx context.Context, f *file) (int, error) {
-	if !e.limited(f.kind) {
-		n, exact, err := e.p.cfg.Source.Size(ctx, f.query)
-		if err != nil || exact {
-			return n, err
-		}
-	}
-	n := 0
-	for _, err := range e.lines(ctx, f) {
-		if err != nil {
-			return 0, err
-		}
-		n++
-		if e.k.Count == CountNone {
-			return -1, nil
-		}
-	}
-	return n, nil
-}
-
-// layDeleted makes the file of deletions, if there are any.
-func (e *export) layDeleted(ctx context.Context) error {
-	f := &file{name: "deleted-1.ndjson"}
-	for _, err := range e.deletions(ctx) {
-		if err != nil {
-			return err
-		}
-		f.count++
-	}
-	if f.count > 0 {
-		e.deleted = append(e.deleted, f)
-	}
-	return nil
 }

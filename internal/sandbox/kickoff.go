@@ -1,13 +1,14 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 )
 
 func (p *PracticeServer) kickoffSystem(x *exchange)  { p.kickoff(x, LevelSystem, "") }
@@ -24,22 +25,108 @@ func (p *PracticeServer) kickoff(x *exchange, level Level, group string) {
 		return
 	}
 	e := &export{p: p, id: newID(), level: level, group: group, client: g.client.ID, request: p.base + strings.TrimPrefix(x.r.URL.RequestURI(), p.path())}
-	for _, refused := range []func(*exchange, *export, *grant) bool{p.wrongLevel, wrongHeaders, p.wrongScope, p.wrongGroup, p.wrongParams} {
+	e.wish.method = x.r.Method
+	for _, refused := range []func(*exchange, *export, *grant) bool{
+		p.wrongOperation, p.wrongLevel, wrongHeaders, p.wrongScope, p.wrongGroup, p.wrongParams,
+	} {
 		if refused(x, e, g) {
 			return
 		}
 	}
-	if running := p.admit(x.k, e); running != nil {
-		p.refuseDuplicate(x)
-		return
+	if x.k.SeparateExportStatus != SeparateIgnored && !e.wish.dialect.before(STU3) {
+		e.wish.separate = prefers(x.r, "separate-export-status")
 	}
+	running, early := p.admit(x.k, e)
+	switch {
+	case early:
+		x.refuse(cmp.Or(x.k.KickoffWindowStatus, http.StatusBadRequest), "business-rule", "Client requested this Group too recently.")
+	case running != nil:
+		p.refuseDuplicate(x, e)
+	default:
+		p.accept(x, e)
+	}
+}
+
+// accept answers a kick-off that was admitted.
+func (p *PracticeServer) accept(x *exchange, e *export) {
 	e.prepare()
 	if x.k.Expiry > 0 && p.cfg.Profile == ProfileECW {
 		x.Header().Set("Expires", e.accepted.Add(p.s.clock.real(x.k.Expiry)).UTC().Format(http.TimeFormat))
 	}
-	x.header("Content-Location", e.statusURL())
-	p.retryAfter(x)
+	if x.k.AffinityCookie {
+		http.SetCookie(x, p.s.affinity.cookie(e))
+	}
+	if e.wish.separate {
+		preferenceApplied(x)
+	}
+	e.locate(x)
+	p.retryAfter(x, e)
 	x.WriteHeader(http.StatusAccepted)
+}
+
+func preferenceApplied(x *exchange) {
+	if x.k.SeparateExportStatus == SeparateTwoLines {
+		x.Header()["Preference-Applied"] = []string{"respond-async", "separate-export-status"}
+		return
+	}
+	x.Header().Set("Preference-Applied", "respond-async, separate-export-status")
+}
+
+// locate tells the status URL as the knobs have it.
+func (e *export) locate(x *exchange) {
+	u := e.statusURL()
+	switch x.k.ContentLocation {
+	case LocationMissing:
+	case LocationRelative:
+		x.header("Content-Location", strings.TrimPrefix(u, e.p.s.fhirURL))
+	case LocationDouble:
+		x.Header()["Content-Location"] = []string{u, e.p.base + "/$export-poll-status?_jobId=" + e.id}
+	case LocationOtherHost:
+		x.header("Content-Location", e.p.s.storage.url+foreignStatus+e.p.cfg.Code+"?job_id="+e.id)
+	case LocationLower:
+		x.Header()["content-location"] = []string{u}
+	default:
+		x.header("Content-Location", u)
+	}
+}
+
+// wrongOperation refuses an operation that is not offered, or not by this
+// method, and settles the release that it speaks.
+func (p *PracticeServer) wrongOperation(x *exchange, e *export, _ *grant) bool {
+	name := strings.TrimPrefix(path.Base(x.r.URL.Path), "$")
+	if !slices.Contains(x.k.Operations, name) {
+		p.unknown(x)
+		return true
+	}
+	e.wish.dialect = x.k.Dialect
+	if name == "export-v4" {
+		e.wish.dialect = STU4
+	}
+	allowed := []string{http.MethodGet}
+	switch {
+	case e.wish.dialect == STU4:
+		allowed = []string{http.MethodPost}
+	case e.wish.dialect != STU1 && x.k.Post:
+		allowed = append(allowed, http.MethodPost)
+	}
+	if slices.Contains(allowed, x.r.Method) {
+		return false
+	}
+	x.Header().Set("Allow", strings.Join(allowed, ", "))
+	x.refuse(http.StatusMethodNotAllowed, "not-supported", "An export starts with %s here.", strings.Join(allowed, " or "))
+	return true
+}
+
+// prefers reports whether the request's Prefer headers hold a preference.
+// https://www.rfc-editor.org/rfc/rfc7240#section-2
+func prefers(r *http.Request, preference string) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Prefer"), ","), ",") {
+		name, _, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.ReplaceAll(name, " ", ""), preference) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *PracticeServer) wrongLevel(x *exchange, e *export, _ *grant) bool {
@@ -55,12 +142,8 @@ func wrongHeaders(x *exchange, _ *export, _ *grant) bool {
 	if x.k.StrictHeaders {
 		return differs(x, "Accept", "application/fhir+json") || differs(x, "Prefer", "respond-async")
 	}
-	for _, prefer := range x.r.Header.Values("Prefer") {
-		for preference := range strings.SplitSeq(prefer, ",") {
-			if strings.EqualFold(strings.TrimSpace(preference), "respond-async") {
-				return false
-			}
-		}
+	if prefers(x.r, "respond-async") {
+		return false
 	}
 	x.refuse(http.StatusBadRequest, "invalid", "An export needs the header Prefer: respond-async.")
 	return true
@@ -100,89 +183,55 @@ func (p *PracticeServer) wrongGroup(x *exchange, e *export, _ *grant) bool {
 	return true
 }
 
-// wrongParams reads the request's parameters into e.
-func (p *PracticeServer) wrongParams(x *exchange, e *export, g *grant) bool {
-	var types []string
-	for name, values := range x.r.URL.Query() {
-		switch name {
-		case "_type":
-			for _, v := range values {
-				types = append(types, strings.Split(v, ",")...)
-			}
-		case "_since":
-			var err error
-			if e.since, err = parseSince(values[0], x.k.DateSince); err != nil {
-				x.refuse(http.StatusBadRequest, "value", "_since cannot be read: %v.", err)
-				return true
-			}
-		case "_outputFormat":
-			if !slices.Contains([]string{"application/fhir+ndjson", "application/ndjson", "ndjson"}, values[0]) {
-				x.refuse(http.StatusBadRequest, "not-supported", "This output format is not supported.")
-				return true
-			}
-		default:
-			if !x.k.LenientParams && !handlesLeniently(x.r) {
-				x.refuse(http.StatusBadRequest, "not-supported", "The parameter %q is not supported.", name)
-				return true
-			}
-		}
-	}
-	return p.wrongTypes(x, e, g, types)
-}
-
-func handlesLeniently(r *http.Request) bool {
-	return strings.Contains(strings.Join(r.Header.Values("Prefer"), ","), "handling=lenient")
-}
-
-// wrongTypes settles which types e exports: those asked for, or every one that
-// the token's scopes name.
-func (p *PracticeServer) wrongTypes(x *exchange, e *export, g *grant, types []string) bool {
-	offered := p.offered(x.k)
-	allowed := readable(g.scopes, offered)
-	if types == nil {
-		types = allowed
-	}
-	for _, t := range types {
-		switch {
-		case !slices.Contains(offered, t):
-			x.refuse(http.StatusBadRequest, "not-supported", "This server does not export a type that _type names.")
-			return true
-		case !slices.Contains(allowed, t):
-			x.refuse(x.k.TypeScopeStatus, "forbidden", "_type names a type that the token's scopes do not: %s.", t)
-			return true
-		}
-	}
-	for _, t := range slices.Clone(types) {
-		types = append(types, x.k.Implies[t]...)
-	}
-	e.types = fhir.TypeSet(types)
-	return false
-}
-
-// parseSince reads an instant, or, where dates are taken, the first moment of
-// a day in UTC.
-func parseSince(s string, dates bool) (time.Time, error) {
-	if dates {
-		if t, err := time.Parse(time.DateOnly, s); err == nil {
-			return t, nil
-		}
-	}
-	return fhir.ParseInstant(s)
-}
-
 // refuseDuplicate answers a kick-off while the same thing is being exported.
-func (p *PracticeServer) refuseDuplicate(x *exchange) {
-	status := map[Duplicate]int{
-		Duplicate200: http.StatusOK, Duplicate409: http.StatusConflict, Duplicate429: http.StatusTooManyRequests,
-	}[x.k.Duplicate]
+func (p *PracticeServer) refuseDuplicate(x *exchange, e *export) {
+	status := http.StatusTooManyRequests
+	switch x.k.Duplicate {
+	case Duplicate200:
+		status = http.StatusOK
+	case Duplicate409:
+		status = http.StatusConflict
+	case Duplicate429Locations:
+		x.header("Content-Location", strings.Join(p.runningFor(x.k, e.client), ", "))
+	}
 	if status == http.StatusTooManyRequests {
-		p.retryAfter(x)
+		p.retryAfter(x, nil)
+	}
+	if x.k.Duplicate == Duplicate429Empty {
+		x.WriteHeader(status)
+		return
 	}
 	x.refuse(status, "duplicate", "An export of this group is already running.")
 }
 
-func (p *PracticeServer) retryAfter(x *exchange) {
-	if !x.k.NoRetry {
-		x.header("Retry-After", fmt.Sprint(p.s.clock.seconds(x.k.RetryAfter)))
+// retryAfter tells when to come again, and remembers for e, when it is not
+// nil, what it told.
+func (p *PracticeServer) retryAfter(x *exchange, e *export) {
+	now := time.Now()
+	at := now.Add(p.s.clock.real(x.k.RetryAfter))
+	text, told := x.k.RetryText, time.Time{}
+	switch text {
+	case "none":
+		text = ""
+	case "":
+		seconds := p.s.clock.seconds(x.k.RetryAfter)
+		text, told = fmt.Sprint(seconds), now.Add(time.Duration(seconds)*time.Second)
+	case "date":
+		text, told = at.UTC().Format(http.TimeFormat), at.Truncate(time.Second)
+	case "epoch":
+		text = strconv.FormatInt(at.Unix(), 10)
+	case "epochms":
+		text = strconv.FormatInt(at.UnixMilli(), 10)
+	default:
+		if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 && seconds <= 24*60*60 {
+			told = now.Add(time.Duration(seconds) * time.Second)
+		}
+	}
+	if text == "" || x.k.NoRetry {
+		return
+	}
+	x.header("Retry-After", text)
+	if e != nil {
+		e.tell(told)
 	}
 }

@@ -95,7 +95,7 @@ func TestKickoffRefusals(t *testing.T) {
 		"standard: no Prefer":   {std + "/$export", "", map[string]string{"Accept": "application/fhir+json"}, 400, "invalid"},
 		"standard: no group":    {std + "/Group/none/$export", "", asyncHeaders, 404, "not-found"},
 		"standard: no type":     {std + "/$export?_type=Spaceship", "", asyncHeaders, 400, "not-supported"},
-		"standard: parameter":   {std + "/$export?_elements=id", "", asyncHeaders, 400, "not-supported"},
+		"standard: parameter":   {std + "/$export?_nonsense=id", "", asyncHeaders, 400, "not-supported"},
 		"standard: unknown URL": {std + "/Patient/1", "", nil, 404, "not-found"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,20 +16,19 @@ type Knobs struct {
 	FileKnobs     `yaml:",inline"`
 	ContentKnobs  `yaml:",inline"`
 
-	// Rate is how many requests a wall-clock window (RateWindow long) takes
-	// from all clients together; the rest is answered with a bare 429. 0 means
-	// no limit. A token costs one request of the practice where it is first
-	// used, since the shared token server cannot know which practice it is for.
-	Rate       int           `yaml:"rate"`
-	RateWindow time.Duration `yaml:"rateWindow"`
+	// Rate counts the requests of all clients together, in windows of the wall
+	// clock. A token costs one request of the practice where it is first used,
+	// since the shared token server cannot know which practice it is for.
+	Rate       int           `yaml:"rate" does:"requests that a window of the wall clock takes; the rest is answered with a bare 429"`
+	RateWindow time.Duration `yaml:"rateWindow" does:"the window of rate"`
 
-	// Token is how the practice's own token endpoint behaves. OwnToken makes
-	// discovery name it instead of the shared one.
+	// OwnToken makes discovery name the practice's own token endpoint, which
+	// Token describes, instead of the shared one.
+	OwnToken bool       `yaml:"ownToken" does:"the practice has a token endpoint of its own"`
 	Token    TokenKnobs `yaml:"token"`
-	OwnToken bool       `yaml:"ownToken"`
 
 	// Faults are tried in order; the first that applies happens.
-	Faults []Fault `yaml:"faults"`
+	Faults []Fault `yaml:"faults" does:"faults; see the actions"`
 }
 
 // clone returns a copy that shares nothing with k.
@@ -42,6 +41,12 @@ func (k Knobs) clone() Knobs {
 	k.Token = k.Token.clone()
 	k.Faults = slices.Clone(k.Faults)
 	return k
+}
+
+// settle replaces values that mean the same as the default by it.
+func (k *Knobs) settle() {
+	k.KickoffKnobs.settle()
+	k.PollKnobs.settle()
 }
 
 // check refuses knobs that mean nothing, so that a slip in a file of knobs is

@@ -26,20 +26,28 @@ func ApplyKnobs(text []byte, practices []Practice) error {
 		if changed[i].Knobs != nil {
 			k = changed[i].Knobs.clone()
 		}
-		text, err := ownNames(f.text)
+		laid, err := layKnobs(f.text, k)
 		if err != nil {
 			return fmt.Errorf("read knobs of practice %q: %w", code, err)
 		}
-		if err := yaml.UnmarshalWithOptions(text, &k, yaml.Strict()); err != nil {
-			return fmt.Errorf("read knobs of practice %q: %w", code, err)
-		}
-		if err := k.check(); err != nil {
-			return fmt.Errorf("read knobs of practice %q: %w", code, err)
-		}
-		changed[i].Knobs = &k
+		changed[i].Knobs = &laid
 	}
 	copy(practices, changed)
 	return nil
+}
+
+// layKnobs returns knobs as a YAML text changes them.
+func layKnobs(text []byte, over Knobs) (Knobs, error) {
+	text, err := ownNames(text)
+	if err != nil {
+		return Knobs{}, err
+	}
+	k := over.clone()
+	if err := yaml.UnmarshalWithOptions(text, &k, yaml.Strict()); err != nil {
+		return Knobs{}, err
+	}
+	k.settle()
+	return k, k.check()
 }
 
 // yamlKnobs keeps the text of one practice's knobs until it is known what they

@@ -28,7 +28,7 @@ ABCDEF:
 		t.Fatal(err)
 	}
 	want := ECW()
-	want.Takes, want.Rate, want.Progress, want.Token.Life = 5*time.Minute, 10, []int{0, 50}, time.Hour
+	want.Takes, want.Rate, want.Progress, want.Token.Life = 5*time.Minute, 10, []string{"0", "50"}, time.Hour
 	want.Bad = []BadLines{{Type: "Patient", File: 1, Broken: 2, NoID: 1}}
 	want.Faults = []Fault{
 		{On: KindFile, Type: "Observation", After: 3, Do: ActionReset, AtByte: 1000},

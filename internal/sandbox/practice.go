@@ -23,6 +23,8 @@ type PracticeServer struct {
 	mu      sync.Mutex
 	knobs   Knobs
 	exports map[string]*export
+	past    past
+	seen    []*export // the latest, oldest first, also what is forgotten
 }
 
 func newPractice(s *Server, cfg Practice) *PracticeServer {
@@ -33,6 +35,7 @@ func newPractice(s *Server, cfg Practice) *PracticeServer {
 	} else {
 		p.knobs = Preset(cfg.Profile)
 	}
+	p.faults.clock, p.tokenFaults.clock = s.clock, s.clock
 	p.faults.set(p.knobs.Faults)
 	p.tokenFaults.set(p.knobs.Token.Faults)
 	return p
@@ -127,28 +130,51 @@ type route struct {
 	pattern string // method and path below the base, as http.ServeMux reads it
 	kind    Kind
 	serve   func(*PracticeServer, *exchange)
+	foreign bool // not at the FHIR server, where a token does not belong
 }
 
 // routes are the whole FHIR server. What matches none of them is answered by
 // unknown.
 var routes = []route{
-	{"GET /metadata", KindMetadata, (*PracticeServer).metadata},
-	{"GET /.well-known/smart-configuration", KindSMART, (*PracticeServer).smartConfiguration},
-	{"GET /Group", KindGroup, (*PracticeServer).searchGroups},
-	{"GET /Group/{id}", KindGroup, (*PracticeServer).readGroup},
-	{"GET /Group/{id}/$export", KindKickoff, (*PracticeServer).kickoffGroup},
-	{"GET /Patient/$export", KindKickoff, (*PracticeServer).kickoffPatient},
-	{"GET /$export", KindKickoff, (*PracticeServer).kickoffSystem},
-	{"GET /$export-poll-location", KindPoll, (*PracticeServer).poll},
-	{"DELETE /$export-poll-location", KindDelete, (*PracticeServer).remove},
-	{"GET /bulkdata/download", KindFile, (*PracticeServer).download},
-	{"/", KindOther, (*PracticeServer).unknown},
+	{pattern: "GET /metadata", kind: KindMetadata, serve: (*PracticeServer).metadata},
+	{pattern: "GET /.well-known/smart-configuration", kind: KindSMART, serve: (*PracticeServer).smartConfiguration},
+	{pattern: "GET /Group", kind: KindGroup, serve: (*PracticeServer).searchGroups},
+	{pattern: "GET /Group/{id}", kind: KindGroup, serve: (*PracticeServer).readGroup},
+	{pattern: "GET /bulkdata/download", kind: KindFile, serve: (*PracticeServer).download},
+	{pattern: "GET /Binary/{id}", kind: KindAttachment, serve: (*PracticeServer).attachment},
+	{pattern: "/", kind: KindOther, serve: (*PracticeServer).unknown},
+}
+
+// exportRoutes are the operations, in the methods and under the names that
+// they may have, and the shapes of status URLs.
+func exportRoutes() []route {
+	var all []route
+	for _, method := range []string{"GET ", "POST "} {
+		for _, name := range []string{"$export", "$export-v4"} {
+			all = append(all,
+				route{pattern: method + "/Group/{id}/" + name, kind: KindKickoff, serve: (*PracticeServer).kickoffGroup},
+				route{pattern: method + "/Patient/" + name, kind: KindKickoff, serve: (*PracticeServer).kickoffPatient},
+				route{pattern: method + "/" + name, kind: KindKickoff, serve: (*PracticeServer).kickoffSystem},
+			)
+		}
+	}
+	for _, shape := range statusURLs {
+		path, _, query := strings.Cut(shape, "?")
+		if !query {
+			path += "/{job}"
+		}
+		all = append(all,
+			route{pattern: "GET /" + path, kind: KindPoll, serve: (*PracticeServer).poll},
+			route{pattern: "DELETE /" + path, kind: KindDelete, serve: (*PracticeServer).remove},
+		)
+	}
+	return all
 }
 
 func (s *Server) fhirHandler() http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range s.practices {
-		for _, rt := range routes {
+		for _, rt := range append(exportRoutes(), routes...) {
 			mux.Handle(p.pattern(rt.pattern), p.handler(rt))
 		}
 	}

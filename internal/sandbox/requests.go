@@ -20,8 +20,11 @@ const (
 	KindDelete   Kind = "delete" // DELETE of a status URL
 	KindFile     Kind = "file"
 	KindStorage  Kind = "storage" // an output file, from the storage
-	KindToken    Kind = "token"
-	KindOther    Kind = "other"
+	// KindAttachment is a Binary, or another attachment, from the FHIR server
+	// or the storage.
+	KindAttachment Kind = "attachment"
+	KindToken      Kind = "token"
+	KindOther      Kind = "other"
 )
 
 // A Request is what a server remembers of one request: never a token, a
@@ -51,14 +54,20 @@ type record struct {
 	counts map[string]map[Kind]int
 	open   map[string]int // requests being answered, by practice
 	stray  int
-	more   chan struct{} // closed and replaced whenever a request comes or is over
+	strays map[string]int // by practice
+	// kickoffs are requests to export operations, by practice and method.
+	kickoffs map[string]map[string]int
+	more     chan struct{} // closed and replaced whenever a request comes or is over
 }
 
 // keepRequests bounds the memory of a long-lived sandbox.
 const keepRequests = 100_000
 
 func newRecord() *record {
-	return &record{counts: map[string]map[Kind]int{}, open: map[string]int{}, more: make(chan struct{})}
+	return &record{
+		counts: map[string]map[Kind]int{}, open: map[string]int{}, strays: map[string]int{},
+		kickoffs: map[string]map[string]int{}, more: make(chan struct{}),
+	}
 }
 
 // come notes that a request to practice code is being answered; add ends it.
@@ -89,6 +98,13 @@ func (r *record) add(q Request) {
 	of[q.Kind]++
 	if q.Stray {
 		r.stray++
+		r.strays[q.Practice]++
+	}
+	if q.Kind == KindKickoff {
+		if r.kickoffs[q.Practice] == nil {
+			r.kickoffs[q.Practice] = map[string]int{}
+		}
+		r.kickoffs[q.Practice][q.Method]++
 	}
 	r.open[q.Practice]--
 	r.tell()

@@ -15,19 +15,48 @@ var onlyR = []string{
 // scopes returns the scopes that a practice lists for the types it offers, as
 // discovery shows them and as the token endpoint grants them.
 func (p *PracticeServer) scopes(k Knobs) []string {
-	ecw := p.cfg.Profile == ProfileECW
-	all := []string{"system/*.r"}
-	if !ecw {
-		all = append(all, "system/*.read", "system/*.rs")
+	suffixes := []string{".read", ".rs", ".r"}
+	all := []string{"system/*.r", "system/*.read", "system/*.rs"}
+	switch k.ScopeDialect {
+	case ScopesMixed:
+		all = all[:1]
+	case ScopesRead, ScopesRS, ScopesR:
+		suffixes = []string{"." + string(k.ScopeDialect)}
+		all = []string{"system/*" + suffixes[0]}
 	}
 	for _, t := range p.offered(k) {
-		if ecw && slices.Contains(onlyR, t) {
+		if k.ScopeDialect == ScopesMixed && slices.Contains(onlyR, t) {
 			all = append(all, "system/"+t+".r")
 			continue
 		}
-		all = append(all, "system/"+t+".read", "system/"+t+".rs", "system/"+t+".r")
+		for _, suffix := range suffixes {
+			all = append(all, "system/"+t+suffix)
+		}
 	}
 	return all
+}
+
+// narrow takes from scopes what names a type of without. A scope of all types
+// becomes one scope of each other type on offer.
+func narrow(scopes, without, offered []string) []string {
+	if len(without) == 0 {
+		return scopes
+	}
+	var left []string
+	for _, s := range scopes {
+		switch t := readType(s); {
+		case t == "*":
+			_, suffix, _ := strings.Cut(s, ".")
+			for _, other := range offered {
+				if t := readType(other); t != "*" && strings.HasSuffix(other, "."+suffix) && !slices.Contains(without, t) {
+					left = append(left, other)
+				}
+			}
+		case !slices.Contains(without, t):
+			left = append(left, s)
+		}
+	}
+	return left
 }
 
 var systemScope = regexp.MustCompile(`^system/(\*|[A-Z][A-Za-z]*)\.(read|\*|c?r?u?d?s?)$`)

@@ -29,6 +29,7 @@ type Server struct {
 	practices map[string]*PracticeServer
 	order     []string
 	tokens    *tokens
+	affinity  *affinity
 
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -49,6 +50,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
 		clock:     newClock(cfg.TimeScale, cfg.Epoch),
 		record:    newRecord(),
+		affinity:  newAffinity(),
 		caFile:    cfg.CAFile,
 		practices: map[string]*PracticeServer{},
 	}

@@ -216,7 +216,7 @@ func TestPracticesAreServedSideBySide(t *testing.T) {
 			if n := len(c.lines(m, "Observation")); n != 25 {
 				t.Errorf("%d observations, want 25", n)
 			}
-			srv.Practice("open").Set(func(k *Knobs) { k.Progress = []int{50} })
+			srv.Practice("open").Set(func(k *Knobs) { k.Progress = []string{"50"} })
 			srv.Requests("open")
 			srv.Summary()
 		})

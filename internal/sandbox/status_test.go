@@ -62,17 +62,17 @@ func TestManifestKnobs(t *testing.T) {
 func TestProgressMayStandStillAndJump(t *testing.T) {
 	s := &Server{clock: newClock(10, time.Time{})}
 	p := &PracticeServer{s: s}
-	k := Knobs{PollKnobs: PollKnobs{Takes: 100 * time.Minute, Progress: []int{0, 0, 6, 80}}}
-	var seen []int
+	k := Knobs{PollKnobs: PollKnobs{Takes: 100 * time.Minute, Progress: []string{"0", "0", "6", "80"}}}
+	var seen []string
 	for _, gone := range []time.Duration{0, 20, 30, 55, 80, 99, 1000} {
 		e := &export{p: p, accepted: time.Now().Add(-gone * time.Minute / 10)}
-		seen = append(seen, e.progress(k))
+		seen = append(seen, strings.TrimSuffix(e.progress(k), " Completed"))
 	}
-	if want := []int{0, 0, 0, 6, 80, 80, 80}; !slices.Equal(seen, want) {
+	if want := []string{"0%", "0%", "0%", "6%", "80%", "80%", "80%"}; !slices.Equal(seen, want) {
 		t.Errorf("progress %v, want %v", seen, want)
 	}
-	if e := (&export{p: p, accepted: time.Now()}); e.progress(Knobs{}) != 0 {
-		t.Error("an export that takes no time is not at 0")
+	if e := (&export{p: p, accepted: time.Now()}); e.progress(Knobs{}) != "" {
+		t.Error("progress without a text for it")
 	}
 }
 

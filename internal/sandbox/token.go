@@ -1,15 +1,19 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +42,9 @@ type tokens struct {
 	live  map[string]*grant
 	used  map[string]time.Time // client and jti, until the assertion ends
 	swept time.Time
+	limit map[string]*limit // of each endpoint, by its URL
+	turns map[string]int    // token requests, by the endpoint's URL
+	seen  map[string]*TokenObservations
 }
 
 type client struct {
@@ -56,13 +63,14 @@ func newTokens(s *Server, cfg Config) (*tokens, error) {
 				return errors.New("the JWKS URL redirects")
 			},
 		},
-		knobs: ecwToken(),
+		knobs: sharedToken(cfg),
 		live:  map[string]*grant{},
 		used:  map[string]time.Time{},
+		limit: map[string]*limit{},
+		turns: map[string]int{},
+		seen:  map[string]*TokenObservations{},
 	}
-	if cfg.Token != nil {
-		t.knobs = cfg.Token.clone()
-	}
+	t.faults.clock = s.clock
 	t.faults.set(t.knobs.Faults)
 	for _, c := range cfg.Clients {
 		k, err := newKeys(c, t.fetch)
@@ -72,6 +80,20 @@ func newTokens(s *Server, cfg Config) (*tokens, error) {
 		t.clients[c.ID] = &client{c, k}
 	}
 	return t, nil
+}
+
+// sharedToken is how the shared endpoint behaves: as configured, or as the
+// first practice that uses it says, or as eClinicalWorks' does.
+func sharedToken(cfg Config) TokenKnobs {
+	if cfg.Token != nil {
+		return cfg.Token.clone()
+	}
+	for _, p := range cfg.Practices {
+		if p.Knobs != nil && !p.Knobs.OwnToken && !p.Open {
+			return p.Knobs.Token.clone()
+		}
+	}
+	return ECW().Token
 }
 
 // SetToken changes how the shared token endpoint behaves, from the next
@@ -112,6 +134,7 @@ type tokenRequest struct {
 	k      TokenKnobs
 	scopes []string // on offer
 	form   url.Values
+	client string // that the assertion names; empty until it is read
 }
 
 // endpoint returns the token endpoint of p, or the shared one when p is nil.
@@ -141,9 +164,13 @@ func (t *tokens) endpoint(p *PracticeServer) http.Handler {
 				a.WriteHeader(http.StatusTooManyRequests)
 				return
 			}
-			fault, _ := faults.next(asked{kind: KindToken})
+			fault, ok := faults.next(asked{kind: KindToken})
+			if !ok && p != nil {
+				fault, _ = p.faults.next(asked{kind: KindToken, named: true})
+			}
 			log.Fault = fault.Do
 			suffer(a, fault, func() { t.answer(a, q, err) })
+			t.note(q, a.status)
 		})
 	})
 }
@@ -176,6 +203,14 @@ func invalidClient(format string, args ...any) error {
 func (t *tokens) answer(w http.ResponseWriter, q *tokenRequest, bodyErr error) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
+	if q.k.Skew != 0 {
+		w.Header().Set("Date", t.now(q).UTC().Format(http.TimeFormat))
+	}
+	if wait, over := t.overLimit(q); over {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	}
 	token, g, err := "", (*grant)(nil), bodyErr
 	if err == nil {
 		token, g, err = t.grant(q)
@@ -190,12 +225,41 @@ func (t *tokens) answer(w http.ResponseWriter, q *tokenRequest, bodyErr error) {
 		writeJSON(w, e.status, "application/json", map[string]string{"error": e.code, "error_description": e.text})
 		return
 	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]any{
+	answer := map[string]any{
 		"access_token": token,
 		"token_type":   "bearer",
 		"expires_in":   int(time.Until(g.expires).Round(time.Second) / time.Second),
 		"scope":        strings.Join(g.scopes, " "),
-	})
+	}
+	switch q.k.ExpiresIn {
+	case "":
+	case "string":
+		answer["expires_in"] = fmt.Sprint(answer["expires_in"])
+	case "missing":
+		delete(answer, "expires_in")
+	default:
+		if answer["expires_in"] = q.k.ExpiresIn; json.Valid([]byte(q.k.ExpiresIn)) {
+			answer["expires_in"] = json.RawMessage(q.k.ExpiresIn)
+		}
+	}
+	writeJSON(w, http.StatusOK, "application/json", answer)
+}
+
+// now is the time on the token server's clock.
+func (t *tokens) now(q *tokenRequest) time.Time { return time.Now().Add(q.k.Skew) }
+
+// overLimit counts a request against the endpoint's limit, and reports how long
+// to wait when it is used up.
+func (t *tokens) overLimit(q *tokenRequest) (time.Duration, bool) {
+	t.mu.Lock()
+	l := t.limit[q.url]
+	if l == nil {
+		l = &limit{}
+		t.limit[q.url] = l
+	}
+	t.mu.Unlock()
+	now, window := time.Now(), t.s.clock.real(cmp.Or(q.k.LimitWindow, time.Minute))
+	return now.Truncate(window).Add(window).Sub(now), !l.take(now, window, q.k.Limit)
 }
 
 // grant checks a token request and makes a token for it.
@@ -213,6 +277,9 @@ func (t *tokens) grant(q *tokenRequest) (string, *grant, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	if t.turn(q) <= q.k.Replay {
+		return "", nil, &oauthError{http.StatusServiceUnavailable, "temporarily_unavailable", "try again with a new assertion"}
+	}
 	scopes := strings.Fields(q.form.Get("scope"))
 	if len(scopes) == 0 {
 		return "", nil, &oauthError{http.StatusBadRequest, "invalid_request", "scope is missing"}
@@ -222,6 +289,7 @@ func (t *tokens) grant(q *tokenRequest) (string, *grant, error) {
 			return "", nil, &oauthError{http.StatusBadRequest, q.k.BadScope, "a scope is not available to this client"}
 		}
 	}
+	scopes = narrow(scopes, q.k.Narrow, q.scopes)
 	g := &grant{
 		client:  c,
 		scopes:  scopes,
@@ -233,6 +301,14 @@ func (t *tokens) grant(q *tokenRequest) (string, *grant, error) {
 	defer t.mu.Unlock()
 	t.live[token] = g
 	return token, g, nil
+}
+
+// turn counts the endpoint's requests that came with a good assertion.
+func (t *tokens) turn(q *tokenRequest) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.turns[q.url]++
+	return t.turns[q.url]
 }
 
 // sweep forgets, now and then, what has expired.

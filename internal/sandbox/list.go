@@ -1,0 +1,70 @@
+package sandbox
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A KnobText describes one knob. It is made of the tags of the knobs' fields:
+//
+//	Pages int `yaml:"pages" quirk:"P12" values:"N" does:"cuts the manifest into N pages"`
+//
+// where quirk names the quirks of real servers that the knob plays (K1 to A8,
+// separated by blanks) and values is left out where the type says it all.
+type KnobText struct {
+	Name   string   `json:"name"` // as in YAML; token.life for a knob of the token endpoint
+	Quirks []string `json:"quirks,omitempty"`
+	Values string   `json:"values"`
+	Does   string   `json:"does"`
+}
+
+// KnobTexts describes every knob, in the order of the Knobs type.
+func KnobTexts() []KnobText { return textsOf(reflect.TypeFor[Knobs](), "") }
+
+// tagged is a struct whose fields a file of knobs may set and whose names
+// stand below the name of the field that holds it.
+var tagged = []reflect.Type{reflect.TypeFor[TokenKnobs]()}
+
+func textsOf(t reflect.Type, prefix string) []KnobText {
+	var texts []KnobText
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case f.Anonymous:
+			texts = append(texts, textsOf(f.Type, prefix)...)
+		case name == "-" || name == "":
+		case slices.Contains(tagged, f.Type):
+			texts = append(texts, textsOf(f.Type, name+".")...)
+		default:
+			texts = append(texts, KnobText{
+				Name:   prefix + name,
+				Quirks: strings.Fields(f.Tag.Get("quirk")),
+				Values: valuesOf(f),
+				Does:   f.Tag.Get("does"),
+			})
+		}
+	}
+	return texts
+}
+
+// valuesOf says what a knob may be set to.
+func valuesOf(f reflect.StructField) string {
+	if values := f.Tag.Get("values"); values != "" {
+		return values
+	}
+	switch {
+	case f.Type == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case f.Type.Kind() == reflect.Bool:
+		return "true|false"
+	case f.Type.Kind() == reflect.Int || f.Type.Kind() == reflect.Int64:
+		return "N"
+	case f.Type.Kind() == reflect.Slice:
+		return "list"
+	case f.Type.Kind() == reflect.Map:
+		return "map"
+	}
+	return "text"
+}
