@@ -55,6 +55,7 @@ func (p publication) run(ctx context.Context) (sink.Receipt, error) {
 func (p publication) makeOwnTables(ctx context.Context) error {
 	return p.Exec(ctx,
 		"CREATE TABLE IF NOT EXISTS "+resources+" ("+merge.Definitions(merge.State)+")",
+		"ALTER TABLE "+resources+" ADD COLUMN IF NOT EXISTS partial BOOLEAN", // a file of a version that did not know it
 		"CREATE TABLE IF NOT EXISTS "+publications+" (tenant_id VARCHAR, export VARCHAR, published_at TIMESTAMP WITH TIME ZONE, receipt VARCHAR)",
 		"CREATE TABLE IF NOT EXISTS "+catalogue+" (table_name VARCHAR, resource_type VARCHAR)",
 	)

@@ -169,6 +169,9 @@ func (p publication) oldRows(name string, columns []table.Column) string {
 	if p.old.Export == "" {
 		return merge.Parquet(nil, columns)
 	}
-	path := p.home.path(filepath.Join(snapshotPath(p.old.Export), name+".parquet"))
-	return merge.Parquet([]sink.File{{Path: path}}, columns)
+	files := []sink.File{{Path: p.home.path(filepath.Join(snapshotPath(p.old.Export), name+".parquet"))}}
+	if name == stateTable {
+		return merge.OlderParquet(files, columns)
+	}
+	return merge.Parquet(files, columns)
 }

@@ -23,14 +23,17 @@ type Sink interface {
 	//   - a resource of d that is new, or whose content hash differs from what
 	//     is there, has exactly the rows that its winning line gave, in every
 	//     table of its type; no other row of it remains;
-	//   - of several lines of one resource the one with the latest
-	//     last_updated_ts wins (null is oldest), then the later source file in
-	//     the order of d.Files, then the later line;
+	//   - of several lines of one resource a complete one wins over a partial
+	//     one, then the one with the latest last_updated_ts (null is oldest), then
+	//     the later source file in the order of d.Files, then the later line;
 	//   - a resource already there with an equal content hash, or with a later
 	//     last_updated_ts, is left alone; where either side has none, the
 	//     delivery counts as later;
+	//   - a complete resource already there is left alone by a partial one, and a
+	//     partial one there is replaced by a complete one, whatever their times;
 	//   - a resource named in d.Deleted is gone, unless d also delivers it;
-	//   - of each type in d.Replace, resources that d does not deliver are gone;
+	//   - of each type in d.Replace, resources that d does not deliver are gone,
+	//     unless d is partial;
 	//   - every table of d.Tables exists, with rows or without; a column that
 	//     the table lacked is null in the rows that stay, one that d no longer
 	//     brings stays, and one that changes its type is refused.
@@ -57,6 +60,7 @@ type Delivery struct {
 	Tenant          string
 	Export          string
 	Mode            Mode
+	Partial         bool // every resource is partial, tagged or not: the export asked for _elements
 	TransactionTime time.Time
 	Files           []string // source files in manifest order, as in the column source_file
 	Tables          []Table  // every table of the types asked for, also those without files
@@ -89,7 +93,7 @@ type TypeCount struct {
 	ResourceType string
 	New          int64 // not there before
 	Changed      int64 // there with other content
-	Unchanged    int64 // there with the same content, or with a later last_updated
+	Unchanged    int64 // there with the same content or a later last_updated, or complete and now partial
 	Double       int64 // further lines of a resource that another line won
 	Deleted      int64 // named as deleted, or absent from a full delivery, and was there
 }

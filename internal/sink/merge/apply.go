@@ -61,6 +61,6 @@ func (x *Decision) GoneKeys(resourceTypes ...string) string {
 
 // FreshState is the query for the new state rows, with the columns of State.
 func (x *Decision) FreshState() string {
-	return fmt.Sprintf("SELECT %s AS tenant_id, resource_type, id, last_updated_ts, content_hash FROM work.fresh",
+	return fmt.Sprintf("SELECT %s AS tenant_id, resource_type, id, last_updated_ts, content_hash, partial FROM work.fresh",
 		Literal(x.delivery.Tenant))
 }

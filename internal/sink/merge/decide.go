@@ -24,12 +24,13 @@ var State = []table.Column{
 	{Name: "id", Type: table.Text},
 	{Name: "last_updated_ts", Type: table.Timestamp},
 	{Name: "content_hash", Type: table.Int64},
+	{Name: "partial", Type: table.Boolean}, // null in the state of former versions, which knew complete ones only
 }
 
 // A Decision says what a delivery does. Its details are tables of the engine:
 //
 //	work.gone  (resource_type, id)   whose old rows and old state go
-//	work.fresh (resource_type, id, last_updated_ts, content_hash)   new state
+//	work.fresh (resource_type, id, last_updated_ts, content_hash, partial)   new state
 //	work.file (no, name), work.pick (no, line), work.skip (no, line)
 //	                                 the delivered lines, by whether their rows go in
 type Decision struct {
@@ -88,7 +89,7 @@ func (e *Engine) prepare(ctx context.Context, d sink.Delivery, large bool) error
 		"CREATE TABLE work.pick (no INTEGER, line BIGINT)",
 		"CREATE TABLE work.skip (no INTEGER, line BIGINT)",
 		"CREATE TABLE work.gone (resource_type VARCHAR, id VARCHAR)",
-		"CREATE TABLE work.fresh (resource_type VARCHAR, id VARCHAR, last_updated_ts TIMESTAMP WITH TIME ZONE, content_hash BIGINT)",
+		"CREATE TABLE work.fresh (resource_type VARCHAR, id VARCHAR, last_updated_ts TIMESTAMP WITH TIME ZONE, content_hash BIGINT, partial BOOLEAN)",
 		"CREATE TABLE work.tally (resource_type VARCHAR, verdict VARCHAR, n BIGINT)",
 	)
 	if err != nil {
@@ -145,28 +146,35 @@ func (e *Engine) countByType(ctx context.Context, old string) (map[string]int64,
 // judge decides about the resources of one chunk.
 func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) error {
 	old = "(SELECT * FROM " + old + " WHERE " + chunk + ")"
+	partial, replace := "coalesce(partial, false)", d.Replace
+	if d.Partial {
+		partial, replace = "true", nil // what is absent may only have been left out
+	}
 	return e.Exec(ctx,
 		// Among a resource's lines the first by this order wins; null is oldest.
 		`CREATE TABLE work.line AS
-		SELECT resource_type, id, last_updated_ts, content_hash, f.no, i.source_line AS line,
+		SELECT resource_type, id, last_updated_ts, content_hash, partial, f.no, i.source_line AS line,
 			row_number() OVER (PARTITION BY resource_type, id
-				ORDER BY last_updated_ts DESC NULLS LAST, f.no DESC, i.source_line DESC) AS place
-		FROM (SELECT resource_type, id, last_updated_ts, content_hash, source_file, source_line
-			FROM `+Parquet(d.Index, table.Index.Columns)+` WHERE `+chunk+`) i JOIN work.file f ON f.name = i.source_file`,
-		// The later last_updated_ts stays; where one of them is unknown, the delivery is later.
+				ORDER BY partial, last_updated_ts DESC NULLS LAST, f.no DESC, i.source_line DESC) AS place
+		FROM (SELECT resource_type, id, last_updated_ts, content_hash, `+partial+` AS partial, source_file, source_line
+			FROM `+OlderParquet(d.Index, table.Index.Columns)+` WHERE `+chunk+`) i JOIN work.file f ON f.name = i.source_file`,
+		// A complete resource stays against a partial one, and replaces one. Otherwise the
+		// later last_updated_ts stays; where one of them is unknown, the delivery is later.
 		`CREATE TABLE work.judged AS
 		SELECT l.*, CASE WHEN l.place > 1 THEN 'double' WHEN o.id IS NULL THEN 'new'
+			WHEN l.partial AND NOT coalesce(o.partial, false) THEN 'unchanged'
+			WHEN o.partial AND NOT l.partial THEN 'changed'
 			WHEN o.content_hash = l.content_hash OR o.last_updated_ts > l.last_updated_ts THEN 'unchanged'
 			ELSE 'changed' END AS verdict
 		FROM work.line l LEFT JOIN `+old+` o ON o.resource_type = l.resource_type AND o.id = l.id`,
 		`CREATE TABLE work.lost AS
 		SELECT resource_type, id FROM `+old+` o
-		WHERE (resource_type IN (`+Literals(d.Replace)+`)
+		WHERE (resource_type IN (`+Literals(replace)+`)
 				OR (resource_type, id) IN (SELECT (resource_type, id) FROM `+Parquet(d.Deleted, table.Deleted.Columns)+`))
 			AND NOT EXISTS (SELECT 1 FROM work.line l WHERE l.resource_type = o.resource_type AND l.id = o.id)`,
 		"INSERT INTO work.pick SELECT no, line FROM work.judged WHERE verdict IN ('new', 'changed')",
 		"INSERT INTO work.skip SELECT no, line FROM work.judged WHERE verdict NOT IN ('new', 'changed')",
-		"INSERT INTO work.fresh SELECT resource_type, id, last_updated_ts, content_hash FROM work.judged WHERE verdict IN ('new', 'changed')",
+		"INSERT INTO work.fresh SELECT resource_type, id, last_updated_ts, content_hash, partial FROM work.judged WHERE verdict IN ('new', 'changed')",
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.judged WHERE verdict = 'changed'",
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.lost",
 		"INSERT INTO work.tally SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL",

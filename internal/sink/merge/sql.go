@@ -56,17 +56,27 @@ func Definitions(columns []table.Column) string {
 // when there are no files.
 func Parquet(files []sink.File, columns []table.Column) string {
 	if len(files) == 0 {
-		list := make([]string, len(columns))
-		for i, c := range columns {
-			list[i] = fmt.Sprintf("NULL::%s AS %s", SQLType(c.Type), Ident(c.Name))
-		}
-		return "(SELECT " + strings.Join(list, ", ") + " WHERE false)"
+		return "(" + noRows(columns) + ")"
 	}
 	paths := make([]string, len(files))
 	for i, f := range files {
 		paths[i] = escapeGlob(f.Path)
 	}
 	return "read_parquet([" + Literals(paths) + "])"
+}
+
+// OlderParquet is Parquet for files that a former version may have written: a
+// column that they lack is null.
+func OlderParquet(files []sink.File, columns []table.Column) string {
+	return "(" + noRows(columns) + " UNION ALL BY NAME FROM " + Parquet(files, columns) + ")"
+}
+
+func noRows(columns []table.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = fmt.Sprintf("NULL::%s AS %s", SQLType(c.Type), Ident(c.Name))
+	}
+	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
 }
 
 // escapeGlob makes a path that matches only itself.

@@ -40,6 +40,7 @@ type line struct {
 	value            string
 	children         []string // rows of patient_identifier
 	hash             int64    // 0: made from the rest
+	partial          bool     // tagged SUBSETTED
 	cells            Row      // further columns of the main table
 }
 
@@ -70,6 +71,7 @@ type delivery struct {
 	tenant, export string
 	files          []file
 	tables         []table.Table
+	partial        bool     // of a run with _elements
 	deleted        []string // "Type/id"
 	replace        []string
 	rowTenant      string // whose name the rows of main tables carry; empty for tenant
@@ -100,6 +102,12 @@ func (d *delivery) file(lines ...line) *delivery {
 	d.files = append(d.files, file{lines[0].resourceType, lines})
 	return d
 }
+
+// part is a line tagged SUBSETTED.
+func part(l line) line { l.partial = true; return l }
+
+// partly makes the delivery one of an export that asked for _elements.
+func (d *delivery) partly() *delivery { d.partial = true; return d }
 
 func (d *delivery) deletes(keys ...string) *delivery   { d.deleted = keys; return d }
 func (d *delivery) replaces(types ...string) *delivery { d.replace = types; return d }

@@ -80,6 +80,7 @@ var lines = []promise{
 		b.rows("patient", "north Patient/1 second")
 	}},
 	{"without last_updated on either side the later publication wins", func(b *bench) {
+		b.Attr("shows", "BD-137 N7")
 		b.publish(deliver("north", "e1", pat("1", "", "a"), pat("2", "", "a"), pat("3", t3, "a")))
 		r := b.publish(deliver("north", "e2", pat("1", "", "b"), pat("2", t1, "b"), pat("3", "", "b")))
 		b.counts(r, sink.TypeCount{ResourceType: "Patient", Changed: 3})
@@ -99,6 +100,7 @@ var lines = []promise{
 		b.rows("patient_identifier", "north Patient/1 c")
 	}},
 	{"of doubles as late the later file wins, then the later line", func(b *bench) {
+		b.Attr("shows", "BD-138 BD-163 N5")
 		d := deliver("north", "e1")
 		for i := range 11 { // file 10's name sorts before file 2's
 			d.file(pat("1", t1, string(rune('a'+i))), pat("1", t1, string(rune('A'+i))))

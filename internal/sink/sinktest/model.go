@@ -43,18 +43,19 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 	winners := map[string]line{}
 	for _, f := range d.files {
 		for _, l := range f.lines {
+			l.partial = l.partial || d.partial
 			old, double := winners[l.key()]
 			if double {
 				count(l).Double++
 			}
-			if !double || !later(old, l, false) {
+			if !double || old.partial && !l.partial || old.partial == l.partial && !later(old, l, false) {
 				winners[l.key()] = l
 			}
 		}
 	}
 	for key, l := range there {
 		_, stays := winners[key]
-		if !stays && (slices.Contains(d.deleted, key) || slices.Contains(d.replace, l.resourceType)) {
+		if !stays && (slices.Contains(d.deleted, key) || !d.partial && slices.Contains(d.replace, l.resourceType)) {
 			delete(there, key)
 			count(l).Deleted++
 		}
@@ -64,7 +65,9 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 		switch {
 		case !known:
 			count(l).New++
-		case old.contentHash() == l.contentHash() || later(old, l, true):
+		case old.partial && !l.partial:
+			count(l).Changed++
+		case l.partial && !old.partial || old.contentHash() == l.contentHash() || later(old, l, true):
 			count(l).Unchanged++
 			continue
 		default:
@@ -159,6 +162,7 @@ func compare(t *testing.T, rt *rapid.T, h Harness, m *model, tenants []string) {
 func drawDelivery(rt *rapid.T, tenant, export string) *delivery {
 	lines := rapid.SliceOfN(rapid.Custom(drawLine), 0, 8).Draw(rt, "lines")
 	d := deliver(tenant, export, lines...)
+	d.partial = rapid.IntRange(0, 3).Draw(rt, "partial") == 0
 	d.deleted = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 3).Draw(rt, "deleted")
 	d.replace = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"Patient", "Observation", "Basic", "Device"}), 0, 2, rapid.ID[string]).Draw(rt, "replace")
 	return d
@@ -169,6 +173,7 @@ func drawLine(rt *rapid.T) line {
 		resourceType: rapid.SampledFrom([]string{"Patient", "Patient", "Observation", "Basic", "Device"}).Draw(rt, "type"),
 		id:           rapid.SampledFrom([]string{"1", "2", "3"}).Draw(rt, "id"),
 		updated:      rapid.SampledFrom([]string{"", t1, t2, t3}).Draw(rt, "updated"),
+		partial:      rapid.IntRange(0, 3).Draw(rt, "subsetted") == 0,
 		value:        rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "value"),
 	}
 	if l.resourceType == "Patient" {

@@ -5,6 +5,7 @@ import "github.com/bulkhead-fhir/bulkhead/internal/sink"
 // removals are the promises about what goes.
 var removals = []promise{
 	{"a deleted resource is gone from every table", func(b *bench) {
+		b.Attr("shows", "BD-155 M11")
 		b.publish(deliver("north", "e1", pat("1", t1, "Ann", "a"), pat("2", t1, "Bob", "b"), basic("1", t1, "c")))
 		r := b.publish(deliver("north", "e2").deletes("Patient/1", "Basic/1"))
 		b.counts(r, sink.TypeCount{ResourceType: "Basic", Deleted: 1}, sink.TypeCount{ResourceType: "Patient", Deleted: 1})
@@ -20,6 +21,7 @@ var removals = []promise{
 		b.rows("patient", "north Patient/1 Ann", "north Patient/2 Bo", "north Patient/3 Cy")
 	}},
 	{"a deletion of what is not there counts nothing", func(b *bench) {
+		b.Attr("shows", "BD-156")
 		b.publish(deliver("north", "e1", pat("1", t1, "Ann")))
 		r := b.publish(deliver("north", "e2").deletes("Patient/9", "Claim/1", "Observation/1"))
 		b.counts(r)
@@ -31,12 +33,14 @@ var removals = []promise{
 		b.counts(r, sink.TypeCount{ResourceType: "Patient", Deleted: 1})
 	}},
 	{"a deletion is the tenant's own", func(b *bench) { // I7
+		b.Attr("shows", "M11")
 		b.publish(deliver("north", "e1", pat("1", t1, "Ann")))
 		b.publish(deliver("south", "e1", pat("1", t1, "Sam")))
 		b.publish(deliver("south", "e2").deletes("Patient/1"))
 		b.rows("patient", "north Patient/1 Ann")
 	}},
 	{"a deleted resource that comes back is new, whatever its last_updated", func(b *bench) {
+		b.Attr("shows", "BD-157")
 		b.publish(deliver("north", "e1", pat("1", t3, "Ann")))
 		b.publish(deliver("north", "e2").deletes("Patient/1"))
 		r := b.publish(deliver("north", "e3", pat("1", t1, "Ann")))
@@ -80,6 +84,7 @@ var removals = []promise{
 		b.rows("patient")
 	}},
 	{"an incremental delivery removes nothing by silence", func(b *bench) {
+		b.Attr("shows", "BD-158 BD-164")
 		b.publish(deliver("north", "e1", pat("1", t1, "Ann"), obs("1", t1, "o")))
 		b.publish(deliver("north", "e2", pat("2", t1, "Bob")))
 		b.rows("patient", "north Patient/1 Ann", "north Patient/2 Bob")

@@ -33,7 +33,7 @@ type stage struct {
 func (s *stage) write(d *delivery) sink.Delivery {
 	s.Helper()
 	out := sink.Delivery{
-		Tenant: d.tenant, Export: d.export, Mode: d.mode(), Replace: d.replace,
+		Tenant: d.tenant, Export: d.export, Mode: d.mode(), Partial: d.partial, Replace: d.replace,
 		TransactionTime: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
 	}
 	staged := map[string][]sink.File{}
@@ -66,7 +66,7 @@ func (d *delivery) indexRows(i int) (rows []Row) {
 	for n, l := range d.files[i].lines {
 		rows = append(rows, Row{
 			table.TenantID: tenant, "resource_type": l.resourceType, "id": l.id, "last_updated_ts": l.ts(),
-			"content_hash": l.contentHash(), table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1),
+			"content_hash": l.contentHash(), "partial": l.partial, table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1),
 		})
 	}
 	return rows
