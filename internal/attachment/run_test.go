@@ -451,7 +451,10 @@ func TestALaterExportFetchesWhatMayHaveChanged(t *testing.T) {
 		b.gives(path, "text/plain", text)
 	}
 	b.opts.AsOf = time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
-	_, first := b.run()
+	s, first := b.run()
+	if diff := cmp.Diff([]string{Digest([]byte("DocumentReference/missing"))}, s.Pending); diff != "" {
+		t.Errorf("resources that wait for a document: %s", diff)
+	}
 	later := func(lines string) []string {
 		b.lines, b.opts.Lease, b.asks = lines, b.lease(), nil
 		b.opts.AsOf = b.opts.AsOf.AddDate(0, 0, 7)

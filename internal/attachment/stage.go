@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -20,6 +23,7 @@ type row struct {
 	found    *Found
 	verdict
 	content store.Fetched // what is in storage; zero when nothing is
+	pending bool          // a later export may have it
 }
 
 // stage decodes the documents that stand in their resources and writes a row
@@ -62,6 +66,15 @@ func (s *Summary) add(r *row) {
 		s.Kept++
 		s.Bytes += r.content.Size
 	}
+	if digest := Digest([]byte(r.resource.key)); r.pending && !slices.Contains(s.Pending[max(len(s.Pending)-1, 0):], digest) {
+		s.Pending = append(s.Pending, digest)
+	}
+}
+
+// Digest names a resource, by its key, where nothing must say who it is about.
+func Digest(key []byte) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:16])
 }
 
 // settle says what became of a row's document.
@@ -82,7 +95,7 @@ func (o *Options) settle(ctx context.Context, r *row) (err error) {
 		return errors.New("a document was not fetched") // fetchAll leaves none out
 	}
 	r.verdict = verdict{Outcome(known.Outcome), known.Reason}
-	if r.outcome.Kept() {
+	if r.pending = !r.outcome.Kept(); !r.pending {
 		r.content = known
 	}
 	return nil

@@ -69,7 +69,7 @@ func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string,
 			g.printf("refused lines, with reason, line and offset: zstd -dc %s/*\n", relative(folder))
 		}
 	}
-	return nil
+	return g.attachments(ctx, s, exports)
 }
 
 func reasons(counts map[string]int64) string {

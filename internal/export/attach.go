@@ -114,26 +114,32 @@ func endsAttaching(err error) error {
 }
 
 // attachSalt gives what makes resources with documents changed ones though
-// nothing of them has changed, so that their rows follow: other rules, or
-// documents that could not be had and are asked for again.
-func (s *Steps) attachSalt(ctx context.Context, t *config.Tenant, x store.Export) (func(resourceType string) uint64, error) {
+// nothing of them has changed, so that their rows follow: all of them by other
+// rules, and those of which a document is asked for again.
+func (s *Steps) attachSalt(ctx context.Context, t *config.Tenant, x store.Export) (func(resourceType string) func(key []byte) uint64, error) {
 	if !t.Attachments.Fetch {
 		return nil, nil
 	}
-	unfinished, err := s.Store.In(t.ID).UnfinishedAttachments(ctx, x.Stream)
+	list, err := s.Store.In(t.ID).PendingAttachments(ctx, x.Stream)
 	if err != nil {
 		return nil, err
 	}
-	r := rulesOf(t)
-	text := fmt.Sprint(r.Permitted, r.ContentTypes, r.MaxBytes)
-	if unfinished > 0 {
-		text += x.ID
+	pending := make(map[string]bool, len(list))
+	for _, resource := range list {
+		pending[resource] = true
 	}
-	salt, types := xxhash.Sum64String(text), attachment.Types()
-	return func(resourceType string) uint64 {
-		if slices.Contains(types, resourceType) {
-			return salt
+	r, types := rulesOf(t), attachment.Types()
+	rules := xxhash.Sum64String(fmt.Sprint(r.Permitted, r.ContentTypes, r.MaxBytes))
+	again := rules ^ xxhash.Sum64String(x.ID)
+	return func(resourceType string) func([]byte) uint64 {
+		if !slices.Contains(types, resourceType) {
+			return nil
 		}
-		return 0
+		return func(key []byte) uint64 {
+			if len(pending) > 0 && pending[attachment.Digest(key)] {
+				return again
+			}
+			return rules
+		}
 	}, nil
 }

@@ -37,10 +37,10 @@ type Options struct {
 	// called from several goroutines. nil permits Source.Type only.
 	Permits func(resourceType string) bool
 
-	// Salt gives what is mixed into the content hashes of a resource type:
-	// another salt makes every resource of it a changed one. It is called from
-	// several goroutines. nil mixes nothing in.
-	Salt func(resourceType string) uint64
+	// Salt gives, for a resource type, what is mixed into the content hash of the
+	// resource with a key ("Type/id"): another salt makes it a changed one. Both
+	// functions are called from several goroutines; nil mixes nothing in.
+	Salt func(resourceType string) func(key []byte) uint64
 
 	First        bool // nothing was ever written for this file: former parts are not looked for
 	Workers      int  // goroutines that scan lines; 0 means GOMAXPROCS

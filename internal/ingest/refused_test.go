@@ -30,16 +30,25 @@ func TestTheNumbersOfRefusedLinesCanBeHad(t *testing.T) {
 }
 
 func TestASaltMakesAResourceAChangedOne(t *testing.T) {
-	hash := func(salt func(string) uint64) string {
+	hashes := func(salt func(string) func([]byte) uint64) [2]string {
 		o := testOptions(t)
 		o.Salt = salt
-		return tableOf(t, o, mustRun(t, o, textSource(Output, "Patient", twoPatients)), "_index")[1][4]
+		rows := tableOf(t, o, mustRun(t, o, textSource(Output, "Patient", twoPatients)), "_index")
+		return [2]string{rows[1][4], rows[2][4]}
 	}
-	plain := hash(nil)
-	if hash(func(string) uint64 { return 7 }) == plain {
-		t.Error("the content hash does not follow the salt")
-	}
-	if hash(func(resourceType string) uint64 { return uint64(len(resourceType)) - 7 }) != plain {
+	plain := hashes(nil)
+	if of := hashes(func(string) func([]byte) uint64 { return nil }); of != plain {
 		t.Error("no salt changes the content hash")
+	}
+	first := hashes(func(resourceType string) func([]byte) uint64 {
+		return func(key []byte) uint64 {
+			if resourceType == "Patient" && string(key) == "Patient/1" {
+				return 7
+			}
+			return 0
+		}
+	})
+	if first[0] == plain[0] || first[1] != plain[1] {
+		t.Errorf("content hashes %v, unsalted %v: only the first must differ", first, plain)
 	}
 }

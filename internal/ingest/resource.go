@@ -49,9 +49,10 @@ type typeLines struct {
 	views     []viewRows
 	tables    []*tableWriter // all that its lines fill
 	other     *tableWriter   // nil when views cover the type
-	shape     uint64         // of the type's views: part of the hash, so that a changed view makes every row a changed one
-	key       []byte         // "Type/id" of the current line
-	lines     int64          // delivered
+	salt      func(key []byte) uint64
+	shape     uint64 // of the type's views: part of the hash, so that a changed view makes every row a changed one
+	key       []byte // "Type/id" of the current line
+	lines     int64  // delivered
 }
 
 // viewRows writes the rows of one view.
@@ -103,7 +104,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 		t.shape ^= xxhash.Sum64String(o.Base) // another base may give other keys
 	}
 	if o.Salt != nil {
-		t.shape ^= o.Salt(name)
+		t.salt = o.Salt(name)
 	}
 	program := o.Views.Program(name)
 	if program == nil {
@@ -254,12 +255,16 @@ func (w *resourceLines) writeIndex(t *typeLines, l ndjson.Line, id []byte) {
 	if partial {
 		w.subsetted++
 	}
+	hash := xxhash.Sum64(l.Bytes) ^ t.shape
+	if t.salt != nil {
+		hash ^= t.salt(t.key)
+	}
 	c := w.index.columns
 	c[0].(*constColumn).append()
 	c[1].(*textColumn).append(t.name)
 	c[2].(*textColumn).append(id)
 	appendOrNull(c[3].(*fixedColumn[int64]), at, known)
-	c[4].(*fixedColumn[int64]).append(int64(xxhash.Sum64(l.Bytes) ^ t.shape))
+	c[4].(*fixedColumn[int64]).append(int64(hash))
 	c[5].(*boolColumn).append(partial)
 	c[6].(*constColumn).append()
 	c[7].(*fixedColumn[int64]).append(l.Number)

@@ -35,6 +35,7 @@ type AttachedFile struct {
 	Kept     int64 // in storage, by this export or an earlier one
 	Bytes    int64 // of those kept
 	Outcomes map[string]int64
+	Pending  []string // digests of the keys of resources that lack a document; written only
 }
 
 // Fetched gives what became of a document when it was last asked for; ok is
@@ -105,6 +106,13 @@ func (tx *Tx) SetAttached(x *Export, a AttachedFile, table string, parts []Part)
 			return err
 		}
 	}
+	for _, resource := range a.Pending {
+		if err := tx.q.PutPendingAttachment(tx.ctx, gen.PutPendingAttachmentParams{
+			TenantID: tx.tenant, Resource: resource, ExportID: x.ID,
+		}); err != nil {
+			return err
+		}
+	}
 	return tx.q.PutAttachmentFile(tx.ctx, gen.PutAttachmentFileParams{
 		TenantID: tx.tenant, ExportID: x.ID, File: a.File, Found: a.Found, Kept: a.Kept, Bytes: a.Bytes,
 		Outcomes: string(outcomes), AttachedAt: ms(tx.now),
@@ -138,12 +146,12 @@ func (s *Scope) Attached(ctx context.Context, export string) ([]AttachedFile, er
 	return files, nil
 }
 
-// UnfinishedAttachments counts the documents that a stream's exports since its
-// last completed full one wanted and could not have, though a later one may.
-func (s *Scope) UnfinishedAttachments(ctx context.Context, stream string) (int64, error) {
-	n, err := s.store.queries().UnfinishedAttachments(ctx, gen.UnfinishedAttachmentsParams{TenantID: s.tenant, Stream: stream})
+// PendingAttachments gives the resources, as AttachedFile has them, of which a
+// stream's exports since its last completed full one could not have a document.
+func (s *Scope) PendingAttachments(ctx context.Context, stream string) ([]string, error) {
+	pending, err := s.store.queries().ListPendingAttachments(ctx, gen.ListPendingAttachmentsParams{TenantID: s.tenant, Stream: stream})
 	if err != nil {
-		return 0, Explain(fmt.Errorf("count attachments: %w", err))
+		return nil, Explain(fmt.Errorf("list pending attachments: %w", err))
 	}
-	return n, nil
+	return pending, nil
 }

@@ -190,6 +190,40 @@ func (q *Queries) ListAttachmentFiles(ctx context.Context, arg ListAttachmentFil
 	return items, nil
 }
 
+const listPendingAttachments = `-- name: ListPendingAttachments :many
+SELECT p.resource FROM attachment_pending p WHERE p.tenant_id = ?1
+  AND p.export_id >= coalesce((SELECT max(e.export_id) FROM export e
+    WHERE e.tenant_id = ?1 AND e.stream = ?2 AND e.mode = 'full' AND e.state = 'completed'), '')
+`
+
+type ListPendingAttachmentsParams struct {
+	TenantID string
+	Stream   string
+}
+
+func (q *Queries) ListPendingAttachments(ctx context.Context, arg ListPendingAttachmentsParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listPendingAttachments, arg.TenantID, arg.Stream)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var resource string
+		if err := rows.Scan(&resource); err != nil {
+			return nil, err
+		}
+		items = append(items, resource)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const putAttachment = `-- name: PutAttachment :exec
 INSERT INTO attachment (tenant_id, identity, export_id, outcome, reason, content_type, size, sha1, sha256, location, as_of)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -260,6 +294,22 @@ func (q *Queries) PutAttachmentFile(ctx context.Context, arg PutAttachmentFilePa
 	return err
 }
 
+const putPendingAttachment = `-- name: PutPendingAttachment :exec
+INSERT INTO attachment_pending (tenant_id, resource, export_id) VALUES (?, ?, ?)
+ON CONFLICT (tenant_id, resource) DO UPDATE SET export_id = excluded.export_id
+`
+
+type PutPendingAttachmentParams struct {
+	TenantID string
+	Resource string
+	ExportID string
+}
+
+func (q *Queries) PutPendingAttachment(ctx context.Context, arg PutPendingAttachmentParams) error {
+	_, err := q.db.ExecContext(ctx, putPendingAttachment, arg.TenantID, arg.Resource, arg.ExportID)
+	return err
+}
+
 const spendOnAttachments = `-- name: SpendOnAttachments :exec
 INSERT INTO attachment_budget (tenant_id, export_id, requests, bytes) VALUES (?, ?, ?, ?)
 ON CONFLICT (tenant_id, export_id) DO UPDATE SET requests = attachment_budget.requests + excluded.requests,
@@ -281,22 +331,4 @@ func (q *Queries) SpendOnAttachments(ctx context.Context, arg SpendOnAttachments
 		arg.Bytes,
 	)
 	return err
-}
-
-const unfinishedAttachments = `-- name: UnfinishedAttachments :one
-SELECT count(*) FROM attachment a WHERE a.tenant_id = ?1 AND a.outcome IN ('failed', 'over_budget', 'refused')
-  AND a.export_id >= coalesce((SELECT max(e.export_id) FROM export e
-    WHERE e.tenant_id = ?1 AND e.stream = ?2 AND e.mode = 'full' AND e.state = 'completed'), '')
-`
-
-type UnfinishedAttachmentsParams struct {
-	TenantID string
-	Stream   string
-}
-
-func (q *Queries) UnfinishedAttachments(ctx context.Context, arg UnfinishedAttachmentsParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, unfinishedAttachments, arg.TenantID, arg.Stream)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
 }

@@ -40,6 +40,12 @@ type AttachmentFile struct {
 	AttachedAt int64
 }
 
+type AttachmentPending struct {
+	TenantID string
+	Resource string
+	ExportID string
+}
+
 type Event struct {
 	EventID  int64
 	TenantID string

@@ -18,7 +18,6 @@ CREATE TABLE attachment (
   as_of        INTEGER NOT NULL,  -- the server's time of that export: what changed later is not what was fetched
   PRIMARY KEY (tenant_id, identity)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX attachment_by_outcome ON attachment (tenant_id, outcome, export_id);
 
 -- Output files whose attachments are dealt with.
 CREATE TABLE attachment_file (
@@ -33,6 +32,15 @@ CREATE TABLE attachment_file (
   PRIMARY KEY (tenant_id, export_id, file)
 ) STRICT, WITHOUT ROWID;
 
+-- Resources of which an export could not have a document, by a digest of their
+-- keys: they count as changed in the next full export, so that their rows follow.
+CREATE TABLE attachment_pending (
+  tenant_id TEXT NOT NULL,
+  resource  TEXT NOT NULL,
+  export_id TEXT NOT NULL REFERENCES export,
+  PRIMARY KEY (tenant_id, resource)
+) STRICT, WITHOUT ROWID;
+
 -- What an export has spent on attachments.
 CREATE TABLE attachment_budget (
   tenant_id TEXT NOT NULL,
@@ -44,5 +52,6 @@ CREATE TABLE attachment_budget (
 
 -- +goose Down
 DROP TABLE attachment_budget;
+DROP TABLE attachment_pending;
 DROP TABLE attachment_file;
 DROP TABLE attachment;

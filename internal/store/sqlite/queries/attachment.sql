@@ -37,9 +37,13 @@ DELETE FROM attachment_file WHERE tenant_id = ? AND export_id = ? AND file = ?;
 -- name: ListAttachmentFiles :many
 SELECT * FROM attachment_file WHERE tenant_id = ? AND export_id = ? ORDER BY file;
 
--- name: UnfinishedAttachments :one
-SELECT count(*) FROM attachment a WHERE a.tenant_id = sqlc.arg(tenant_id) AND a.outcome IN ('failed', 'over_budget', 'refused')
-  AND a.export_id >= coalesce((SELECT max(e.export_id) FROM export e
+-- name: PutPendingAttachment :exec
+INSERT INTO attachment_pending (tenant_id, resource, export_id) VALUES (?, ?, ?)
+ON CONFLICT (tenant_id, resource) DO UPDATE SET export_id = excluded.export_id;
+
+-- name: ListPendingAttachments :many
+SELECT p.resource FROM attachment_pending p WHERE p.tenant_id = sqlc.arg(tenant_id)
+  AND p.export_id >= coalesce((SELECT max(e.export_id) FROM export e
     WHERE e.tenant_id = sqlc.arg(tenant_id) AND e.stream = sqlc.arg(stream) AND e.mode = 'full' AND e.state = 'completed'), '');
 
 -- name: DropTableParts :exec
