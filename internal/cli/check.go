@@ -2,40 +2,118 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"os"
+	"strings"
+	"unicode/utf8"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/checkup"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 type checkCommand struct {
-	Tenant string `arg:"" help:"The practice whose server is tried."`
+	Tenant      string `arg:"" help:"The practice whose server is tried."`
+	ProbeScopes bool   `help:"Where not all scopes are granted, ask for each alone and say which set works. Some servers lock out clients that ask too often."`
 }
 
-// Run prints a verdict and a next step for each thing that an export needs.
+// Run prints a verdict and a next step for each thing that an export needs, as
+// soon as it is known.
 func (c *checkCommand) Run(ctx context.Context, g *Globals) error {
 	cfg, t, err := g.tenant(c.Tenant)
 	if err != nil {
 		return err
 	}
-	connections, err := export.NewConnections(cfg, nil)
+	ledger, err := besides(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	findings := connections.Probe(ctx, t)
-	table := grid{header: []string{"what", "verdict", "detail"}}
-	for _, f := range findings {
+	if ledger != nil {
+		defer ledger.Close() //nolint:errcheck // requests were counted as they were sent
+	}
+	connections, err := export.NewConnections(cfg, ledger)
+	if err != nil {
+		return err
+	}
+	count := map[checkup.Verdict]int64{}
+	var broken error
+	err = checkup.Run(ctx, checkup.Request{
+		Config: cfg, Tenant: t, Connections: connections, Ledger: ledger, ProbeScopes: c.ProbeScopes,
+	}, func(f checkup.Finding) {
+		count[f.Verdict]++
 		if g.JSON {
-			if err := g.emit(f); err != nil {
-				return err
-			}
+			broken = errors.Join(broken, g.emit(f))
+			return
+		}
+		g.printFinding(f)
+	})
+	if !g.JSON {
+		g.printVerdict(t, count)
+	}
+	return errors.Join(broken, err)
+}
+
+// besides opens the ledger beside whoever works on it, so that requests count
+// in its rate windows. It is nil when there is none yet.
+func besides(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+	if _, err := os.Stat(app.Ledger(cfg)); err != nil {
+		return nil, nil //nolint:nilerr,nilnil // the first export makes it
+	}
+	return store.Join(ctx, app.Ledger(cfg))
+}
+
+// The columns of a checkup.
+const (
+	findingColumn = 25 // where what was found begins
+	findingWidth  = 95 // of what was found
+)
+
+func (g *Globals) printFinding(f checkup.Finding) {
+	for i, line := range wrapped(f.Detail, findingWidth) {
+		if i > 0 {
+			g.printf("%*s%s\n", findingColumn, "", line)
 			continue
 		}
-		table.add(f.Subject, string(f.Verdict), f.Detail)
-		if f.Next != "" {
-			table.add("", "", "→ "+f.Next)
+		g.printf("%-15s %-8s %s\n", f.Subject, f.Verdict, line)
+	}
+	arrow := "→ "
+	for _, line := range wrapped(f.Next, findingWidth-2) {
+		g.printf("%*s%s%s\n", findingColumn, "", arrow, line)
+		arrow = "  "
+	}
+}
+
+func (g *Globals) printVerdict(t *config.Tenant, count map[checkup.Verdict]int64) {
+	if n := count[checkup.Bad]; n > 0 {
+		g.printf("\n%s: an export would fail. Begin with the first line that says failed.\n", some(n, "failure"))
+		return
+	}
+	if n := count[checkup.Warning]; n > 0 {
+		g.printf("\n%s, no failure: bulkhead export %s can be tried.\n", some(n, "warning"), t.ID)
+		return
+	}
+	g.printf("\nall is well: bulkhead export %s can start.\n", t.ID)
+}
+
+// wrapped breaks a text at spaces into lines of about width. A word that is
+// longer stays whole. An empty text has no lines.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
 		}
+		if line != "" {
+			line += " "
+		}
+		line += word
 	}
-	if !g.JSON {
-		table.print(g)
+	if line != "" {
+		lines = append(lines, line)
 	}
-	return export.Problem(findings)
+	return lines
 }

@@ -1,0 +1,144 @@
+package checkup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/smart"
+)
+
+// authorization goes from the discovery to a token and what it permits.
+func (c *check) authorization(ctx context.Context) {
+	found, endpoint := c.discovery(ctx)
+	c.style = smart.Style(c.profile.Scope.Style)
+	if c.profile.Scope.Style == config.ScopesDiscover {
+		c.style = ""
+		if found != nil {
+			c.style = found.ScopeStyle()
+		}
+	}
+	c.signing(ctx, found)
+	c.published(ctx)
+	if endpoint == "" || c.key == nil {
+		c.skip("token", "it needs a token endpoint and a key")
+		return
+	}
+	c.smart.ClientID, c.smart.TokenURL, c.smart.HTTPClient = c.registration.ClientID, endpoint, c.http
+	c.smart.LoopbackHTTP, c.smart.RefusalHold = c.Tenant.AllowHTTP, -1
+	c.smart.DirectKeySet = c.registration.Direct()
+	if c.registration.SendJKU {
+		c.smart.JWKSURL = c.registration.JWKSURL
+	}
+	c.smart.Scopes = c.Config.ScopesIn(c.Tenant, config.ScopeStyle(c.style), c.types)
+	c.ask(ctx)
+	if c.token != nil {
+		c.granted()
+	}
+	c.probe(ctx)
+}
+
+// discovery reads the SMART configuration, nil when there is none, and gives
+// the token endpoint, empty when it is not known.
+func (c *check) discovery(ctx context.Context) (found *smart.Configuration, endpoint string) {
+	endpoint = c.registration.TokenURL
+	found, err := smart.Discover(ctx, c.http, c.Tenant.FHIRBaseURL)
+	switch {
+	case err != nil && endpoint != "":
+		c.good("discovery", "there is no SMART configuration; token_url is configured: "+endpoint)
+		return nil, endpoint
+	case err != nil:
+		c.fail("discovery", export.Explain(c.Tenant, err))
+		return nil, ""
+	case endpoint != "" && endpoint != found.TokenEndpoint:
+		c.warn("discovery", "the server names the token endpoint "+found.TokenEndpoint+", and token_url says "+endpoint,
+			"Take token_url out of the registration unless the vendor gave it to you.")
+		return found, endpoint
+	}
+	if refuses := found.Refuses(); refuses != "" {
+		c.warn("discovery", "token endpoint "+found.TokenEndpoint+"; by its "+refuses+" it takes no signed assertions",
+			"Servers' lists are often wrong; if the token request fails, ask the vendor how backend services prove themselves.")
+		return found, found.TokenEndpoint
+	}
+	if warnings := found.Warnings(); len(warnings) > 0 {
+		c.warn("discovery", "token endpoint "+found.TokenEndpoint+"; "+strings.Join(warnings, "; "), "Nothing, if the token request below works.")
+	} else {
+		c.good("discovery", "token endpoint "+found.TokenEndpoint)
+	}
+	return found, found.TokenEndpoint
+}
+
+// tokens is a source of tokens for these scopes.
+func (c *check) tokens(scopes []string) (*smart.TokenSource, error) {
+	cfg := c.smart
+	cfg.Scopes = scopes
+	return smart.NewTokenSource(cfg)
+}
+
+// ask asks for the token that an export would use.
+func (c *check) ask(ctx context.Context) {
+	source, err := c.tokens(c.smart.Scopes)
+	if err != nil {
+		c.fail("token", problem.Wrap(err, problem.ConfigInvalid, "the token request cannot be made", "Correct token_url or scopes of the registration."))
+		return
+	}
+	token, err := source.Token(ctx)
+	if refused, ok := errors.AsType[*smart.TokenError](err); ok && !refused.Temporary() {
+		c.refused = refused
+		c.tokenRefused(refused)
+		return
+	}
+	if err != nil {
+		c.fail("token", export.Explain(c.Tenant, err))
+		return
+	}
+	c.token, c.grant = token, smart.ReviewGrant(token, c.smart.Scopes)
+	if c.connect(source) {
+		c.good("token", "given, for "+plain(time.Until(token.Expiry).Round(time.Second)))
+	}
+}
+
+// tokenRefused says why, as far as the server lets us know.
+func (c *check) tokenRefused(e *smart.TokenError) {
+	detail := fmt.Sprintf("refused: %s", http.StatusText(e.Status))
+	if e.Code != "" {
+		detail = "refused: " + e.Code
+	}
+	if words := e.Description + e.Excerpt; words != "" {
+		detail += fmt.Sprintf(" (%s)", words)
+	}
+	p := problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", c.remedy(e))
+	c.failed("token", detail, p)
+}
+
+func (c *check) remedy(e *smart.TokenError) string {
+	var evident, others []string
+	scope := false
+	for _, cause := range e.Causes() {
+		scope = scope || cause.Kind == smart.CauseScope
+		if cause.Evident {
+			evident = append(evident, cause.Text)
+		} else {
+			others = append(others, cause.Text)
+		}
+	}
+	var b strings.Builder
+	switch {
+	case len(evident) > 0:
+		fmt.Fprintf(&b, "The server's answer points to this: %s.", strings.Join(evident, "; and "))
+	case len(others) > 0:
+		fmt.Fprintf(&b, "The server does not say which. Check, the likeliest first: %s.", strings.Join(others, "; "))
+	default:
+		b.WriteString("Check the registration with the vendor.")
+	}
+	if scope && !c.ProbeScopes {
+		fmt.Fprintf(&b, " bulkhead check %s --probe-scopes finds out which scopes work.", c.Tenant.ID)
+	}
+	return b.String()
+}

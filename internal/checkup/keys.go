@@ -1,0 +1,121 @@
+package checkup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/smart"
+)
+
+// signing looks at the registration's keys: whether one can sign for this
+// vendor and its server, and what a person should see to.
+func (c *check) signing(ctx context.Context, found *smart.Configuration) {
+	source, err := keyring.Of(c.registration)
+	if err != nil {
+		c.fail("key", problem.Of(err))
+		return
+	}
+	key, err := source.SigningKey(ctx, c.profile.Algorithms)
+	if err != nil {
+		c.keyFailed(err)
+		return
+	}
+	c.key, c.smart.Keys = key, source
+	warnings, err := source.Warnings()
+	if err != nil {
+		c.fail("key", problem.Of(err))
+		return
+	}
+	c.algorithm(found)
+	c.good("key", "key id "+key.ID())
+	for _, w := range warnings {
+		subject := "key"
+		if w.KeyID != "" && w.KeyID != key.ID() {
+			subject = "key " + w.KeyID
+		}
+		c.warn(subject, w.Text, "")
+	}
+}
+
+// algorithm compares the key's with what the server lists and the vendor takes.
+func (c *check) algorithm(found *smart.Configuration) {
+	own := string(c.key.Algorithm())
+	switch {
+	case found == nil || found.SigningAlgorithms == nil:
+		c.good("algorithm", fmt.Sprintf("%s, as %s takes it; the server lists none", own, c.title()))
+	case slices.Contains(found.SigningAlgorithms, own):
+		c.good("algorithm", own+", which the server lists")
+	default:
+		c.warn("algorithm", fmt.Sprintf("%s, but the server lists only %s", own, list(found.SigningAlgorithms, 6)),
+			"If the token request is refused, make a key with bulkhead keys new --algorithm for one of those, and register it.")
+	}
+}
+
+func (c *check) keyFailed(err error) {
+	if unfit, ok := errors.AsType[*smart.KeyError](err); ok && len(unfit.Held) > 0 {
+		c.fail("key", problem.New(problem.KeyInvalid,
+			fmt.Sprintf("the key is for %s, and %s takes only %s", unfit.Held[0], c.title(), strings.Join(c.profile.Algorithms, " or ")),
+			"Make one with bulkhead keys new --algorithm "+c.profile.Algorithms[0]+", and register its public part with the vendor."))
+		return
+	}
+	c.fail("key", problem.Of(err))
+}
+
+// published looks whether the key that signs stands where servers fetch it.
+func (c *check) published(ctx context.Context) {
+	if c.registration.Direct() || c.key == nil {
+		return
+	}
+	ids, err := c.keySet(ctx, c.registration.JWKSURL)
+	switch {
+	case err != nil:
+		c.warn("published keys", "the key set at "+c.registration.JWKSURL+" cannot be read from here: "+err.Error(),
+			"The vendor must be able to read it: let bulkhead run serve it, or put the output of bulkhead keys jwks there.")
+	case !slices.Contains(ids, c.key.ID()):
+		c.fail("published keys", problem.New(problem.KeyInvalid,
+			fmt.Sprintf("key %s, which signs, is not in the key set at %s", c.key.ID(), c.registration.JWKSURL),
+			"Publish the output of bulkhead keys jwks there, and wait until the vendor has read it again."))
+	default:
+		c.good("published keys", "the key is in the key set at "+c.registration.JWKSURL)
+	}
+}
+
+const maxKeySet = 1 << 20
+
+// keySet gives the ids of the keys at a URL.
+func (c *check) keySet(ctx context.Context, url string) ([]string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, errors.New("it is no URL")
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return nil, errors.New(export.Reason(err))
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answers %d", answer.StatusCode)
+	}
+	var set struct {
+		Keys []struct {
+			ID string `json:"kid"`
+		} `json:"keys"`
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxKeySet)).Decode(&set); err != nil {
+		return nil, errors.New("it is no key set")
+	}
+	var ids []string
+	for _, k := range set.Keys {
+		ids = append(ids, k.ID)
+	}
+	return ids, nil
+}
