@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
@@ -66,7 +67,7 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 	}
 	switch {
 	case running > 0:
-		return nil
+		return e.warnOfExpiry(tx, x)
 	case failed > 0:
 		totals, err := tx.FileTotals(x)
 		if err != nil {
@@ -75,6 +76,24 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 		return e.fail(tx, x, filesFailed(x, totals))
 	}
 	return tx.Move(x, life.Stored)
+}
+
+// warnOfExpiry notes, once, that at the present pace the server's links lapse
+// before the last file is here. They are renewed where the server can.
+func (e *Engine) warnOfExpiry(tx *store.Tx, x *store.Export) error {
+	if x.ExpiresAt.IsZero() {
+		return nil
+	}
+	totals, err := tx.FileTotals(x)
+	if err != nil || totals.InRaw == 0 && tx.Now().Before(x.ExpiresAt) {
+		return err
+	}
+	left := totals.Files - totals.InRaw - totals.Failed
+	pace := tx.Now().Sub(x.StateAt) / time.Duration(max(totals.InRaw, 1))
+	if end := tx.Now().Add(pace * time.Duration(left)); end.Before(x.ExpiresAt) {
+		return nil
+	}
+	return tx.NoteOnce(x.ID, "engine", "links_may_lapse", fmt.Sprintf("%d files are left, the links end at %s", left, x.ExpiresAt.Format(time.RFC3339)))
 }
 
 func filesFailed(x *store.Export, totals store.FileTotals) *problem.Problem {

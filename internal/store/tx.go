@@ -129,6 +129,15 @@ func (tx *Tx) Note(export, actor, kind, detail string) error {
 	})
 }
 
+// NoteOnce is Note, unless the timeline has an entry of that kind.
+func (tx *Tx) NoteOnce(export, actor, kind, detail string) error {
+	n, err := tx.q.CountEvents(tx.ctx, gen.CountEventsParams{TenantID: tx.tenant, ExportID: export, Kind: kind})
+	if err != nil || n > 0 {
+		return err
+	}
+	return tx.Note(export, actor, kind, detail)
+}
+
 // AddStep adds a step that becomes due at due, unless the same step is open.
 func (tx *Tx) AddStep(export, kind, subject string, due time.Time) error {
 	id, err := tx.q.InsertStep(tx.ctx, gen.InsertStepParams{

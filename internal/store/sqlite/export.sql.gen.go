@@ -38,6 +38,23 @@ func (q *Queries) ClearKickoffIntent(ctx context.Context, arg ClearKickoffIntent
 	return err
 }
 
+const countEvents = `-- name: CountEvents :one
+SELECT count(*) FROM event WHERE tenant_id = ? AND export_id = ? AND kind = ?
+`
+
+type CountEventsParams struct {
+	TenantID string
+	ExportID string
+	Kind     string
+}
+
+func (q *Queries) CountEvents(ctx context.Context, arg CountEventsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countEvents, arg.TenantID, arg.ExportID, arg.Kind)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countFilesInState = `-- name: CountFilesInState :one
 SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?
 `

@@ -228,5 +228,8 @@ DELETE FROM schedule WHERE tenant_id = ?;
 -- name: InsertEvent :exec
 INSERT INTO event (tenant_id, export_id, at, actor, kind, detail) VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: CountEvents :one
+SELECT count(*) FROM event WHERE tenant_id = ? AND export_id = ? AND kind = ?;
+
 -- name: ListEvents :many
 SELECT * FROM event WHERE tenant_id = ? AND export_id = ? ORDER BY event_id;
