@@ -68,7 +68,7 @@ func people(t Tenant, seed uint64) sandbox.Source {
 		patients = 8
 	}
 	return sandbox.FromPopulation(population.New(population.Config{
-		Seed: seed, Practice: t.ID, Patients: patients, Epoch: Begin.AddDate(0, 0, -7), VisitsPerPatient: 3, ObservationsPerPatient: 6,
+		Seed: seed, Practice: t.ID, Patients: patients, Epoch: Begin, VisitsPerPatient: 3, ObservationsPerPatient: 6,
 		ChangeRate: 0.02, DeleteRate: 0.01, JoinRate: 0.02, Canary: Canary,
 	}))
 }

@@ -1,3 +1,222 @@
 package scenario
 
-func (w *World) check() {}
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+)
+
+// check tells what does not hold although it must in every world.
+func (w *World) check() {
+	w.t.Helper()
+	for _, x := range w.exports {
+		w.look(x)
+		w.checkExport(x)
+	}
+	for _, t := range w.tenants {
+		w.checkServer(t)
+	}
+	w.checkFiles()
+	w.checkSecrets()
+}
+
+func (w *World) checkExport(x *Export) {
+	w.t.Helper()
+	for _, f := range x.Files {
+		if f.State == "ingested" && f.Lines != f.Delivered+f.Quarantined+f.Blank { // I4
+			w.t.Errorf("file %s has %d lines, %d delivered, %d quarantined, %d blank", f.Name, f.Lines, f.Delivered, f.Quarantined, f.Blank)
+		}
+	}
+	if most := max(w.spec.Kickoffs, 1); x.Kickoffs > int64(most) {
+		w.t.Errorf("%d kick-offs for one export: %s", x.Kickoffs, x)
+	}
+	switch x.State {
+	case life.Failed, life.Gone, life.Denied, life.Unknown:
+		if x.ProblemCode == "" || x.ProblemSummary == "" || x.ProblemRemedy == "" || x.ProblemCode == "internal" {
+			w.t.Errorf("an export ended without a word about why, or about what to do: %s (%q)", x, x.ProblemRemedy)
+		}
+	case life.Waiting:
+		if x.WaitingFor == "" || x.WaitingUntil.IsZero() {
+			w.t.Errorf("an export waits without a reason or an end: %s", x)
+		}
+	case life.Requested, life.KickingOff, life.Polling, life.Downloading, life.Ingesting, life.Publishing, life.Completed, life.Cancelled:
+	}
+	mark, ok, err := w.Store.In(x.Tenant).Watermark(w.t.Context(), x.Stream)
+	switch {
+	case err != nil:
+		w.t.Error(err)
+	case ok && mark.Export == x.ID && x.State != life.Completed: // I6
+		w.t.Errorf("the watermark moved to %s by an export that did not complete: %s", mark.Since, x)
+	}
+}
+
+// checkServer asks the sandbox about our manners.
+func (w *World) checkServer(t Tenant) {
+	w.t.Helper()
+	seen := w.Sandbox.Observations(t.Code())
+	if seen.EarlyPolls > w.spec.EarlyPolls {
+		w.t.Errorf("%d polls of %s earlier than told", seen.EarlyPolls, t.ID)
+	}
+	if seen.StrayTokens > 0 { // I9
+		w.t.Errorf("%d tokens of %s where none belongs", seen.StrayTokens, t.ID)
+	}
+	if seen.StrayCookies > 0 {
+		w.t.Errorf("%d cookies of %s where none belongs", seen.StrayCookies, t.ID)
+	}
+	if seen.EarlyDeletes > 0 { // I8
+		w.t.Errorf("%d exports of %s deleted before every file was given", seen.EarlyDeletes, t.ID)
+	}
+	if strays := w.Sandbox.Strays(); strays > 0 {
+		w.t.Errorf("%d Authorization headers where none belongs", strays)
+	}
+	w.checkKickoffs(t, seen)
+}
+
+// checkKickoffs compares the kick-offs that the server saw with those that the
+// ledger knows of.
+func (w *World) checkKickoffs(t Tenant, seen sandbox.Observations) {
+	w.t.Helper()
+	exports, err := w.Store.In(t.ID).Exports(w.t.Context(), 1000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sent, known := int64(0), int64(len(exports)*max(w.spec.Kickoffs, 1))
+	for _, n := range seen.Kickoffs {
+		sent += int64(n)
+	}
+	if sent > known {
+		w.t.Errorf("%s saw %d kick-offs of %d exports", t.ID, sent, len(exports))
+	}
+}
+
+// checkFiles looks for what should have been whole or gone.
+func (w *World) checkFiles() {
+	w.t.Helper()
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		left := strings.HasSuffix(name, ".tmp") || strings.HasSuffix(name, ".next") || strings.HasSuffix(name, ".spill") || name == "spill"
+		if left && name != ".tmp" { // which is the folder of what is being written
+			w.t.Errorf("%s was left behind", strings.TrimPrefix(path, w.dir))
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// checkSecrets looks for what no log and no ledger may hold (I9).
+func (w *World) checkSecrets() {
+	w.t.Helper()
+	secrets, err := w.secrets()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ledger, err := w.ledger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for where, text := range map[string]string{"the log": w.Log(), "the ledger": ledger} {
+		for what, secret := range secrets {
+			if i := strings.Index(text, secret); i >= 0 {
+				w.t.Errorf("%s is in %s: %.80q", what, where, text[max(0, i-40):])
+			}
+		}
+	}
+}
+
+func (w *World) secrets() (map[string]string, error) {
+	secrets := map[string]string{"a patient's name": Canary, "an assertion": "client_assertion=", "a header": "Bearer "}
+	for _, t := range w.tenants {
+		if t.Open {
+			continue
+		}
+		key, err := t.key()
+		if err != nil {
+			return nil, err
+		}
+		private, err := key.PrivateJWK()
+		if err != nil {
+			return nil, err
+		}
+		var members struct{ D string }
+		if err := json.Unmarshal(private, &members); err != nil {
+			return nil, err
+		}
+		secrets["the key of "+t.ID] = members.D
+		if token := w.token(t); token != "" {
+			secrets["a token of "+t.ID] = token
+		}
+	}
+	return secrets, nil
+}
+
+// token is the one that the tenant's requests carried last, or a new one; ""
+// when none can be had.
+func (w *World) token(t Tenant) string {
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+	defer cancel()
+	tenant, err := w.Config.Tenant(t.ID)
+	if err != nil {
+		return ""
+	}
+	to, err := w.Connections.To(tenant, export.Types(tenant))
+	if err != nil || to.Tokens == nil {
+		return ""
+	}
+	token, err := to.Tokens.Token(ctx)
+	if err != nil {
+		return ""
+	}
+	return token.AccessToken
+}
+
+// ledger gives every value of every table, the executor's included.
+func (w *World) ledger() (string, error) {
+	tables, err := w.column("SELECT name FROM sqlite_master WHERE type = 'table'")
+	if err != nil {
+		return "", err
+	}
+	var all strings.Builder
+	for _, table := range tables {
+		columns, err := w.column(fmt.Sprintf("SELECT name FROM pragma_table_info('%s')", table))
+		if err != nil {
+			return "", err
+		}
+		for _, name := range columns {
+			values, err := w.column(fmt.Sprintf("SELECT DISTINCT coalesce(CAST(%q AS TEXT), '') FROM %q", name, table))
+			if err != nil {
+				return "", err
+			}
+			all.WriteString(strings.Join(values, "\n"))
+		}
+	}
+	return all.String(), nil
+}
+
+func (w *World) column(query string) (values []string, err error) {
+	rows, err := w.Store.DB().QueryContext(w.t.Context(), query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, rows.Err()
+}

@@ -96,10 +96,10 @@ func (w *World) Query(sql string, args ...any) (rows [][]any) {
 }
 
 // Quarantine gives the lines of an export that were refused, by file and line.
-func (w *World) Quarantine(r *Export) []ingest.Refusal {
+func (w *World) Quarantine(x *Export) []ingest.Refusal {
 	w.t.Helper()
 	var all []ingest.Refusal
-	for name, text := range w.files(blob.Quarantine, r) {
+	for name, text := range w.files(blob.Quarantine, x) {
 		for line := range strings.Lines(text) {
 			var refusal ingest.Refusal
 			if err := json.Unmarshal([]byte(line), &refusal); err != nil {
@@ -113,15 +113,15 @@ func (w *World) Quarantine(r *Export) []ingest.Refusal {
 
 // Raw gives the raw files of an export as they came, by file name such as
 // 0-output-0-Patient.
-func (w *World) Raw(r *Export) map[string]string {
+func (w *World) Raw(x *Export) map[string]string {
 	w.t.Helper()
-	return w.files(blob.Raw, r)
+	return w.files(blob.Raw, x)
 }
 
 // Manifest gives the manifest of an export as it was kept; "" when there is none.
-func (w *World) Manifest(r *Export) string {
+func (w *World) Manifest(x *Export) string {
 	w.t.Helper()
-	text, err := os.ReadFile(filepath.Join(w.State(), "files", string(blob.Raw), r.Tenant, r.ID, blob.ManifestName))
+	text, err := os.ReadFile(filepath.Join(w.State(), "files", string(blob.Raw), x.Tenant, x.ID, blob.ManifestName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.t.Fatal(err)
 	}
@@ -129,9 +129,9 @@ func (w *World) Manifest(r *Export) string {
 }
 
 // files reads the compressed files of an export in one area.
-func (w *World) files(area blob.Area, r *Export) map[string]string {
+func (w *World) files(area blob.Area, x *Export) map[string]string {
 	w.t.Helper()
-	dir := filepath.Join(w.State(), "files", string(area), r.Tenant, r.ID)
+	dir := filepath.Join(w.State(), "files", string(area), x.Tenant, x.ID)
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.t.Fatal(err)
@@ -167,9 +167,9 @@ func readZstd(path string) (string, error) {
 
 // Problem gives the problem with which an export ended or was stopped; nil
 // when there is none.
-func (w *World) Problem(r *Export) *problem.Problem {
-	if r.ProblemCode == "" {
+func (w *World) Problem(x *Export) *problem.Problem {
+	if x.ProblemCode == "" {
 		return nil
 	}
-	return problem.New(problem.Code(r.ProblemCode), r.ProblemSummary, r.ProblemRemedy).For(r.Tenant)
+	return problem.New(problem.Code(x.ProblemCode), x.ProblemSummary, x.ProblemRemedy).For(x.Tenant)
 }

@@ -29,9 +29,12 @@ type Spec struct {
 	// Bound is how long, in simulated time, an export may take until it
 	// settles. 0 means two days.
 	Bound time.Duration
-	// Kickoffs is how many kick-offs one export may cost before the World
-	// calls it a fault. 0 means one.
+	// Kickoffs is how many kick-offs one export may cost, at the server and in
+	// the ledger, before the World calls it a fault. 0 means one.
 	Kickoffs int
+	// EarlyPolls is how many polls may come earlier than told: 0, unless what
+	// the server tells is nonsense.
+	EarlyPolls int
 }
 
 // A Tenant is a practice with its server and what bulkhead is told of it.
@@ -55,7 +58,8 @@ type Tenant struct {
 	// knobs but without the practice's code around it.
 	KnobsYAML string
 
-	// Patients is the size of the practice; 0 means 8.
+	// Patients is the size of the practice at Begin, who grows from then on; 0
+	// means 8.
 	Patients int
 	// Source is the practice's records; nil makes up Patients.
 	Source sandbox.Source

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,7 @@ type World struct {
 	tenants []Tenant
 	dir     string
 	log     *page
-	runs    []*Export
+	exports []*Export
 }
 
 // Run builds the world of spec in simulated time, plays the scenario in it,
@@ -48,6 +49,7 @@ func Run(t *testing.T, spec Spec, scenario func(w *World)) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
+	t.Context().Done() // made here, so that a scenario may use t's context for what ends soon
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(Begin))
 		w := &World{t: t, spec: spec, dir: dir, Net: NewNetwork(), log: &page{}}
@@ -228,27 +230,50 @@ func (w *World) Request(tenant string, wish export.Wish) *Export {
 	if err != nil && id == "" {
 		w.t.Fatal(err)
 	}
-	r := &Export{Export: store.Export{ID: id, Tenant: tenant}}
-	w.runs = append(w.runs, r)
-	w.look(r)
-	return r
+	x := &Export{Export: store.Export{ID: id, Tenant: tenant}}
+	w.exports = append(w.exports, x)
+	w.look(x)
+	return x
 }
 
-// Settle waits as Export does.
-func (w *World) Settle(r *Export) *Export {
+// Settle waits as Export does. Where an export is followed by others, such as
+// the roster of a group by the records of its new members, it waits for all and
+// gives the last.
+func (w *World) Settle(x *Export) *Export {
 	w.t.Helper()
-	w.await(r, w.bound(), func() bool { return r.State.Settled() })
-	if r.State != life.Completed && r.State != life.Cancelled {
-		return r
+	w.await(x, w.bound(), func() bool { return x.State.Settled() })
+	if x.State != life.Completed && x.State != life.Cancelled {
+		return x
 	}
-	w.await(r, w.bound(), func() bool {
-		open, err := w.Store.In(r.Tenant).OpenSteps(w.t.Context(), r.ID, export.Release)
+	w.await(x, w.bound(), func() bool {
+		open, err := w.Store.In(x.Tenant).OpenSteps(w.t.Context(), x.ID, export.Release)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		return open == 0
 	})
-	return r
+	if next := w.follower(x); next != nil {
+		return w.Settle(next)
+	}
+	return x
+}
+
+// follower is the export that the end of x asked for; nil when there is none.
+func (w *World) follower(x *Export) *Export {
+	w.t.Helper()
+	if x.Purpose == store.Delivery {
+		return nil
+	}
+	latest, ok, err := w.Store.In(x.Tenant).Latest(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if !ok || slices.ContainsFunc(w.exports, func(known *Export) bool { return known.ID == latest.ID }) {
+		return nil
+	}
+	next := &Export{Export: latest}
+	w.exports = append(w.exports, next)
+	return next
 }
 
 func (w *World) bound() time.Duration {
@@ -260,31 +285,31 @@ func (w *World) bound() time.Duration {
 
 // Await waits, as long as Spec.Bound, until the export is in one of the states,
 // and ends the test when it settles in another.
-func (w *World) Await(r *Export, states ...life.State) *Export {
+func (w *World) Await(x *Export, states ...life.State) *Export {
 	w.t.Helper()
 	in := func() bool {
 		for _, s := range states {
-			if r.State == s {
+			if x.State == s {
 				return true
 			}
 		}
 		return false
 	}
-	w.await(r, w.bound(), func() bool { return in() || r.State.Settled() })
+	w.await(x, w.bound(), func() bool { return in() || x.State.Settled() })
 	if !in() {
-		w.t.Fatalf("export is %s, want one of %v; %s", r.State, states, r)
+		w.t.Fatalf("export is %s, want one of %v; %s", x.State, states, x)
 	}
-	return r
+	return x
 }
 
 // await looks at the export whenever one moves, until done or so much
 // simulated time is over.
-func (w *World) await(r *Export, within time.Duration, done func() bool) {
+func (w *World) await(x *Export, within time.Duration, done func() bool) {
 	w.t.Helper()
 	end := time.Now().Add(within)
 	for {
 		changed := w.Engine.Changed()
-		w.look(r)
+		w.look(x)
 		if done() || !time.Now().Before(end) {
 			return
 		}
@@ -293,36 +318,36 @@ func (w *World) await(r *Export, within time.Duration, done func() bool) {
 }
 
 // look reads the export anew.
-func (w *World) look(r *Export) {
+func (w *World) look(x *Export) {
 	w.t.Helper()
-	in := w.Store.In(r.Tenant)
+	in := w.Store.In(x.Tenant)
 	var err error
 	fail := func(e error) { err = errors.Join(err, e) }
-	x, e := in.Export(w.t.Context(), r.ID)
+	row, e := in.Export(w.t.Context(), x.ID)
 	fail(e)
-	files, e := in.Files(w.t.Context(), r.ID)
+	files, e := in.Files(w.t.Context(), x.ID)
 	fail(e)
-	events, e := in.Timeline(w.t.Context(), r.ID)
+	events, e := in.Timeline(w.t.Context(), x.ID)
 	fail(e)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r.Export, r.Files, r.Timeline = x, files, events
+	x.Export, x.Files, x.Timeline = row, files, events
 }
 
 // Resume takes a failed or unknown export up again and waits as Export does.
-func (w *World) Resume(r *Export) *Export {
+func (w *World) Resume(x *Export) *Export {
 	w.t.Helper()
-	if err := w.Engine.Resume(w.t.Context(), r.Tenant, r.ID); err != nil {
+	if err := w.Engine.Resume(w.t.Context(), x.Tenant, x.ID); err != nil {
 		w.t.Fatal(err)
 	}
-	return w.Settle(r)
+	return w.Settle(x)
 }
 
 // Happened says how often the timeline has an event of that kind.
-func (r *Export) Happened(kind string) int {
+func (x *Export) Happened(kind string) int {
 	n := 0
-	for _, e := range r.Timeline {
+	for _, e := range x.Timeline {
 		if e.Kind == kind {
 			n++
 		}
@@ -331,31 +356,31 @@ func (r *Export) Happened(kind string) int {
 }
 
 // String says in a few lines what became of the export, for failures of tests.
-func (r *Export) String() string {
+func (x *Export) String() string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "export %s of %s: %s", r.ID, r.Tenant, r.State)
-	if r.ProblemCode != "" {
-		fmt.Fprintf(&b, ", problem %s: %s", r.ProblemCode, r.ProblemSummary)
+	fmt.Fprintf(&b, "export %s of %s: %s", x.ID, x.Tenant, x.State)
+	if x.ProblemCode != "" {
+		fmt.Fprintf(&b, ", problem %s: %s", x.ProblemCode, x.ProblemSummary)
 	}
-	if r.WaitingFor != "" {
-		fmt.Fprintf(&b, ", waiting for %s until %s", r.WaitingFor, r.WaitingUntil.Format(time.RFC3339))
+	if x.WaitingFor != "" {
+		fmt.Fprintf(&b, ", waiting for %s until %s", x.WaitingFor, x.WaitingUntil.Format(time.RFC3339))
 	}
-	if r.LastError != "" {
-		fmt.Fprintf(&b, ", last error: %s", r.LastError)
+	if x.LastError != "" {
+		fmt.Fprintf(&b, ", last error: %s", x.LastError)
 	}
-	for _, e := range r.Timeline {
+	for _, e := range x.Timeline {
 		fmt.Fprintf(&b, "\n  %s %s %s %s", e.At.Format(time.RFC3339), e.Actor, e.Kind, e.Detail)
 	}
 	return b.String()
 }
 
 // Want ends the test unless the export is in that state.
-func (w *World) Want(r *Export, state life.State) *Export {
+func (w *World) Want(x *Export, state life.State) *Export {
 	w.t.Helper()
-	if r.State != state {
-		w.t.Fatalf("want %s, have %s", state, r)
+	if x.State != state {
+		w.t.Fatalf("want %s, have %s", state, x)
 	}
-	return r
+	return x
 }
 
 // Log is everything that bulkhead has logged.
