@@ -1,11 +1,12 @@
 package sandbox
 
 import (
-	"crypto/tls"
+	"cmp"
 	"fmt"
-	"net/http"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 )
 
 // An Action is what a fault does to a request.
@@ -28,41 +29,122 @@ const (
 	ActionLost Action = "lost"
 	// ActionGone answers 404 as if the thing had never been.
 	ActionGone Action = "gone"
+	// ActionStall sends the body, after AtByte bytes, one byte at a time with
+	// Pace between two of them.
+	ActionStall Action = "stall"
+	// ActionSlow sends Rate bytes of the body in a second.
+	ActionSlow Action = "slow"
+	// ActionWrongLength claims AtByte bytes in Content-Length and ends there
+	// as if that were the whole; when AtByte is 0, or there are fewer, it claims
+	// more than comes.
+	ActionWrongLength Action = "wrongLength"
+	// ActionGarbage answers with bytes that are nothing: 200, or Status.
+	ActionGarbage Action = "garbage"
+	// ActionHTML answers with a web page: 502, or Status.
+	ActionHTML Action = "html"
 )
 
 // A Fault makes some requests of a practice fail. It is plain values, so that
-// a file of faults can say it.
+// a file of faults can say it. Of the matching requests it happens to those
+// that all of After, Times, Every, P, From and For leave.
 type Fault struct {
-	On   Kind   `yaml:"on"`   // requests of this kind; empty means all
-	Type string `yaml:"type"` // only files of this resource type; empty means all
-	File string `yaml:"file"` // only this output file; empty means all
+	On     Kind   `yaml:"on"`     // requests of this kind; empty means all but those for tokens
+	Type   string `yaml:"type"`   // only files of this resource type; empty means all
+	File   string `yaml:"file"`   // only this output file; empty means all
+	FileNo int    `yaml:"fileNo"` // only the file of this place in the manifest, from 1; 0 means all
 
-	After int `yaml:"after"` // so many matching requests pass first
-	Times int `yaml:"times"` // then so many fail; 0 means all of them
+	After int     `yaml:"after"` // so many matching requests pass first
+	Times int     `yaml:"times"` // then so many fail; 0 means all of them
+	Every int     `yaml:"every"` // of those, every so many: the first, and so on; 0 means each
+	P     float64 `yaml:"p"`     // of those, with this probability; 0 means each
+	Seed  uint64  `yaml:"seed"`  // decides, with P, which: the same seed, the same requests
 
-	Do     Action `yaml:"do"`
-	Status int    `yaml:"status"` // for ActionStatus
-	AtByte int64  `yaml:"atByte"` // bytes of the body that pass before it happens
+	// From and For place the fault in the sandbox's time, from the first
+	// matching request on or, with Clock: start, from the server's start: it
+	// begins after From and is over after For; a For of 0 never ends.
+	From  time.Duration `yaml:"from"`
+	For   time.Duration `yaml:"for"`
+	Clock FaultClock    `yaml:"clock"`
+
+	Do     Action        `yaml:"do"`
+	Status int           `yaml:"status"` // for ActionStatus, ActionGarbage and ActionHTML
+	AtByte int64         `yaml:"atByte"` // bytes of the body that pass before it happens
+	Rate   int64         `yaml:"rate"`   // for ActionSlow; 0 means 1024
+	Pace   time.Duration `yaml:"pace"`   // for ActionStall, in the sandbox's time; 0 means a second
 }
 
+// FaultClock is what a fault's time counts from.
+type FaultClock string
+
+// The beginnings of a fault's time.
+const (
+	FromFirst FaultClock = "" // the first matching request
+	FromStart FaultClock = "start"
+)
+
 func (f Fault) matches(q asked) bool {
-	return (f.On == "" || f.On == q.kind) &&
+	return (f.On == q.kind || f.On == "" && !q.named) &&
 		(f.Type == "" || f.Type == q.resourceType) &&
-		(f.File == "" || f.File == q.file)
+		(f.File == "" || f.File == q.file) &&
+		(f.FileNo == 0 || f.FileNo == q.number)
+}
+
+// happens reports whether the fault happens to the n-th matching request, from
+// 1, so long after its clock began.
+func (f Fault) happens(n int, gone time.Duration) bool {
+	n -= f.After
+	switch {
+	case n <= 0, f.Times > 0 && n > f.Times:
+		return false
+	case f.Every > 0 && (n-1)%f.Every != 0:
+		return false
+	case gone < f.From, f.For > 0 && gone >= f.From+f.For:
+		return false
+	}
+	return f.P == 0 || rand.New(rand.NewPCG(f.Seed, uint64(n))).Float64() < f.P
 }
 
 // asked is what faults look at in a request.
 type asked struct {
 	kind         Kind
+	named        bool // only a fault that names the kind is meant
 	resourceType string
 	file         string
+	number       int // of the file, in the manifest
+}
+
+// numberOf returns the place of an export's file in the manifest, or 0.
+func (p *PracticeServer) numberOf(id, name string) int {
+	p.mu.Lock()
+	e := p.exports[id]
+	p.mu.Unlock()
+	if e == nil {
+		return 0
+	}
+	select {
+	case <-e.prepared:
+	default:
+		return 0
+	}
+	if f := e.file(name); f != nil {
+		return f.number
+	}
+	return 0
 }
 
 // faulty counts the requests that each fault has matched.
 type faulty struct {
+	clock *clock // nil runs as ours does
+
 	mu     sync.Mutex
 	faults []Fault
-	hits   []int
+	seen   []matched
+}
+
+// matched is what one fault has matched.
+type matched struct {
+	n     int
+	first time.Time // the first of them
 }
 
 // set puts faults in force. Counts go on when the faults are unchanged.
@@ -70,54 +152,61 @@ func (f *faulty) set(faults []Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !slices.Equal(f.faults, faults) {
-		f.faults, f.hits = slices.Clone(faults), make([]int, len(faults))
+		f.faults, f.seen = slices.Clone(faults), make([]matched, len(faults))
 	}
 }
 
 // next returns the fault that happens to a request, or false. Each fault that
-// matches counts the request, whether or not an earlier one happens to it.
+// matches counts the request, whether or not an earlier one happens to it. The
+// fault's Pace and Rate are in our time.
 func (f *faulty) next(q asked) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	chosen := -1
+	now := time.Now()
 	for i, fault := range f.faults {
 		if !fault.matches(q) {
 			continue
 		}
-		f.hits[i]++
-		over := fault.Times > 0 && f.hits[i] > fault.After+fault.Times
-		if chosen < 0 && f.hits[i] > fault.After && !over {
+		seen := &f.seen[i]
+		if seen.n++; seen.n == 1 {
+			seen.first = now
+		}
+		if chosen < 0 && fault.happens(seen.n, f.gone(fault, seen.first, now)) {
 			chosen = i
 		}
 	}
 	if chosen < 0 {
 		return Fault{}, false
 	}
-	return f.faults[chosen], true
+	fault := f.faults[chosen]
+	fault.Pace, fault.Rate = cmp.Or(fault.Pace, time.Second), cmp.Or(fault.Rate, 1024)
+	if f.clock != nil {
+		fault.Pace = f.clock.real(fault.Pace)
+		fault.Rate = max(int64(float64(fault.Rate)*f.clock.scale), 1)
+	}
+	return fault, true
 }
 
-// reset breaks the request's connection so that the peer sees a reset, not an
-// orderly end. It does not return.
-func reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // HTTP/2, which can only reset its stream
-		panic(http.ErrAbortHandler)
+// gone is how long fault's clock has run.
+func (f *faulty) gone(fault Fault, first, now time.Time) time.Duration {
+	if f.clock == nil {
+		return now.Sub(first)
 	}
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
+	if fault.Clock == FromStart {
+		first = f.clock.started
 	}
-	if t, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-		t.SetLinger(0) // closing then sends RST; without it the close is merely orderly
-	}
-	conn.Close()
-	panic(http.ErrAbortHandler)
+	return time.Duration(float64(now.Sub(first)) * f.clock.scale)
 }
 
 var (
 	kinds = []Kind{
-		"", KindMetadata, KindSMART, KindGroup, KindKickoff, KindPoll, KindDelete, KindFile, KindStorage, KindToken, KindOther,
+		"", KindMetadata, KindSMART, KindGroup, KindKickoff, KindPoll, KindDelete, KindFile, KindStorage, KindAttachment, KindToken, KindOther,
 	}
-	actions = []Action{ActionStatus, ActionReset, ActionTruncate, ActionHang, ActionLost, ActionGone}
+	actions = []Action{
+		ActionStatus, ActionReset, ActionTruncate, ActionHang, ActionLost, ActionGone,
+		ActionStall, ActionSlow, ActionWrongLength, ActionGarbage, ActionHTML,
+	}
 )
 
 func checkFaults(faults []Fault) error {
@@ -127,10 +216,18 @@ func checkFaults(faults []Fault) error {
 			return fmt.Errorf("fault %d: unknown kind of request %q", i+1, f.On)
 		case !slices.Contains(actions, f.Do):
 			return fmt.Errorf("fault %d: unknown action %q", i+1, f.Do)
-		case f.Status != 0 && (f.Status < 400 || f.Status > 599):
-			return fmt.Errorf("fault %d: status %d is not from 400 to 599", i+1, f.Status)
-		case min(f.After, f.Times) < 0 || f.AtByte < 0:
+		case f.Clock != FromFirst && f.Clock != FromStart:
+			return fmt.Errorf("fault %d: unknown clock %q", i+1, f.Clock)
+		case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+			return fmt.Errorf("fault %d: status %d is not from 200 to 599", i+1, f.Status)
+		case f.Do == ActionStatus && f.Status != 0 && f.Status < 400:
+			return fmt.Errorf("fault %d: status %d is no error", i+1, f.Status)
+		case min(f.After, f.Times, f.Every, f.FileNo) < 0 || min(f.AtByte, f.Rate) < 0:
 			return fmt.Errorf("fault %d: a number is negative", i+1)
+		case min(f.From, f.For, f.Pace) < 0:
+			return fmt.Errorf("fault %d: a duration is negative", i+1)
+		case f.P < 0 || f.P > 1:
+			return fmt.Errorf("fault %d: p %v is no probability", i+1, f.P)
 		}
 	}
 	return nil

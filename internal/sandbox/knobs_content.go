@@ -11,38 +11,38 @@ import (
 type ContentKnobs struct {
 	// OddTypes are the resource types whose files have what is odd below, and
 	// the bad bodies of FileKnobs; none means all types.
-	OddTypes Names `yaml:"oddTypes"`
+	OddTypes Names `yaml:"oddTypes" values:"list of types" does:"the types whose files have the quirks of content and bodies; all when not set"`
 
 	// How lines are written.
-	BlankLines int  `yaml:"blankLines"` // a blank line before the first line and after every so many; 0 means none
-	EOL        EOL  `yaml:"eol"`
-	BOM        bool `yaml:"bom"`        // a UTF-8 byte order mark opens the file
-	NoFinalEOL bool `yaml:"noFinalEol"` // the last line does not end
-	SplitLine  int  `yaml:"splitLine"`  // so many lines of each file are cut in two
-	PrettyLine int  `yaml:"prettyLine"` // so many lines of each file are JSON over several lines
-	BigLine    int  `yaml:"bigLine"`    // the first line of each type is longer than so many MB
+	BlankLines int  `yaml:"blankLines" quirk:"N1" does:"a blank line before the first line and after every so many"`
+	EOL        EOL  `yaml:"eol" quirk:"N2" values:"lf|crlf" does:"the end of a line"`
+	BOM        bool `yaml:"bom" quirk:"N2" does:"a byte order mark opens the file"`
+	NoFinalEOL bool `yaml:"noFinalEol" quirk:"N2" does:"the last line does not end"`
+	SplitLine  int  `yaml:"splitLine" quirk:"N3" does:"so many lines of each file are cut in two"`
+	PrettyLine int  `yaml:"prettyLine" quirk:"N3" does:"so many lines of each file are JSON over several lines"`
+	BigLine    int  `yaml:"bigLine" quirk:"N4" values:"MB" does:"the first line of each type is longer than that"`
 
 	// What resources are like.
-	Dup        int    `yaml:"dup"`        // share of a file's resources that the type's next file has as well
-	LongID     int    `yaml:"longId"`     // ids are so many characters long; 0 leaves them
-	NoMeta     int    `yaml:"noMeta"`     // share of resources without meta
-	SilentEdit int    `yaml:"silentEdit"` // share of resources that are another in every export though lastUpdated stays
-	Refs       Refs   `yaml:"refs"`
-	Attach     Attach `yaml:"attach"`
-	AttachSize int    `yaml:"attachSize"` // bytes of an attachment, about; 0 means a few words
+	Dup        int    `yaml:"dup" quirk:"N5" values:"per cent" does:"resources of a file that the type's next file has as well"`
+	LongID     int    `yaml:"longId" quirk:"N6" does:"ids are so many characters long"`
+	NoMeta     int    `yaml:"noMeta" quirk:"N7" values:"per cent" does:"resources without meta"`
+	SilentEdit int    `yaml:"silentEdit" quirk:"N11" values:"per cent" does:"resources that are different in every export though lastUpdated stays"`
+	Refs       Refs   `yaml:"refs" quirk:"N10" values:"relative|absolute|dangling" does:"references: absolute ones are rooted at the base URL; dangling ones to practitioners, organizations and locations lead nowhere"`
+	Attach     Attach `yaml:"attach" quirk:"N8" values:"inline|url|relative|none|missing" does:"where attachments of DocumentReference and DiagnosticReport have their bytes; missing is a URL that answers 404"`
+	AttachSize int    `yaml:"attachSize" quirk:"N8" values:"bytes" does:"size of an attachment, about"`
 
 	// What the export leaves out or adds.
-	HideMembers bool       `yaml:"hideMembers"` // results are left out unless _type names every type that they refer to
-	Joins       int        `yaml:"joins"`       // share of patients who join the group after its first export
-	Leaves      int        `yaml:"leaves"`      // share of patients who leave the group after its first export
-	NewMembers  NewMembers `yaml:"newMembers"`  // with _since: the older records of those who joined after it
+	HideMembers bool       `yaml:"hideMembers" quirk:"N9" does:"results are left out unless _type names every type that they refer to"`
+	Joins       int        `yaml:"joins" quirk:"N12" values:"per cent" does:"patients who join the group after its first export"`
+	Leaves      int        `yaml:"leaves" quirk:"N12" values:"per cent" does:"patients who leave the group after its first export"`
+	NewMembers  NewMembers `yaml:"newMembers" quirk:"N12" values:"omit|include" does:"whether an export with _since has the older records of those who joined after it"`
 
 	// What is wrong with lines, in so many lines of each file.
-	WrongType int   `yaml:"wrongType"` // resourceType is Basic
-	NoID      int   `yaml:"noId"`
-	BadBytes  Names `yaml:"badBytes"` // each spoils one line of each file
+	WrongType int   `yaml:"wrongType" quirk:"N13" does:"so many lines of each file say resourceType Basic"`
+	NoID      int   `yaml:"noId" quirk:"N13" does:"so many lines of each file have no id"`
+	BadBytes  Names `yaml:"badBytes" quirk:"N14" values:"list of nul, utf8, surrogate, dupKey, hugeNumber" does:"each spoils one line of each file"`
 
-	Bad []BadLines `yaml:"bad"`
+	Bad []BadLines `yaml:"bad" quirk:"N13" values:"list of type, file, broken, wrongType, noId" does:"lines of one file that are damaged"`
 }
 
 // EOL is the end of a line.
@@ -117,7 +117,9 @@ func (k ContentKnobs) clone() ContentKnobs {
 }
 
 // odd reports whether files of type t have what is odd.
-func (k ContentKnobs) odd(t string) bool { return len(k.OddTypes) == 0 || slices.Contains(k.OddTypes, t) }
+func (k ContentKnobs) odd(t string) bool {
+	return len(k.OddTypes) == 0 || slices.Contains(k.OddTypes, t)
+}
 
 func (k ContentKnobs) check() error {
 	for _, b := range k.BadBytes {

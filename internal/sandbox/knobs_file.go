@@ -9,25 +9,25 @@ import (
 
 // FileKnobs is how output files and attachments are fetched.
 type FileKnobs struct {
-	Access       Access        `yaml:"file"`         // also access
-	LinkLife     time.Duration `yaml:"linkTTL"`      // also linkLife: how long a file's link works; 0 means for ever
-	MaxDownloads int           `yaml:"maxDownloads"` // a file is given so many times, then 500; 0 means no limit
-	AcceptStrict bool          `yaml:"acceptStrict"` // 406 unless Accept names application/fhir+ndjson
-	ContentType  string        `yaml:"contentType"`  // of files; "" is application/fhir+ndjson
-	Delete       int           `yaml:"delete"`       // answer to DELETE of a finished export; 0 is 202
+	Access       Access        `yaml:"file" quirk:"D1 D2 D3" values:"bearer|redirect|presigned|bearerScoped" does:"where output files are and what opens them (also called access)"`
+	LinkLife     time.Duration `yaml:"linkTTL" quirk:"M12 D4" does:"how long the link to a file works; 0 is for ever (also called linkLife)"`
+	MaxDownloads int           `yaml:"maxDownloads" quirk:"D5" does:"a file is given so many times, then 500"`
+	AcceptStrict bool          `yaml:"acceptStrict" quirk:"D9" does:"406 unless Accept names application/fhir+ndjson"`
+	ContentType  string        `yaml:"contentType" values:"media type" does:"Content-Type of output files"`
+	Delete       int           `yaml:"delete" quirk:"D10" values:"status" does:"answer to DELETE of a finished export; 202 when not set"`
 
-	Ranges  bool `yaml:"ranges"`  // Range and ETag are served
-	Changed int  `yaml:"changed"` // a file has other bytes, and another ETag, after every so many requests for it; 0 means never
+	Ranges  bool `yaml:"ranges" quirk:"D5" does:"Range, If-Range and ETag are served"`
+	Changed int  `yaml:"changed" quirk:"D5" does:"a file has other bytes and another ETag after every so many requests for it"`
 
-	Gzip bool `yaml:"gzip"` // gzip when asked for
-	Enc  Enc  `yaml:"enc"`
+	Gzip bool `yaml:"gzip" quirk:"D6" does:"gzip when asked for"`
+	Enc  Enc  `yaml:"enc" quirk:"D6" values:"none|gzip|multiMember|doubleGz|gzNoHeader|deflate|br" does:"content coding of output files: when asked for, but gzNoHeader and br always"`
 
 	// What is wrong with the body of the first BadGets requests for each file
 	// of OddTypes; 0 means all requests.
-	BadGets   int       `yaml:"badGets"`
-	CutAt     int64     `yaml:"cutAt"`     // the body ends after so many bytes, with 200; 0 means it is whole
-	CutLength bool      `yaml:"cutLength"` // Content-Length tells the length of the whole
-	FileError FileError `yaml:"fileError"`
+	BadGets   int       `yaml:"badGets" quirk:"D7 D8" does:"cutAt and fileError happen to the first so many requests for each file; 0 is all of them"`
+	CutAt     int64     `yaml:"cutAt" quirk:"D7" does:"the body ends after so many bytes, with 200"`
+	CutLength bool      `yaml:"cutLength" quirk:"D7" does:"Content-Length tells the length of the whole body that is cut"`
+	FileError FileError `yaml:"fileError" quirk:"D8" values:"none|line|whole|html" does:"what stands in a file with 200: an OperationOutcome among the lines, nothing but one, a page to log in"`
 }
 
 // Access is how output files are fetched.

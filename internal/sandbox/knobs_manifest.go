@@ -8,33 +8,33 @@ import (
 
 // ManifestKnobs is what a finished export's manifest looks like.
 type ManifestKnobs struct {
-	FilesPer     int `yaml:"filesPer"`     // resources per output file, about
-	FilesPerType int `yaml:"filesPerType"` // so many files of every type, empty ones among them; 0 leaves it to FilesPer
+	FilesPer     int `yaml:"filesPer" does:"resources per output file, about"`
+	FilesPerType int `yaml:"filesPerType" quirk:"M7" does:"so many files of every type, empty ones among them"`
 
-	Count         Count    `yaml:"count"`         // what output items carry as count
-	Omit          Names    `yaml:"omit"`          // members that the manifest lacks
-	RAT           RAT      `yaml:"rat"`           // requiresAccessToken
-	TxTime        TxTime   `yaml:"txTime"`        // transactionTime
-	Empty         bool     `yaml:"empty"`         // nothing is exported, whatever there is
-	EmptyManifest bool     `yaml:"emptyManifest"` // a finished export answers 200 with no body
-	OmitError     bool     `yaml:"omitError"`     // no error section; the same as omit: error
-	AmpEscape     bool     `yaml:"ampEscape"`     // file URLs carry &amp; for &
-	Extras        Names    `yaml:"extras"`        // members that no standard names: see Extra
-	Outcomes      Outcomes `yaml:"error"`         // a file of OperationOutcomes, named by error, or by outcome in STU4
+	Count         Count    `yaml:"count" quirk:"M2" values:"none|right|wrong|string" does:"what output items carry as count; wrong is three too many"`
+	Omit          Names    `yaml:"omit" quirk:"M1" values:"list of members" does:"members that the manifest lacks"`
+	RAT           RAT      `yaml:"rat" quirk:"M3" values:"true|false|\"true\"|missing|wrong" does:"requiresAccessToken; wrong is a number, and a quoted true stands for what is honest, as a string"`
+	TxTime        TxTime   `yaml:"txTime" quirk:"M4 M5" values:"start|end|missing|noZone|garbage" does:"transactionTime; the files always show the start"`
+	Empty         bool     `yaml:"empty" quirk:"M6" does:"nothing is exported, whatever there is"`
+	EmptyManifest bool     `yaml:"emptyManifest" quirk:"M6" does:"a finished export answers 200 with no body"`
+	OmitError     bool     `yaml:"omitError" quirk:"M1" does:"the same as omit: error"`
+	AmpEscape     bool     `yaml:"ampEscape" quirk:"M8" does:"file URLs carry &amp; for &"`
+	Extras        Names    `yaml:"extras" quirk:"M9" values:"list of members, jobId, checksum, modifier" does:"members that no standard names: unknown members and extensions, BCDA's JobID, AB2D's checksum and length, a modifierExtension in the first item"`
+	Outcomes      Outcomes `yaml:"error" quirk:"M10" values:"none|info|warning|error|mixed" does:"a file of OperationOutcomes of that severity, named by error, or by outcome in stu4"`
 
-	Deletions bool `yaml:"deletions"` // with _since the manifest has a deleted section
-	Deleted   int  `yaml:"deleted"`   // so many resources of the practice are named as deleted and not exported
+	Deletions bool `yaml:"deletions" quirk:"M11" does:"with _since the manifest has a deleted section"`
+	Deleted   int  `yaml:"deleted" quirk:"M11" does:"so many resources of the practice are named as deleted and not exported"`
 
-	Pages        int  `yaml:"pages"`        // the manifest comes in so many pages
-	PageWaits    int  `yaml:"pageWaits"`    // a page after the first answers so many requests with 202 before it answers 200
-	PageLoop     bool `yaml:"pageLoop"`     // the last page names itself as the next
-	ForeignPages bool `yaml:"foreignPages"` // pages after the first are on the storage, which wants no token
-	Partial      bool `yaml:"partial"`      // a running export shows what it has, also where nobody asked for that
+	Pages        int  `yaml:"pages" quirk:"P12" does:"the manifest comes in so many pages"`
+	PageWaits    int  `yaml:"pageWaits" quirk:"P12" does:"a page after the first answers so many requests with 202 before it answers 200"`
+	PageLoop     bool `yaml:"pageLoop" quirk:"P12" does:"the last page names itself as the next"`
+	ForeignPages bool `yaml:"foreignPages" quirk:"P12" does:"pages after the first are on the storage, which wants no token"`
+	Partial      bool `yaml:"partial" quirk:"P12" does:"a running export shows what it has, also where nobody asked for that"`
 
-	Organized    bool   `yaml:"organized"`    // files are organized by Patient, whatever was asked for
-	URLs         URLs   `yaml:"urls"`         // how output items name their files
-	ManifestType string `yaml:"manifestType"` // as given; "" leaves the member out
-	OutputFormat string `yaml:"outputFormat"` // as given; "" leaves the member out
+	Organized    bool   `yaml:"organized" does:"files are organized by Patient, whatever was asked for"`
+	URLs         URLs   `yaml:"urls" values:"absolute|relative|otherHost" does:"how output items name their files; otherHost is the storage, which for once wants the token"`
+	ManifestType string `yaml:"manifestType" values:"text" does:"the member of that name"`
+	OutputFormat string `yaml:"outputFormat" values:"media type" does:"the member of that name"`
 }
 
 // Count is what the output items of a manifest carry as count.
