@@ -4,6 +4,7 @@ package duckdbsink_test
 
 import (
 	"bufio"
+	"database/sql"
 	"errors"
 	"os"
 	"os/exec"
@@ -116,5 +117,27 @@ func TestAnotherProgramThatHoldsTheFileIsAProblem(t *testing.T) {
 	}
 	if _, err := s.Publish(t.Context(), empty("e2")); err != nil {
 		t.Errorf("Publish after the other program ended: %v", err)
+	}
+}
+
+func TestAFileOfAVersionWithoutPartialResourcesIsTakenOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "current.duckdb")
+	s, err := duckdbsink.Open(duckdbsink.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e1")); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "ALTER TABLE _bulkhead_resource DROP COLUMN partial")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e2")); err != nil {
+		t.Errorf("Publish into the older file: %v", err)
 	}
 }

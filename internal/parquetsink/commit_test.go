@@ -3,6 +3,7 @@
 package parquetsink
 
 import (
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -193,4 +194,32 @@ func names(t *testing.T, dir string) []string {
 		all = append(all, entry.Name())
 	}
 	return all
+}
+
+func TestAStateOfAVersionWithoutPartialResourcesIsTakenOn(t *testing.T) {
+	folder := t.TempDir()
+	publish(t, dieAt(t, folder, ""), "e1")
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	state := filepath.Join(folder, "north", "current", stateTable+".parquet")
+	older := filepath.Join(t.TempDir(), "older.parquet")
+	if _, err := db.ExecContext(t.Context(), "COPY (SELECT 'north' AS tenant_id, 'Patient' AS resource_type, '1' AS id, "+
+		"NULL::TIMESTAMPTZ AS last_updated_ts, 1::BIGINT AS content_hash) TO '"+older+"' (FORMAT parquet)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(older, state); err != nil {
+		t.Fatal(err)
+	}
+	d := empty("e2")
+	d.Mode, d.Replace = sink.Full, []string{"Patient"}
+	r, err := dieAt(t, folder, "").Publish(t.Context(), d)
+	if err != nil {
+		t.Fatalf("Publish after the older state: %v", err)
+	}
+	if diff := cmp.Diff([]sink.TypeCount{{ResourceType: "Patient", Deleted: 1}}, r.Types); diff != "" {
+		t.Errorf("receipt (-want +got):\n%s", diff)
+	}
 }
