@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -34,9 +35,14 @@ func (r Rules) judge(f *Found) (v verdict, open bool) {
 }
 
 // identity names a document by where it is and what it must be, so that
-// several resources that point to it name it alike.
+// several resources that point to it name it alike. Where its hash is declared
+// a query adds nothing but a signature, which differs from export to export.
 func identity(f *Found) string {
-	sum := sha256.Sum256([]byte(f.URL + "\x00" + f.SHA1))
+	place := f.URL
+	if f.SHA1 != "" {
+		place, _, _ = strings.Cut(place, "?")
+	}
+	sum := sha256.Sum256([]byte(place + "\x00" + f.SHA1))
 	return hex.EncodeToString(sum[:])
 }
 
