@@ -90,10 +90,17 @@ func (s *TokenSource) find(ctx context.Context, again bool) (known *server, fres
 		return known, false, nil
 	}
 	found, err := Discover(ctx, s.lend(), s.cfg.FHIRBase)
-	if err != nil {
-		return nil, false, err
+	_, d := tokenAndDiscovery(err)
+	switch {
+	case err == nil:
+		known, err = s.cfg.discovered(found)
+	case s.cfg.TokenURL != "" && d != nil && !d.Temporary():
+		// What is configured needs no document.
+		if known, err = s.cfg.configured(); err == nil {
+			known.believed = time.Now().Add(s.cfg.DiscoveryAge)
+		}
 	}
-	if known, err = s.cfg.discovered(found); err != nil {
+	if err != nil {
 		return nil, false, err
 	}
 	s.mu.Lock()

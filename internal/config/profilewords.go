@@ -92,11 +92,14 @@ const (
 	// LenientHandling: the server is asked to ignore parameters that it does
 	// not know.
 	LenientHandling Tolerance = "lenient-handling"
+	// AuthListsWrong: the SMART configuration lists neither private_key_jwt nor
+	// an algorithm of the profile, and the server takes them all the same.
+	AuthListsWrong Tolerance = "auth-lists-wrong"
 )
 
 var tolerances = []Tolerance{
 	Duplicate200, AmpEscape, TokenFlagText, TokenFlagMissing, TransactionTimeMissing,
-	Cancelled202, RepeatedParameters, LenientHandling,
+	Cancelled202, RepeatedParameters, LenientHandling, AuthListsWrong,
 }
 
 // A ScopeStyle is a way to spell scopes.

@@ -4,16 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -36,7 +32,7 @@ type Connections struct {
 // A Connection is a tenant's Bulk Data client with its token source.
 type Connection struct {
 	Client *bulkdata.Client
-	Tokens *Tokens // nil when the server is open
+	Tokens *smart.TokenSource // nil when the server is open
 	HTTP   *http.Client
 }
 
@@ -152,17 +148,11 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 	}
 	cfg := c.clientConfig(t, conn.HTTP)
 	if registration, ok := c.config.Registration(t); ok {
-		key, err := signingKey(registration, profile)
+		tokens, err := c.tokens(t, types, registration, conn.HTTP)
 		if err != nil {
 			return nil, problem.Of(err).For(t.ID)
 		}
-		conn.Tokens = &Tokens{
-			http: conn.HTTP, fhirBase: t.FHIRBaseURL, tokenURL: registration.TokenURL,
-			config: smart.Config{
-				ClientID: registration.ClientID, Key: key, Scopes: c.config.Scopes(t, types), HTTPClient: conn.HTTP,
-				JWKSURL: registration.JWKSURL, LoopbackHTTP: t.AllowHTTP,
-			},
-		}
+		conn.Tokens = tokens
 		cfg.Tokens = conn.Tokens
 	}
 	client, err := newClient(t, cfg)
@@ -171,74 +161,4 @@ func (c *Connections) connect(t *config.Tenant, types []string) (*Connection, er
 	}
 	conn.Client = client
 	return conn, nil
-}
-
-func signingKey(r config.Registration, profile *config.Profile) (*smart.Key, error) {
-	text, err := r.Key()
-	if err != nil {
-		return nil, err
-	}
-	key, err := smart.ParseKey([]byte(text.Reveal()))
-	if err != nil {
-		return nil, problem.Wrap(err, problem.KeyInvalid, "the signing key cannot be used", "Make one with bulkhead keys new, and register its public part with the vendor.")
-	}
-	if algorithm := string(key.Algorithm()); !slices.Contains(profile.Algorithms, algorithm) {
-		return nil, problem.New(problem.KeyInvalid,
-			fmt.Sprintf("the signing key is for %s, and %s takes only %s", algorithm, profile.Title, strings.Join(profile.Algorithms, " or ")),
-			"Make one with bulkhead keys new --algorithm "+profile.Algorithms[0]+", and register its public part with the vendor.")
-	}
-	return key, nil
-}
-
-// Tokens is a token source that finds its token endpoint when it is first
-// needed. It is safe for concurrent use.
-type Tokens struct {
-	http     *http.Client
-	fhirBase string
-	tokenURL string // as configured; empty means discovery
-	config   smart.Config
-
-	mu     sync.Mutex
-	source *smart.TokenSource
-}
-
-// Token gives an access token; see smart.TokenSource.
-func (t *Tokens) Token(ctx context.Context) (*oauth2.Token, error) {
-	source, err := t.ready(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return source.Token(ctx)
-}
-
-// Invalidate drops a token that a server refused.
-func (t *Tokens) Invalidate(token *oauth2.Token) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.source != nil {
-		t.source.Invalidate(token)
-	}
-}
-
-func (t *Tokens) ready(ctx context.Context) (*smart.TokenSource, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.source != nil {
-		return t.source, nil
-	}
-	cfg := t.config
-	cfg.TokenURL = t.tokenURL
-	if cfg.TokenURL == "" {
-		found, err := smart.Discover(ctx, t.http, t.fhirBase)
-		if err != nil {
-			return nil, err
-		}
-		cfg.TokenURL = found.TokenEndpoint
-	}
-	source, err := smart.NewTokenSource(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the token request: %w", err)
-	}
-	t.source = source
-	return source, nil
 }

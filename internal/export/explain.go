@@ -24,7 +24,10 @@ func explain(t *config.Tenant, w Work, err error) error {
 	if later, ok := errors.AsType[*Later](err); ok {
 		return later
 	}
-	if _, ok := errors.AsType[*problem.Problem](err); ok {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		if p.Tenant == "" {
+			return p.For(t.ID)
+		}
 		return err
 	}
 	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok && status.Status == http.StatusTooManyRequests {
@@ -35,6 +38,9 @@ func explain(t *config.Tenant, w Work, err error) error {
 	}
 	if refused, ok := errors.AsType[*smart.TokenError](err); ok && !refused.Temporary() {
 		return explainToken(refused).For(t.ID)
+	}
+	if p := explainKey(err); p != nil {
+		return p.For(t.ID)
 	}
 	if missing, ok := errors.AsType[*smart.DiscoveryError](err); ok && !missing.Temporary() {
 		return problem.Wrap(missing, problem.DiscoveryFailed, "the practice's SMART configuration cannot be read",
@@ -74,6 +80,15 @@ func explainTLS(err error) *problem.Problem {
 
 func explainToken(e *smart.TokenError) *problem.Problem {
 	return problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", remedyOf(e.Causes()))
+}
+
+// explainKey names what the server's own document rules out.
+func explainKey(err error) *problem.Problem {
+	if unsupported, ok := errors.AsType[*smart.UnsupportedError](err); ok {
+		return problem.Wrap(unsupported, problem.DiscoveryFailed, "the server says that it takes no signed assertions",
+			"Ask the vendor whether backend services are switched on; if its document is wrong about itself, let the vendor profile tolerate auth-lists-wrong.")
+	}
+	return nil
 }
 
 // mostCauses is how many causes a person is asked to check at once.

@@ -1,0 +1,80 @@
+package export
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/smart"
+)
+
+// tokens makes the token source of a tenant's exports of these types. What the
+// SMART configuration says is asked for when the first token is needed.
+func (c *Connections) tokens(t *config.Tenant, types []string, r config.Registration, client *http.Client) (*smart.TokenSource, error) {
+	profile := c.config.Profile(t)
+	keys, err := keysOf(r, profile)
+	if err != nil {
+		return nil, err
+	}
+	cfg := smart.Config{
+		ClientID: r.ClientID, Keys: keys, TokenURL: r.TokenURL, FHIRBase: t.FHIRBaseURL, HTTPClient: client,
+		IgnoreLists: profile.Tolerates(config.AuthListsWrong), DirectKeySet: r.Direct(), LoopbackHTTP: t.AllowHTTP,
+		Spell: func(style smart.Style) []string { return c.scopes(t, style, types) },
+	}
+	for _, alg := range profile.Algorithms {
+		cfg.Algorithms = append(cfg.Algorithms, smart.Algorithm(alg))
+	}
+	if style := profile.Scope.Style; style != config.ScopesDiscover || len(r.Scopes) > 0 {
+		cfg.Style = cmp.Or(smart.Style(style), smart.ScopesV1)
+	}
+	if r.SendJKU {
+		cfg.JWKSURL = r.JWKSURL
+	}
+	source, err := smart.NewTokenSource(cfg)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigInvalid, "no token can be requested", "Correct the registration: client_id, token_url, scopes.")
+	}
+	return source, nil
+}
+
+// scopes are those of the configuration; a server that keeps to the standard
+// wants to be asked for its groups too when one is exported.
+func (c *Connections) scopes(t *config.Tenant, style smart.Style, types []string) []string {
+	scopes := c.config.ScopesIn(t, config.ScopeStyle(style), types)
+	r, _ := c.config.Registration(t)
+	if group := style.Read("Group"); t.Level == config.LevelGroup && len(r.Scopes) == 0 &&
+		c.config.Profile(t).Scope.Style == config.ScopesDiscover && !smart.Covers(scopes, group) {
+		return append(scopes, group)
+	}
+	return scopes
+}
+
+// keysOf gives the registration's keys, if the vendor takes any of them.
+func keysOf(r config.Registration, profile *config.Profile) (*keyring.Source, error) {
+	keys, err := keyring.Of(r)
+	if err != nil {
+		return nil, err
+	}
+	standings, err := keys.Standings()
+	if err != nil {
+		return nil, err
+	}
+	var held []string
+	for _, k := range standings {
+		if k.State != keyring.Over && k.State != keyring.Disabled {
+			held = append(held, string(k.Algorithm))
+		}
+	}
+	taken := func(algorithm string) bool { return slices.Contains(profile.Algorithms, algorithm) }
+	if len(held) > 0 && !slices.ContainsFunc(held, taken) {
+		return nil, problem.New(problem.KeyInvalid,
+			fmt.Sprintf("the signing key is for %s, and %s takes only %s", held[0], profile.Title, strings.Join(profile.Algorithms, " or ")),
+			"Make one with bulkhead keys new --algorithm "+profile.Algorithms[0]+", and register its public part with the vendor.")
+	}
+	return keys, nil
+}
