@@ -21,7 +21,11 @@ const (
 func (w *World) pass(changed <-chan struct{}, end time.Time) {
 	w.t.Helper()
 	if next := w.idleUntil(end); time.Until(next) > shortPause {
-		w.pause(next)
+		select {
+		case <-changed: // since the last look: it may be what is waited for
+		default:
+			w.pause(next)
+		}
 		return
 	}
 	wait := time.NewTimer(min(lookAgain, time.Until(end)))
