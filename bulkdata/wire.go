@@ -34,7 +34,9 @@ func extensionNames(value jsontext.Value) []string {
 		}
 		_ = json.Unmarshal(value, &list) // what is no extension has no name
 		for _, x := range list {
-			names = append(names, x.URL)
+			if x.URL != "" {
+				names = append(names, x.URL)
+			}
 		}
 	}
 	return names
