@@ -229,6 +229,14 @@ func (c *caller) do(method, url string, header map[string]string) (reply, error)
 	return reply{resp, body, err}, nil
 }
 
+// read reads the answer's body.
+func read(t *testing.T, resp *http.Response) reply {
+	t.Helper()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return reply{resp, body, err}
+}
+
 // get fetches url and expects status.
 func (c *caller) get(url string, status int) reply {
 	c.t.Helper()
