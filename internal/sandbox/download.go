@@ -173,6 +173,7 @@ func (b body) write(x *exchange, enc Enc, one part) {
 		b.get.whole(one)
 	}
 	if errors.Is(err, errCut) && b.tellWhole {
+		http.NewResponseController(x).Flush() // an error here means that the client has gone
 		panic(http.ErrAbortHandler)
 	}
 	finish(err)

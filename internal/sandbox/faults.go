@@ -3,7 +3,6 @@ package sandbox
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -101,7 +100,16 @@ func (f Fault) happens(n int, gone time.Duration) bool {
 	case gone < f.From, f.For > 0 && gone >= f.From+f.For:
 		return false
 	}
-	return f.P == 0 || rand.New(rand.NewPCG(f.Seed, uint64(n))).Float64() < f.P
+	return f.P == 0 || chance(f.Seed, uint64(n)) < f.P
+}
+
+// chance is a number from 0 to 1 that follows from a seed and a place: one
+// step of SplitMix64.
+func chance(seed, n uint64) float64 {
+	x := seed*0xd1342543de82ef95 + n*0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return float64((x^x>>31)>>11) / (1 << 53)
 }
 
 // asked is what faults look at in a request.
@@ -196,7 +204,7 @@ func (f *faulty) gone(fault Fault, first, now time.Time) time.Duration {
 	if fault.Clock == FromStart {
 		first = f.clock.started
 	}
-	return time.Duration(float64(now.Sub(first)) * f.clock.scale)
+	return time.Duration(float64(now.Sub(first)) * f.clock.scale).Round(time.Millisecond)
 }
 
 var (
