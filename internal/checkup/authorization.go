@@ -128,17 +128,15 @@ func (c *check) remedy(e *smart.TokenError) string {
 			others = append(others, cause.Text)
 		}
 	}
-	var b strings.Builder
+	steps := []string{"Check the registration with the vendor."}
 	switch {
 	case len(evident) > 0:
-		fmt.Fprintf(&b, "The server's answer points to this: %s.", strings.Join(evident, "; and "))
+		steps = append([]string{"The server's answer points to this:"}, evident...)
 	case len(others) > 0:
-		fmt.Fprintf(&b, "The server does not say which. Check, the likeliest first: %s.", strings.Join(others, "; "))
-	default:
-		b.WriteString("Check the registration with the vendor.")
+		steps = append([]string{"The server does not say which it is. The likeliest first:"}, others...)
 	}
 	if scope && !c.ProbeScopes {
-		fmt.Fprintf(&b, " bulkhead check %s --probe-scopes finds out which scopes work.", c.Tenant.ID)
+		steps = append(steps, "bulkhead check "+c.Tenant.ID+" --probe-scopes finds out which scopes work")
 	}
-	return b.String()
+	return strings.Join(steps, "\n")
 }

@@ -41,7 +41,7 @@ type Finding struct {
 	Subject string   `json:"subject"`
 	Verdict Verdict  `json:"verdict"`
 	Detail  string   `json:"detail"`
-	Next    string   `json:"next,omitempty"`   // what to do, as sentences
+	Next    string   `json:"next,omitempty"`   // what to do; several things are lines
 	Scopes  []string `json:"scopes,omitempty"` // of the subject "working scopes" only
 }
 

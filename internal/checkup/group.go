@@ -29,7 +29,7 @@ func (c *check) group(ctx context.Context) {
 	})
 	if i < 0 {
 		c.fail("group", problem.New(problem.GroupMissing,
-			fmt.Sprintf("%s is not among the %s that the server shows%s", c.Tenant.Group, some(len(groups), "group"), c.shown(groups)),
+			"the server shows no group "+c.Tenant.Group+c.shown(groups),
 			"Ask the practice to enable the group for the app, and take its id from the practice's EHR."))
 		return
 	}
@@ -69,7 +69,7 @@ func (c *check) seen(g bulkdata.Group, all int) {
 // shown lists the groups by the value that a kick-off wants.
 func (c *check) shown(groups []bulkdata.Group) string {
 	if len(groups) == 0 {
-		return ""
+		return ", nor any other"
 	}
 	var names []string
 	for _, g := range groups {
@@ -82,5 +82,5 @@ func (c *check) shown(groups []bulkdata.Group) string {
 		}
 		names = append(names, value)
 	}
-	return ": " + list(names, 5)
+	return "; there are: " + list(names, 5)
 }

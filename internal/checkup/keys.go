@@ -51,7 +51,7 @@ func (c *check) algorithm(found *smart.Configuration) {
 	own := string(c.key.Algorithm())
 	switch {
 	case found == nil || found.SigningAlgorithms == nil:
-		c.good("algorithm", fmt.Sprintf("%s, as %s takes it; the server lists none", own, c.title()))
+		c.good("algorithm", fmt.Sprintf("%s, which profile %s permits; the server lists none", own, c.profile.Name))
 	case slices.Contains(found.SigningAlgorithms, own):
 		c.good("algorithm", own+", which the server lists")
 	default:

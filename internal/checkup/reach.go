@@ -186,10 +186,14 @@ func nameOf(c *x509.Certificate) string {
 }
 
 func issuerOf(c *x509.Certificate) string {
-	if len(c.Issuer.Organization) > 0 && !strings.Contains(c.Issuer.CommonName, c.Issuer.Organization[0]) {
-		return strings.TrimSpace(c.Issuer.Organization[0] + " " + c.Issuer.CommonName)
+	organization := strings.Join(c.Issuer.Organization, " ")
+	switch {
+	case c.Issuer.CommonName == "":
+		return organization
+	case organization == "" || strings.Contains(c.Issuer.CommonName, organization):
+		return c.Issuer.CommonName
 	}
-	return c.Issuer.CommonName
+	return c.Issuer.CommonName + " (" + organization + ")"
 }
 
 // clock compares the server's Date with ours. A Date is exact to the second.
@@ -212,7 +216,7 @@ func (c *check) clock(v *visit) {
 	detail := fmt.Sprintf("the server's is %s %s ours", plain(ahead), which)
 	next := "Correct this machine's time, best by a time server (timedatectl set-ntp true)."
 	if ahead.Abs() >= tooMuch {
-		next = "Token requests are valid for a few minutes and will be refused. " + next
+		next = "Token requests are good for a few minutes only and will be refused. " + next
 	}
 	c.warn("clock", detail, next)
 }

@@ -150,14 +150,26 @@ func (p *prober) tell(ctx context.Context) {
 	detail := p.summary()
 	if together, err := p.alone(ctx, p.working); err != nil || !together {
 		detail += "; each works alone, but not all together"
+	} else if p.token == nil {
+		p.use(ctx)
 	}
 	f := Finding{Subject: "working scopes", Verdict: Warning, Detail: detail, Scopes: p.working}
 	f.Next = "Put into the registration: scopes: [" + strings.Join(p.working, ", ") + "]"
 	if len(p.refused) > 0 {
-		f.Next += " and take the types of the refused ones out of the tenant's types, or have them approved"
+		f.Next += "\nTake the types of the refused ones out of the tenant's types, or have the scopes approved."
 	}
-	f.Next += "."
 	p.found(f)
+}
+
+// use goes on with a token of the working set, so that what follows can be tried.
+func (p *prober) use(ctx context.Context) {
+	source, err := p.tokens(p.working)
+	if err != nil || !p.connect(source) {
+		return
+	}
+	if token, err := source.Token(ctx); err == nil {
+		p.token = token
+	}
 }
 
 func (p *prober) summary() string {

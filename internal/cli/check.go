@@ -78,10 +78,12 @@ func (g *Globals) printFinding(f checkup.Finding) {
 		}
 		g.printf("%-15s %-8s %s\n", f.Subject, f.Verdict, line)
 	}
-	arrow := "→ "
-	for _, line := range wrapped(f.Next, findingWidth-2) {
-		g.printf("%*s%s%s\n", findingColumn, "", arrow, line)
-		arrow = "  "
+	for step := range strings.SplitSeq(f.Next, "\n") {
+		arrow := "→ "
+		for _, line := range wrapped(step, findingWidth-2) {
+			g.printf("%*s%s%s\n", findingColumn, "", arrow, line)
+			arrow = "  "
+		}
 	}
 }
 

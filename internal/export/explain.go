@@ -71,7 +71,7 @@ func explainTLS(err error) *problem.Problem {
 		return problem.Wrap(cert.Err, problem.TLSFailed, "the server's certificate is not trusted",
 			"Check fhir_base_url; if the server has a private authority, name its certificate in tls.ca_file. Nothing was sent.")
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return problem.New(problem.TLSFailed, "the server does not speak TLS there",
 			"Check scheme and port of fhir_base_url. Nothing was sent.")
 	}

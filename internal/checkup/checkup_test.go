@@ -1,0 +1,361 @@
+package checkup_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/checkup"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+)
+
+func TestAPracticeWhereAllIsWell(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(nil)
+	f := b.check()
+	if f.err != nil {
+		t.Errorf("the check ends with %v", f.err)
+	}
+	for subject, text := range map[string]string{
+		"configuration": "profile ecw", "agreement": "BAA-1 permits", "dns": "an address", "tls": "TLS 1.3", "clock": "agrees",
+		"discovery": "token endpoint https://", "algorithm": "RS384", "key": "key id", "token": "given", "scopes": "all 3",
+		"server": "FHIR 4.0.1", "release": "stu1, as the profile ecw says", "level": "level group", "types": "all 2 are offered",
+		"group": portalUUID + " All", "budget": "250 requests a minute",
+	} {
+		f.want(subject, checkup.Good, text)
+	}
+	for _, x := range f.all {
+		if x.Verdict != checkup.Good {
+			t.Errorf("%s is %s: %s", x.Subject, x.Verdict, x.Detail)
+		}
+	}
+}
+
+func TestAnOpenServerNeedsNoToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(func(p *sandbox.Practice, k *sandbox.Knobs, _ *sandbox.Config) {
+		p.Profile, p.Open, *k = sandbox.ProfileStandard, true, sandbox.Standard()
+	})
+	b.fields["group"] = groupID
+	f := b.check()
+	f.want("group", checkup.Good)
+	f.want("release", checkup.Good)
+	for _, x := range f.all {
+		if x.Subject == "token" || x.Subject == "key" || x.Verdict == checkup.Bad {
+			t.Errorf("%s %s: %s", x.Subject, x.Verdict, x.Detail)
+		}
+	}
+}
+
+func TestWhatAnAgreementForbidsIsToldFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(nil)
+	b.fields["agreement"] = "{reference: BAA-1, status: suspended, effective_from: 2020-01-01, types: ['*'], groups: ['*'], sinks: ['*']}"
+	f := b.check()
+	f.want("agreement", checkup.Bad)
+	f.want("token", checkup.Good) // what else may be wrong is told in the same run
+	if p := problem.Of(f.err); p.Code != problem.AgreementDenied && p.Code != problem.AgreementMissing {
+		t.Errorf("the check ends with %v", f.err)
+	}
+	b.fields["agreement"] = fmt.Sprintf("{reference: BAA-1, status: active, effective_from: 2020-01-01, expires_at: %s, types: ['*'], groups: ['*'], sinks: ['*']}",
+		time.Now().Add(5*24*time.Hour+time.Hour).Format(time.RFC3339))
+	b.check().want("agreement", checkup.Warning, "5 days from now")
+}
+
+func TestTroubleOnTheWayIsToldApart(t *testing.T) {
+	t.Parallel()
+	t.Run("a name that does not resolve", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.ehr(nil)
+		b.dial = func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "ehr.example.org", IsNotFound: true}}
+		}
+		f := b.check()
+		f.want("dns", checkup.Bad, "ehr.example.org does not resolve", "spelling of fhir_base_url")
+		f.want("the rest", checkup.Skipped)
+		if problem.Of(f.err).Code != problem.ServerUnreachable {
+			t.Errorf("the check ends with %v", f.err)
+		}
+	})
+	t.Run("nobody listens", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.base = "https://" + l.Addr().String() + "/fhir"
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := b.check()
+		f.want("connection", checkup.Bad, "refused", "firewall")
+	})
+	t.Run("an expired certificate", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.ehr(func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) { c.Expired = true })
+		b.check().want("tls", checkup.Bad, "has expired", "it is good from")
+	})
+	t.Run("an authority that nobody named", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.ehr(func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) { c.CAFile = "" })
+		b.check().want("tls", checkup.Bad, "not trusted", "issued by Bulkhead sandbox CA", "tls.ca_file")
+	})
+	t.Run("a certificate of another host", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.scripted(map[string]http.HandlerFunc{"metadata": says("{}")})
+		address := strings.TrimSuffix(strings.TrimPrefix(b.base, "https://"), "/fhir")
+		b.base = "https://elsewhere.test/fhir"
+		b.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}
+		b.check().want("tls", checkup.Bad, "not for elsewhere.test")
+	})
+	t.Run("http where https is meant", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		plain := httptest.NewServer(http.NotFoundHandler())
+		t.Cleanup(plain.Close)
+		b.base = strings.Replace(plain.URL, "http://", "https://", 1) + "/fhir"
+		b.check().want("tls", checkup.Bad, "does not speak TLS")
+	})
+}
+
+func TestAClockThatDiffersIsTold(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		ahead time.Duration
+		want  checkup.Verdict
+		text  string
+	}{
+		{0, checkup.Good, "agrees"},
+		{10 * time.Second, checkup.Good, "agrees"},
+		{2*time.Minute + 30*time.Second, checkup.Warning, "2 minutes ahead of ours"},
+		{-3*time.Hour - time.Minute, checkup.Warning, "3 hours behind ours"},
+	} {
+		b := newBench(t)
+		b.scripted(map[string]http.HandlerFunc{".well-known/smart-configuration": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", time.Now().Add(tt.ahead).UTC().Format(http.TimeFormat))
+			w.WriteHeader(http.StatusNotFound)
+		}})
+		b.check().want("clock", tt.want, tt.text)
+	}
+}
+
+func TestAServerIsUnderstoodByWhatItSaysOfItself(t *testing.T) {
+	t.Parallel()
+	const statement = `{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1","software":{"name":%q},"rest":[{"mode":"server",
+		"operation":[{"name":%q,"definition":"http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export%s"}],
+		"resource":[{"type":"Patient"}]}]}`
+	for _, tt := range []struct {
+		name, metadata, dialect string
+		subject                 string
+		want                    checkup.Verdict
+		text                    string
+	}{
+		{"an Epic behind the standard profile", fmt.Sprintf(statement, "Epic", "export", ""), "", "profile", checkup.Warning, "profile: epic"},
+		{"a release that is not told", fmt.Sprintf(statement, "X", "export", ""), "", "release", checkup.Good, "stu2, because the server does not say"},
+		{"a release that is told", fmt.Sprintf(statement, "X", "export", "|3.0.0"), "", "release", checkup.Good, "stu3, by the CapabilityStatement"},
+		{"an operation of its own name", fmt.Sprintf(statement, "X", "export-v4", "|4.0.0"), "", "release", checkup.Good, "called $export-v4"},
+		{"an older release than configured", fmt.Sprintf(statement, "X", "export", "|2.0.0"), "stu4", "release", checkup.Warning, "set dialect: stu2"},
+		{"a newer one than configured", fmt.Sprintf(statement, "X", "export", "|3.0.0"), "stu1", "release", checkup.Good, "the server offers stu3 too"},
+		{"a level", fmt.Sprintf(statement, "X", "export", ""), "", "level", checkup.Good, "at level system"},
+		{"a type that is not offered", fmt.Sprintf(statement, "X", "export", ""), "", "types", checkup.Warning, "not offered: Condition"},
+		{"no level", `{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}`, "", "level", checkup.Warning, "names no export at all"},
+		{"a web page", "<html>", "", "server", checkup.Bad, "breaks the standard"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.scripted(map[string]http.HandlerFunc{"metadata": says(tt.metadata)})
+			b.fields["dialect"] = tt.dialect
+			b.check().want(tt.subject, tt.want, tt.text)
+		})
+	}
+	b := newBench(t)
+	b.scripted(nil)
+	b.check().want("server", checkup.Bad, "404", "fhir_base_url")
+}
+
+func TestWhatTheVendorIsKnownToRefuseIsToldBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ profile, types, subject, text string }{
+		{"epic", "[Patient]", "types asked", "Patient alone"},
+		{"epic", "[Patient, Condition]", "increments", "every export is a full one"},
+		{"oracle-millennium", "[Practitioner, Location]", "types asked", "administrative types alone"},
+	} {
+		b := newBench(t)
+		b.scripted(nil)
+		b.fields["level"], b.fields["group"], b.fields["profile"], b.fields["types"] = "group", "g", tt.profile, tt.types
+		b.check().want(tt.subject, checkup.Warning, tt.text)
+	}
+}
+
+func TestTheGroupIsLookedForByTheValueThatTheVendorWants(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(nil)
+	b.fields["group"] = groupID
+	b.check().want("group", checkup.Warning, "exports by its Group.identifier", "group: "+portalUUID)
+	b.fields["group"] = "nobody"
+	f := b.check()
+	f.want("group", checkup.Bad, "no group nobody", portalUUID+" (All)")
+	if problem.Of(f.err).Code != problem.GroupMissing {
+		t.Errorf("the check ends with %v", f.err)
+	}
+}
+
+func TestKeysAreLookedAtBeforeTheySign(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(nil)
+	b.putKey("curve.jwk", curve)
+	b.access = "{profile: ecw, client_id: client-1, key_file: curve.jwk}"
+	f := b.check()
+	f.want("key", checkup.Bad, "ES384", "RS384")
+	f.want("token", checkup.Skipped)
+	f.want("server", checkup.Good) // it is open to anyone
+	b.access = "{profile: ecw, client_id: client-1, key_file: none.jwk}"
+	f = b.check()
+	f.want("key", checkup.Bad)
+	if problem.Of(f.err).Code != problem.KeyMissing {
+		t.Errorf("the check ends with %v", f.err)
+	}
+}
+
+func TestTheKeyMustStandWhereServersFetchIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var set []byte
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if set == nil {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Write(set) //nolint:errcheck // the check sees what is missing
+	}))
+	t.Cleanup(host.Close)
+	b.ehr(nil)
+	b.access = "{profile: ecw, client_id: client-1, key_file: key.jwk, jwks_url: '" + host.URL + "/jwks.json'}"
+	b.check().want("published keys", checkup.Warning, "it answers 403")
+	set = b.putKey("other.jwk", another)
+	b.check().want("published keys", checkup.Bad, "is not in the key set")
+	b.access = strings.Replace(b.access, "key.jwk", "other.jwk", 1)
+	b.check().want("published keys", checkup.Good)
+}
+
+func TestATokenThatIsRefusedIsExplained(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		change func(p *sandbox.Practice, k *sandbox.Knobs, c *sandbox.Config)
+		access string
+		texts  []string
+	}{
+		{"another client id", nil, "{profile: ecw, client_id: stranger, key_file: key.jwk}", []string{"invalid_client", `client id "stranger"`}},
+		{"another key", nil, "{profile: ecw, client_id: client-1, key_file: new.jwk}", []string{"invalid_client", "is not published"}},
+		{"a key id that is not found", func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
+			k := sandbox.ECW().Token
+			k.JWKS = sandbox.JWKSUnknownKID
+			c.Token = &k
+		}, "", []string{"invalid_client", "points to this", "is not published"}},
+		{"a key set that cannot be fetched", func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
+			k := sandbox.ECW().Token
+			k.JWKS = sandbox.JWKSUnreachable
+			c.Token = &k
+		}, "", []string{"invalid_client", "cannot be reached from the server"}},
+		{"clocks that differ", func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
+			k := sandbox.ECW().Token
+			k.Skew = 20 * time.Minute
+			c.Token = &k
+		}, "", []string{"points to this", "the server's clock differs from ours by"}},
+		{"an app that is not approved for a type", func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
+			c.Clients[0].Scopes = []string{"system/Group.read", "system/Patient.read"}
+		}, "", []string{"invalid_grant", "one of these scopes", "system/Condition.read", "--probe-scopes"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.ehr(tt.change)
+			b.putKey("new.jwk", another)
+			if tt.access != "" {
+				b.access = tt.access
+			}
+			f := b.check()
+			f.want("token", checkup.Bad, tt.texts...)
+			f.want("group", checkup.Skipped)
+			if p := problem.Of(f.err); p.Code != problem.TokenRefused {
+				t.Errorf("the check ends with %v", f.err)
+			}
+			if strings.Contains(f.String(), "eyJ") {
+				t.Errorf("a finding holds an assertion:\n%s", f)
+			}
+		})
+	}
+}
+
+func TestScopesThatAreNotGrantedAreTold(t *testing.T) {
+	t.Parallel()
+	t.Attr("shows", "A3")
+	b := newBench(t)
+	b.ehr(func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
+		k := sandbox.ECW().Token
+		k.Narrow = []string{"Condition"}
+		c.Token = &k
+	})
+	f := b.check()
+	f.want("token", checkup.Good)
+	f.want("scopes", checkup.Warning, "not granted: system/Condition.read", "--probe-scopes")
+}
+
+func TestAProbeFindsTheScopesThatWork(t *testing.T) {
+	t.Parallel()
+	t.Attr("shows", "A8")
+	b := newBench(t)
+	b.ehr(nil)
+	// A profile that spells all types alike, where the server does not.
+	b.access = "{profile: standard, client_id: client-1, key_file: key.jwk, scopes: [system/Patient.read, system/Claim.read, system/Appointment.read, system/Group.read]}"
+	b.probe = true
+	f := b.check()
+	f.want("token", checkup.Bad)
+	f.want("working scopes", checkup.Warning, "3 of 4 work", "spelled otherwise: system/Claim.r", "refused in every spelling: system/Appointment.read",
+		"scopes: [system/Patient.read, system/Claim.r, system/Group.read]")
+	f.want("group", checkup.Warning, "exports by its Group.id") // it was looked for with the scopes that work
+	for _, x := range f.all {
+		if x.Subject == "working scopes" && len(x.Scopes) != 3 {
+			t.Errorf("the finding names the scopes %v", x.Scopes)
+		}
+	}
+	b.access = strings.Replace(b.access, ", system/Appointment.read", "", 1)
+	b.access = strings.Replace(b.access, "Claim.read", "Claim.r", 1)
+	b.check().want("working scopes", checkup.Good, "nothing was probed")
+	b.access = strings.Replace(b.access, "client-1", "stranger", 1)
+	b.check().want("working scopes", checkup.Skipped, "refuses the client")
+}
+
+func TestAFindingIsToldAsSoonAsItIsThere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	before := make(chan int64, 1)
+	b.scripted(map[string]http.HandlerFunc{"metadata": func(w http.ResponseWriter, _ *http.Request) {
+		before <- b.told.Load()
+		w.WriteHeader(http.StatusNotFound)
+	}})
+	b.check()
+	if n := <-before; n < 4 {
+		t.Errorf("%d findings are told before the server's word is asked for", n)
+	}
+}
