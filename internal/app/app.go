@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -37,6 +38,9 @@ type App struct {
 	Joined bool // another process holds the ledger and does the work
 
 	started bool
+	publish bool // Start publishes the registrations' public keys
+	keys    *keyServer
+	log     *slog.Logger
 }
 
 // Options are what is not in the configuration.
@@ -46,6 +50,10 @@ type Options struct {
 	// Around, when set, gives what the engine runs in the place of the steps.
 	// It is for tests that look at, or end, what happens around a step.
 	Around func(engine.Steps) engine.Steps
+
+	// PublishKeys publishes the registrations' public keys, if the
+	// configuration says where, and logs what is to be seen to about keys.
+	PublishKeys bool
 
 	// Dial, when set, makes every connection to a server.
 	Dial export.Dial
@@ -60,7 +68,7 @@ func Quarantine(c *config.Config) string { return filepath.Join(c.Folder, "files
 // Open makes everything and takes the ledger. Nothing runs before Start.
 // Another process that holds the ledger is the problem LedgerLocked.
 func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
-	a := &App{Config: c, Meter: export.NewMeter()}
+	a := &App{Config: c, Meter: export.NewMeter(), publish: o.PublishKeys, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.closeFiles())
@@ -114,6 +122,13 @@ func Join(ctx context.Context, c *config.Config) (*App, error) {
 
 // Start begins to work.
 func (a *App) Start(ctx context.Context) error {
+	if a.publish {
+		var err error
+		if a.keys, err = serveKeys(ctx, a.Config); err != nil {
+			return err
+		}
+		logKeys(ctx, a.Config, a.log)
+	}
 	a.started = true
 	return a.Engine.Start(ctx)
 }
@@ -130,7 +145,7 @@ func (a *App) Close(ctx context.Context) error {
 	if a.started {
 		err = a.Engine.Stop(ctx)
 	}
-	return errors.Join(err, a.closeFiles())
+	return errors.Join(err, a.keys.close(ctx), a.closeFiles())
 }
 
 func (a *App) closeFiles() error {

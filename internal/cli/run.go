@@ -19,7 +19,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 	if g.Log == "none" {
 		g.Log = "info"
 	}
-	return g.working(ctx, cfg, app.Options{}, func(*app.App) error {
+	return g.working(ctx, cfg, app.Options{PublishKeys: true}, func(*app.App) error {
 		scheduled := 0
 		for _, t := range cfg.Tenants {
 			if t.Schedule != "" {
@@ -28,6 +28,9 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		g.printf("bulkhead looks after %s, %d of them on a schedule; state in %s\nlook on with bulkhead status; stop with Ctrl-C or SIGTERM\n",
 			some(int64(len(cfg.Tenants)), "practice"), scheduled, cfg.Folder)
+		if cfg.JWKS.Listen != "" {
+			g.printf("public keys are published at %s%s\n", cfg.JWKS.Listen, cfg.JWKS.Path("REGISTRATION"))
+		}
 		<-ctx.Done()
 		g.printf("stopping: running steps may end, the rest goes on at the next start\n")
 		return nil
