@@ -85,7 +85,7 @@ func (p *PracticeServer) metadata(x *exchange) {
 		statement["software"] = map[string]any{"name": "Bulkhead sandbox"}
 		statement["instantiates"] = []string{"http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"}
 		statement["implementation"] = map[string]any{"description": p.cfg.Name, "url": p.base}
-		rest["operation"] = []any{exportOperation(bulkDefinition, "export")}
+		rest["operation"] = exportOperations(x.k, "export")
 	}
 	writeJSON(x, http.StatusOK, "application/fhir+json", statement)
 }
@@ -94,6 +94,25 @@ const bulkDefinition = "http://hl7.org/fhir/uv/bulkdata"
 
 func exportOperation(base, id string) map[string]any {
 	return map[string]any{"name": "export", "definition": base + "/OperationDefinition/" + id}
+}
+
+// releases are the versions that a server's definitions carry.
+var releases = map[Dialect]string{STU1: "1.0.1", STU2: "2.0.0", STU3: "3.0.0", STU4: "4.0.0"}
+
+// exportOperations lists the operations that start an export of one level, each
+// with its release: a server may offer two of them side by side.
+func exportOperations(k Knobs, id string) []any {
+	var operations []any
+	for _, name := range k.Operations {
+		release := releases[k.Dialect]
+		if name == "export-v4" {
+			release = releases[STU4]
+		}
+		operations = append(operations, map[string]any{
+			"name": name, "definition": bulkDefinition + "/OperationDefinition/" + id + "|" + release,
+		})
+	}
+	return operations
 }
 
 // capabilities lists what is offered, type by type.
@@ -108,9 +127,9 @@ func (p *PracticeServer) capabilities(k Knobs) []any {
 			entry["operation"] = []any{exportOperation(base, "Group-i-export"), exportOperation(base, "Group--export")}
 		case t == "Group":
 			entry["interaction"] = []any{map[string]string{"code": "search-type"}, map[string]string{"code": "read"}}
-			entry["operation"] = []any{exportOperation(bulkDefinition, "group-export")}
+			entry["operation"] = exportOperations(k, "group-export")
 		case t == "Patient" && p.cfg.Profile == ProfileStandard:
-			entry["operation"] = []any{exportOperation(bulkDefinition, "patient-export")}
+			entry["operation"] = exportOperations(k, "patient-export")
 		}
 		resources = append(resources, entry)
 	}

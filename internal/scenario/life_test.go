@@ -292,7 +292,7 @@ func TestAServerThatRefusesTypesIsAskedWithoutThemWhenThatIsWanted(t *testing.T)
 	for config, want := range map[string]life.State{"": life.Failed, "retry_without_types: true": life.Completed} {
 		t.Run(string(want), func(t *testing.T) {
 			spec := with(func(k *sandbox.Knobs) { k.LacksParams = []string{"_type"} })
-			spec.Tenant.Config, spec.Kickoffs = config, 2
+			spec.Tenant.Config, spec.Kickoffs, spec.LeavesFiles = config, 2, true
 			scenario.Run(t, spec, func(w *scenario.World) {
 				x := w.Want(w.Export(), want)
 				for _, f := range x.Files {

@@ -32,6 +32,9 @@ type Spec struct {
 	// Kickoffs is how many kick-offs one export may cost, at the server and in
 	// the ledger, before the World calls it a fault. 0 means one.
 	Kickoffs int
+	// LeavesFiles says that some of the listed files are not wanted, so that
+	// an export is deleted before they were given.
+	LeavesFiles bool
 	// EarlyPolls is how many polls may come earlier than told: 0, unless what
 	// the server tells is nonsense.
 	EarlyPolls int
