@@ -27,6 +27,7 @@ type KickoffKnobs struct {
 	DateSince            bool          `yaml:"dateSince" does:"_since may be a plain date"`
 	UnknownParam         UnknownParam  `yaml:"unknownParam" quirk:"K10" values:"400|422|ignore" does:"answer to a parameter that the server does not know"`
 	BadTypeFilter        int           `yaml:"badTypeFilter" quirk:"K10" values:"status" does:"answer to a filter that cannot be read, where it is not unknownParam's"`
+	TypeFilterCommas     CommaQuote    `yaml:"typeFilterCommas" quirk:"K14" values:"both|percent|backslash" does:"how a comma within a filter is quoted, in the releases where a comma separates filters"`
 	LenientParams        bool          `yaml:"lenientParams" quirk:"K10" does:"the same as unknownParam: ignore"`
 	LacksParams          []string      `yaml:"lacksParams" quirk:"K10" values:"list of parameters" does:"parameters of the release that this server does not know"`
 	RejectRepeated       bool          `yaml:"rejectRepeatedParams" quirk:"K8" does:"a parameter that comes twice is refused"`
@@ -80,6 +81,16 @@ const (
 	Unknown400    UnknownParam = ""
 	Unknown422    UnknownParam = "422"
 	UnknownIgnore UnknownParam = "ignore"
+)
+
+// CommaQuote is how a comma within a filter is told from one between filters.
+type CommaQuote string
+
+// The quotings of commas.
+const (
+	CommaBoth      CommaQuote = ""          // either way
+	CommaPercent   CommaQuote = "percent"   // %2C after the query is decoded; a backslash is a character
+	CommaBackslash CommaQuote = "backslash" // \\, and nothing else
 )
 
 // AdminOnly is what becomes of an export of administrative types alone.
@@ -172,6 +183,7 @@ func (k KickoffKnobs) check() error {
 		oneOf("dialect", k.Dialect, dialects...),
 		oneOf("scopeDialect", k.ScopeDialect, ScopesAll, ScopesRead, ScopesRS, ScopesR, ScopesMixed),
 		oneOf("unknownParam", k.UnknownParam, Unknown400, Unknown422, UnknownIgnore),
+		oneOf("typeFilterCommas", k.TypeFilterCommas, CommaBoth, CommaPercent, CommaBackslash),
 		oneOf("adminOnly", k.AdminOnly, AdminPracticeWide, AdminReject),
 		oneOf("duplicate", k.Duplicate, DuplicateAllowed, Duplicate200, Duplicate409, Duplicate429, Duplicate429Empty, Duplicate429Locations),
 		oneOf("onePer", k.OnePer, OnePerGroup, OnePerPractice),
@@ -186,6 +198,7 @@ func (k KickoffKnobs) check() error {
 func (k *KickoffKnobs) settle() {
 	unname(&k.ScopeDialect, "all", ScopesAll)
 	unname(&k.UnknownParam, "400", Unknown400)
+	unname(&k.TypeFilterCommas, "both", CommaBoth)
 	unname(&k.AdminOnly, "practiceWide", AdminPracticeWide)
 	unname(&k.OnePer, "group", OnePerGroup)
 	unname(&k.ContentLocation, "absolute", LocationAbsolute)

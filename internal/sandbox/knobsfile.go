@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -38,6 +39,9 @@ func ApplyKnobs(text []byte, practices []Practice) error {
 
 // layKnobs returns knobs as a YAML text changes them.
 func layKnobs(text []byte, over Knobs) (Knobs, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return over.clone(), nil
+	}
 	text, err := ownNames(text)
 	if err != nil {
 		return Knobs{}, err

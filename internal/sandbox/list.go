@@ -68,3 +68,51 @@ func valuesOf(f reflect.StructField) string {
 	}
 	return "text"
 }
+
+// An ActionText describes one action of faults.
+type ActionText struct {
+	Name Action `json:"name"`
+	Does string `json:"does"`
+}
+
+// ActionTexts describes what a fault may do.
+func ActionTexts() []ActionText { return slices.Clone(actionTexts) }
+
+var actionTexts = []ActionText{
+	{ActionStatus, "answers status (500 when not set) with an OperationOutcome"},
+	{ActionReset, "breaks the connection: at once, or after atByte bytes"},
+	{ActionTruncate, "ends the body after atByte bytes as if it were whole"},
+	{ActionHang, "answers nothing until the client or the server gives up; with atByte, after that many bytes"},
+	{ActionLost, "does what was asked and breaks the connection instead of answering (quirk K5 for a kick-off)"},
+	{ActionGone, "answers 404 as if the thing had never been"},
+	{ActionStall, "sends the body, after atByte bytes, one byte at a time with pace between two of them"},
+	{ActionSlow, "sends rate bytes of the body in a second"},
+	{ActionWrongLength, "claims atByte bytes in Content-Length and ends there; without atByte, claims more than comes"},
+	{ActionGarbage, "answers bytes that are nothing: 200, or status"},
+	{ActionHTML, "answers a web page: 502, or status (quirk P13 for a poll)"},
+}
+
+// FaultKinds are the kinds of requests that a fault may be for.
+func FaultKinds() []Kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return k == "" })
+}
+
+// A PresetSummary describes one preset.
+type PresetSummary struct {
+	Name string `json:"name"`
+	Does string `json:"does"` // the first line of its file
+}
+
+// PresetTexts describes every preset.
+func PresetTexts() []PresetSummary {
+	var all []PresetSummary
+	for _, name := range PresetNames() {
+		text, err := PresetText(name)
+		if err != nil {
+			panic(err) // a mistake in this package
+		}
+		first, _, _ := strings.Cut(string(text), "\n")
+		all = append(all, PresetSummary{name, strings.TrimPrefix(first, "# ")})
+	}
+	return all
+}

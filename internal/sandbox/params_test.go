@@ -279,7 +279,11 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 			t.Errorf("%q is read as %s", text, f)
 		}
 	}
-	if got := splitFilters(`a\,b,c`, true); !slices.Equal(got, []string{`a\,b`, "c"}) {
-		t.Errorf("split: %q", got)
+	for quote, want := range map[CommaQuote][]string{
+		CommaBoth: {`a\,b`, "c%2Cd"}, CommaPercent: {`a\`, "b", "c%2Cd"}, CommaBackslash: {`a\,b`, "c", "d"},
+	} {
+		if got := splitFilters(`a\,b,c%2Cd`, quote); !slices.Equal(got, want) {
+			t.Errorf("%q: split into %q, want %q", quote, got, want)
+		}
 	}
 }

@@ -129,13 +129,12 @@ func readAssociated(x *exchange, e *export, values []string) (refused *refusal) 
 }
 
 // readFilters reads _typeFilter: until STU2 a comma separates filters, unless
-// a backslash or a second percent-encoding quotes it; from STU3 on each filter
-// is a parameter of its own.
+// it is quoted; from STU3 on each filter is a parameter of its own.
 func readFilters(x *exchange, e *export, values []string) *refusal {
 	var texts []string
 	for _, v := range values {
 		if e.wish.dialect.before(STU3) {
-			texts = append(texts, splitFilters(v, true)...)
+			texts = append(texts, splitFilters(v, x.k.TypeFilterCommas)...)
 		} else {
 			texts = append(texts, v)
 		}

@@ -52,23 +52,22 @@ func readFilter(s string) (typeFilter, error) {
 			return typeFilter{}, fmt.Errorf("the search parameter %q is not supported", name)
 		}
 		for _, v := range all {
-			f.search = append(f.search, criterion{name, splitFilters(v, false)})
+			f.search = append(f.search, criterion{name, strings.Split(strings.ReplaceAll(v, `\,`, ","), ",")})
 		}
 	}
 	slices.SortFunc(f.search, func(a, b criterion) int { return strings.Compare(a.name, b.name) })
 	return f, nil
 }
 
-// splitFilters splits s at its commas. Where quoted is set a backslash keeps
-// the comma after it; otherwise the backslash is only taken away.
-func splitFilters(s string, quoted bool) []string {
-	if !quoted {
-		return strings.Split(strings.ReplaceAll(s, `\,`, ","), ",")
+// splitFilters splits s at the commas between filters.
+func splitFilters(s string, quote CommaQuote) []string {
+	if quote == CommaBackslash {
+		s = strings.NewReplacer("%2C", ",", "%2c", ",").Replace(s)
 	}
 	var parts []string
 	start := 0
 	for i := range len(s) {
-		if s[i] == ',' && (i == 0 || s[i-1] != '\\') {
+		if s[i] == ',' && (i == 0 || s[i-1] != '\\' || quote == CommaPercent) {
 			parts = append(parts, s[start:i])
 			start = i + 1
 		}
