@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"nobody": nobody,
 			"fill":   fill,
 			"run":    startRun,
+			"first":  firstKey,
 		},
 	})
 }
@@ -139,6 +142,17 @@ func startRun(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Logf("[run] %s", line)
 	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the process
+}
+
+// firstKey sets KID to the id of a registration's oldest key: first NAME.
+func firstKey(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("bulkhead", "--json", "keys", "list", args[0]))
+	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	var k struct {
+		KeyID string `json:"kid"`
+	}
+	ts.Check(json.Unmarshal([]byte(line), &k))
+	ts.Setenv("KID", k.KeyID)
 }
 
 // fill puts the script's variables into a file: fill FILE.
