@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench docs crash fuzz memory clean
+.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench docs crash conformance scenarios fuzz memory clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -75,6 +75,13 @@ docs: ## the pages that are printed from code: configuration, vendors, problems,
 
 crash: ## kill -9 at named moments, start again, compare with a calm run
 	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
+
+conformance: setup ## run the tests that show the standards' rules; writes docs/conformance.md
+	$(GO) run ./internal/conformance
+
+SCENARIOS ?= 500
+scenarios: setup ## random combinations of servers' habits and faults, in simulated time
+	SCENARIOS=$(SCENARIOS) $(GO) test -count=1 -timeout 60m -run TestRandom -v ./internal/scenario
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
