@@ -160,8 +160,10 @@ func TestDocumentsGoOnWhereTheProcessEnded(t *testing.T) {
 	spec.Patients = 12
 	scenario.Run(t, spec, func(w *scenario.World) {
 		x := w.Await(w.Request(w.Tenant().ID, export.Wish{By: "test"}), life.Ingesting)
+		var between []int
 		for range 3 {
 			w.Pass(70 * time.Second)
+			between = append(between, w.Count(sandbox.KindAttachment))
 			w.Restart()
 		}
 		w.Want(w.Settle(x), life.Completed)
@@ -175,6 +177,9 @@ func TestDocumentsGoOnWhereTheProcessEnded(t *testing.T) {
 		}
 		if asked := w.Count(sandbox.KindAttachment); asked != len(places) {
 			t.Errorf("%d requests for %d documents", asked, len(places))
+		}
+		if between[0] >= len(places) || between[1] == 0 {
+			t.Errorf("no process ended in the middle: after %d of %d requests", between, len(places))
 		}
 		whole(w)
 	})

@@ -1,0 +1,136 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+var withDocuments = strings.Replace(practices, "types: [Patient, Condition]", "types: [Patient, Condition]\n    attachments: {fetch: true}", 1)
+
+// attaches is what a calm attach step of the script does.
+func attaches(_ context.Context, w export.Work) (export.Outcome, error) {
+	return export.Attached{Summary: attachment.Summary{
+		AttachedFile: store.AttachedFile{
+			File: w.Lease.Subject, Found: 3, Kept: 2, Bytes: 100, Outcomes: map[string]int64{"stored": 2, "not_found": 1},
+			Pending: []string{"digest-of-" + w.Lease.Subject},
+		},
+		Parts: []store.Part{{Table: "attachment", Key: "staged/" + w.Lease.Subject, Rows: 3}},
+	}}, nil
+}
+
+func TestDocumentsAreStoredBetweenTheFilesAndTheSinks(t *testing.T) {
+	s := newScript(5)
+	s.on[export.Attach] = attaches
+	b := newBenchOf(t, s, withDocuments)
+	x := b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
+	s.mu.Lock()
+	runs := slices.Clone(s.runs)
+	s.mu.Unlock()
+	of := func(kind string) func(string) bool {
+		return func(run string) bool { return strings.HasPrefix(run, "lakeside "+kind) }
+	}
+	first := func(kind string) int { return slices.IndexFunc(runs, of(kind)) }
+	last := func(kind string) int {
+		back := slices.Clone(runs)
+		slices.Reverse(back)
+		return len(back) - 1 - slices.IndexFunc(back, of(kind))
+	}
+	if s.count("lakeside attach") != 5 || first(export.Attach) < last(export.Download) || last(export.Attach) > first(export.Publish) {
+		t.Errorf("runs: %q", runs)
+	}
+	if n := s.most[export.Attach]; n > 2 {
+		t.Errorf("%d at once, the limit is 2", n)
+	}
+	files, err := b.store.In("lakeside").Attached(t.Context(), x.ID)
+	if err != nil || len(files) != 5 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	want := store.AttachedFile{File: "0-output-0-Patient", Found: 3, Kept: 2, Bytes: 100, Outcomes: map[string]int64{"stored": 2, "not_found": 1}}
+	if diff := cmp.Diff(want, files[0]); diff != "" {
+		t.Error(diff)
+	}
+	parts, err := b.store.In("lakeside").Parts(t.Context(), x.ID)
+	if err != nil || len(parts) != 5 || parts[0].Table != "attachment" {
+		t.Errorf("parts %v, %v", parts, err)
+	}
+	pending, err := b.store.In("lakeside").PendingAttachments(t.Context(), x.Stream)
+	if err != nil || len(pending) != 5 {
+		t.Errorf("pending %v, %v", pending, err)
+	}
+}
+
+func TestWithoutDocumentsWantedNoStepIsSpentOnThem(t *testing.T) {
+	s := newScript(2)
+	s.on[export.Attach] = attaches
+	b := newBench(t, s)
+	b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
+	if n := s.count("lakeside attach"); n != 0 {
+		t.Errorf("%d steps", n)
+	}
+}
+
+func TestAnExportThatFailedAtDocumentsGoesOnWithThem(t *testing.T) {
+	s := newScript(3)
+	s.on[export.Attach] = func(ctx context.Context, w export.Work) (export.Outcome, error) {
+		if w.Lease.Subject == "0-output-2-Patient" {
+			return nil, problem.New(problem.StorageFull, "no space", "Make some.")
+		}
+		return attaches(ctx, w)
+	}
+	b := newBenchOf(t, s, withDocuments)
+	x := b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Failed)
+	if x.FailedIn != life.Ingesting || x.ProblemCode != string(problem.StorageFull) {
+		t.Errorf("failed in %s: %s", x.FailedIn, x.ProblemCode)
+	}
+	s.mu.Lock()
+	s.on[export.Attach] = attaches
+	s.mu.Unlock()
+	if err := b.Resume(t.Context(), "lakeside", x.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.wait("lakeside", x.ID, life.Completed)
+	if n := s.count("lakeside ingest"); n != 3 {
+		t.Errorf("%d files were ingested, want each once", n)
+	}
+	if n := s.count("lakeside attach 0-output-2-Patient"); n != 2 {
+		t.Errorf("the file's documents were tried %d times", n)
+	}
+}
+
+func TestDocumentsOfAStoppedProcessGoOnInTheNext(t *testing.T) {
+	s := newScript(2)
+	began, hang := make(chan struct{}), make(chan struct{})
+	s.on[export.Attach] = func(ctx context.Context, w export.Work) (export.Outcome, error) {
+		if w.Lease.Epoch > 1 {
+			return attaches(ctx, w)
+		}
+		began <- struct{}{}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-hang:
+			return nil, errors.New("never")
+		}
+	}
+	b := newBenchOf(t, s, withDocuments)
+	id := b.request("lakeside", export.Wish{})
+	<-began
+	<-began
+	b.stop()
+	b.start()
+	b.wait("lakeside", id, life.Completed)
+	if n := s.count("lakeside publish"); n != 1 {
+		t.Errorf("published %d times", n)
+	}
+}

@@ -1,0 +1,184 @@
+package export
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// attachable is the practice of these tests: its agreement permits documents.
+const attachable = `
+folder: FOLDER
+limits: {retry: {attempts: 3}}
+sinks: {tables: {kind: duckdb, file: tables.duckdb}, other: {kind: parquet, folder: other}}
+tenants:
+  - id: lakeside
+    open: true
+    fhir_base_url: https://lakeside.example/fhir
+    level: group
+    group: g1
+    sinks: [tables]
+    types: [Patient]
+    attachments: {fetch: true}
+    agreement: {reference: BAA-1, status: active, effective_from: 2020-01-01, types: [Patient, Provenance], groups: [g1], sinks: [tables], attachments: true}
+`
+
+// attaching gives a leased attach step of a file with two documents: one at
+// the server, which answers as the test says, and one in its resource.
+func attaching(t *testing.T, yaml string, server http.HandlerFunc) (Work, *Steps, *atomic.Int64) {
+	t.Helper()
+	w, s := stepOf(t, Attach, yaml)
+	files, err := blob.OpenLocal(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = files.Close() })
+	s.Files = files
+	var asked atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		server(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	s.Connect = func(*config.Tenant, []string) (*bulkdata.Client, error) {
+		return bulkdata.New(bulkdata.Config{BaseURL: srv.URL, HTTPClient: srv.Client(), Tolerances: bulkdata.Tolerances{LoopbackHTTP: true}})
+	}
+	rawFile(t, files, w.Export.ID, w.Lease.Subject)
+	err = s.Store.In("lakeside").Do(t.Context(), func(tx *store.Tx) error { return tx.AddStep(w.Export.ID, Attach, w.Lease.Subject, tx.Now()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store.DB().QueryRow(`SELECT step_id FROM step`).Scan(&w.Lease.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Export.RequiresToken = string(bulkdata.TokenForbidden)
+	retake(t, s, &w)
+	return w, s, &asked
+}
+
+// retake leases the step again, as the next run of it does.
+func retake(t *testing.T, s *Steps, w *Work) {
+	t.Helper()
+	lease, _, ok, err := s.Store.Take(t.Context(), w.Lease.StepRef, "test")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	w.Lease = lease
+}
+
+func rawFile(t *testing.T, files *blob.Store, export, name string) {
+	t.Helper()
+	scope, err := files.Tenant("lakeside")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := scope.RawKey(export, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := scope.Create(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zstd.NewWriter(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(z, `{"resourceType":"DocumentReference","id":"1","content":[{"attachment":{"contentType":"text/plain","url":"Binary/1"}},`+
+		`{"attachment":{"contentType":"text/plain","data":"`+base64.StdEncoding.EncodeToString([]byte("x"))+`"}}]}`+"\n")
+	if err = errors.Join(err, z.Close(), out.Commit(), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func outcomesOf(t *testing.T, o Outcome, err error) map[string]int64 {
+	t.Helper()
+	a, ok := o.(Attached)
+	if !ok || err != nil {
+		t.Fatalf("the step gave %T, %v", o, err)
+	}
+	return a.Summary.Outcomes
+}
+
+func text(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain")
+	_, _ = io.WriteString(w, "one")
+}
+
+// I1: documents are not stored unless the agreement allows it at that moment;
+// the export goes on without them.
+func TestDocumentsNeedTheAgreementsWord(t *testing.T) {
+	w, s, _ := attaching(t, attachable, text)
+	o, err := s.Run(t.Context(), w)
+	if diff := cmp.Diff(map[string]int64{"stored": 1, "inline": 1}, outcomesOf(t, o, err)); diff != "" {
+		t.Error(diff)
+	}
+	w, s, asked := attaching(t, strings.Replace(attachable, ", attachments: true}", "}", 1), text)
+	o, err = s.Run(t.Context(), w)
+	if diff := cmp.Diff(map[string]int64{"not_permitted": 2}, outcomesOf(t, o, err)); diff != "" || asked.Load() > 0 {
+		t.Errorf("%d requests, %s", asked.Load(), diff)
+	}
+	w, s, asked = attaching(t, strings.Replace(attachable, "status: active", "status: suspended", 1), text)
+	if _, err = s.Run(t.Context(), w); problem.Of(err) == nil || problem.Of(err).Code != problem.AgreementDenied || asked.Load() > 0 {
+		t.Errorf("%d requests, %v, want the problem agreement_denied", asked.Load(), err)
+	}
+}
+
+func TestDocumentsWaitWhenTheServerAsksForIt(t *testing.T) {
+	w, s, asked := attaching(t, attachable, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "90")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	before := time.Now()
+	_, err := s.Run(t.Context(), w)
+	later, ok := errors.AsType[*Later](err)
+	if !ok || later.Until.Sub(before) < 89*time.Second || asked.Load() != 1 {
+		t.Errorf("after %d requests the step gave %v", asked.Load(), err)
+	}
+}
+
+// One document that cannot be had fails neither its resource nor the export.
+func TestTheLastTryRecordsWhatTheServerNeverGave(t *testing.T) {
+	t.Attr("shows", "BD-154")
+	w, s, asked := attaching(t, attachable, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for attempt := range int64(2) {
+		w.Lease.Attempt = attempt
+		if _, err := s.Run(t.Context(), w); !bulkdata.Temporary(err) {
+			t.Errorf("try %d gave %v, want weather", attempt, err)
+		}
+		retake(t, s, &w)
+	}
+	w.Lease.Attempt = 2
+	o, err := s.Run(t.Context(), w)
+	if diff := cmp.Diff(map[string]int64{"failed": 1, "inline": 1}, outcomesOf(t, o, err)); diff != "" || asked.Load() != 3 {
+		t.Errorf("%d requests, %s", asked.Load(), diff)
+	}
+}
+
+func TestTheTokenForDocumentsIsOfTheTypesThatTheVendorHas(t *testing.T) {
+	_, s, _ := attaching(t, attachable, text)
+	lakeside := &s.Config.Tenants[0]
+	x := store.Export{Intent: store.Intent{Types: []string{"Patient"}}}
+	if diff := cmp.Diff([]string{"Binary", "Patient"}, s.attachTypes(lakeside, x)); diff != "" {
+		t.Error(diff)
+	}
+	s.Config.Profile(lakeside).Types = []string{"Patient"}
+	if diff := cmp.Diff([]string{"Patient"}, s.attachTypes(lakeside, x)); diff != "" {
+		t.Error(diff)
+	}
+}
