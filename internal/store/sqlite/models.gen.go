@@ -102,6 +102,16 @@ type Export struct {
 	PageUrl         string
 }
 
+type ExportLog struct {
+	ItemID   int64
+	TenantID string
+	ExportID string
+	At       int64
+	Event    string
+	Detail   string
+	Written  int64
+}
+
 type ManifestPage struct {
 	TenantID string
 	ExportID string
