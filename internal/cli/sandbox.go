@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -13,12 +15,14 @@ import (
 )
 
 type sandboxCommand struct {
-	Profile   string  `enum:"ecw,standard" default:"ecw" help:"ecw (eClinicalWorks: group export, RS384) or standard (STU2)."`
+	List      bool    `help:"Print every knob, preset and action of faults, and serve nothing."`
+	Scenario  string  `type:"existingfile" placeholder:"FILE" help:"YAML of practices with presets, knobs and faults, instead of one practice by flags; see docs/examples/scenarios."`
+	Profile   string  `default:"ecw" placeholder:"PRESET" help:"Like whose server it behaves: ecw (eClinicalWorks), standard (STU2), or another preset of --list."`
 	Code      string  `default:"ABCDEF" help:"The practice's code, a part of its FHIR base URL."`
 	Data      string  `type:"existingdir" placeholder:"DIR" help:"Serve NDJSON files of this folder, named by type, instead of a made-up population."`
 	Patients  int     `default:"200" help:"How many patients the made-up population has."`
 	Seed      uint64  `default:"1" help:"Which made-up population."`
-	Open      bool    `help:"Ask for no token (only with --profile standard)."`
+	Open      bool    `help:"Ask for no token (any --profile but ecw)."`
 	Client    string  `default:"sandbox-client" placeholder:"ID" help:"The client id that the token server knows."`
 	JWKS      string  `type:"existingfile" placeholder:"FILE" help:"The client's public keys, as bulkhead keys jwks prints them."`
 	JWKSURL   string  `name:"jwks-url" placeholder:"URL" help:"Where the client publishes its public keys."`
@@ -33,6 +37,9 @@ type sandboxCommand struct {
 
 // Run serves until it is told to stop.
 func (c *sandboxCommand) Run(ctx context.Context, g *Globals) error {
+	if c.List {
+		return c.list(g)
+	}
 	cfg, err := c.config()
 	if err != nil {
 		return err
@@ -55,62 +62,101 @@ func (c *sandboxCommand) Run(ctx context.Context, g *Globals) error {
 }
 
 func (c *sandboxCommand) print(g *Globals, s sandbox.Summary) {
-	p := s.Practices[0]
-	g.printf("a sandbox practice is ready: %s, profile %s\n\n  fhir_base_url  %s\n", p.Name, p.Profile, p.Base)
-	for _, group := range p.Groups {
-		g.printf("  group          %s\n", group.Export)
+	for _, p := range s.Practices {
+		g.printf("a sandbox practice is ready: %s, profile %s\n\n  fhir_base_url  %s\n", p.Name, p.Profile, p.Base)
+		for _, group := range p.Groups {
+			g.printf("  group          %s\n", group.Export)
+		}
+		if p.Token != "" {
+			g.printf("  token endpoint %s (discovered by itself)\n  client_id      %s\n", p.Token, c.Client)
+		}
+		if s.CAFile != "" {
+			g.printf("  tls.ca_file    %s\n", s.CAFile)
+		}
+		g.printf("  types          %s\n\n", strings.Join(p.Types, " "))
 	}
-	if p.Token != "" {
-		g.printf("  token endpoint %s (discovered by itself)\n  client_id      %s\n", p.Token, c.Client)
-	}
-	if s.CAFile != "" {
-		g.printf("  tls.ca_file    %s\n", s.CAFile)
-	}
-	g.printf("  types          %s\n\nstop with Ctrl-C\n", strings.Join(p.Types, " "))
+	g.printf("stop with Ctrl-C\n")
 }
 
 func (c *sandboxCommand) config() (sandbox.Config, error) {
-	client := sandbox.Client{ID: c.Client, JWKSURL: c.JWKSURL}
-	switch {
-	case c.Open && c.Profile != "standard":
-		return sandbox.Config{}, problem.New(problem.Usage, "--open needs --profile standard: eClinicalWorks is never open", "Give both, or give --jwks.")
-	case c.JWKS != "":
-		text, err := os.ReadFile(c.JWKS)
-		if err != nil {
-			return sandbox.Config{}, problem.Wrap(err, problem.KeyMissing, "the public keys cannot be read", "Give the file that bulkhead keys jwks printed.")
-		}
-		client.JWKS = text
-	case c.JWKSURL == "" && !c.Open:
-		return sandbox.Config{}, problem.New(problem.Usage, "the token server knows no key of the client",
-			"Make one with bulkhead keys new key.jwk and bulkhead keys jwks key.jwk > jwks.json, and give --jwks jwks.json; or serve --profile standard --open.")
-	}
-	source, err := c.source()
+	scenario, err := c.scenario()
 	if err != nil {
 		return sandbox.Config{}, err
 	}
-	practice := sandbox.Practice{
-		Code: c.Code, Name: "Sandbox practice " + c.Code, Profile: sandbox.Profile(c.Profile), Open: c.Open, Source: source,
-		Groups: []sandbox.Group{{ID: "group-all", Identifier: "5f0d3c1e-0000-4000-8000-00000000a11a", Name: "All patients"}},
-	}
-	if c.FilesPer > 0 {
-		knobs := sandbox.Preset(practice.Profile)
-		knobs.FilesPer = c.FilesPer
-		practice.Knobs = &knobs
-	}
-	practices := []sandbox.Practice{practice}
-	if err := c.applyFaults(practices); err != nil {
-		return sandbox.Config{}, err
-	}
 	cfg := sandbox.Config{
-		Addr: c.Addr, TokenAddr: c.TokenAddr, Plain: c.Plain, TimeScale: c.TimeScale, Practices: practices,
+		Addr: c.Addr, TokenAddr: c.TokenAddr, Plain: c.Plain,
+		Practices: scenario.Practices, Token: scenario.Token, TimeScale: cmp.Or(scenario.TimeScale, c.TimeScale),
 	}
 	if !c.Plain {
 		cfg.CAFile = c.CAFile
 	}
-	if !c.Open {
+	if slices.ContainsFunc(cfg.Practices, func(p sandbox.Practice) bool { return !p.Open }) {
+		client, err := c.client()
+		if err != nil {
+			return sandbox.Config{}, err
+		}
 		cfg.Clients = []sandbox.Client{client}
 	}
 	return cfg, nil
+}
+
+// client is the one that the token server knows.
+func (c *sandboxCommand) client() (sandbox.Client, error) {
+	client := sandbox.Client{ID: c.Client, JWKSURL: c.JWKSURL}
+	switch {
+	case c.JWKS != "":
+		text, err := os.ReadFile(c.JWKS)
+		if err != nil {
+			return client, problem.Wrap(err, problem.KeyMissing, "the public keys cannot be read", "Give the file that bulkhead keys jwks printed.")
+		}
+		client.JWKS = text
+	case c.JWKSURL == "":
+		return client, problem.New(problem.Usage, "the token server knows no key of the client",
+			"Make one with bulkhead keys new key.jwk and bulkhead keys jwks key.jwk > jwks.json, and give --jwks jwks.json; or serve --profile standard --open.")
+	}
+	return client, nil
+}
+
+// scenario is what the file says, or the one practice that the flags say.
+func (c *sandboxCommand) scenario() (sandbox.Scenario, error) {
+	if c.Scenario == "" {
+		return c.onePractice()
+	}
+	if c.Faults != "" || c.Data != "" || c.FilesPer != 0 || c.Open {
+		return sandbox.Scenario{}, problem.New(problem.Usage, "--scenario says all about its practices", "Leave out --faults, --data, --files-per and --open.")
+	}
+	text, err := os.ReadFile(c.Scenario)
+	var scenario sandbox.Scenario
+	if err == nil {
+		scenario, err = sandbox.ReadScenario(text)
+	}
+	if err != nil {
+		return scenario, problem.Wrap(err, problem.Usage, "the scenario cannot be used", "Correct it; docs/examples/scenarios has some that work, and bulkhead sandbox --list names what there is.")
+	}
+	return scenario, nil
+}
+
+func (c *sandboxCommand) onePractice() (sandbox.Scenario, error) {
+	knobs, err := sandbox.PresetKnobs(c.Profile)
+	if err != nil {
+		return sandbox.Scenario{}, problem.Wrap(err, problem.Usage, "the sandbox does not know this profile", "Give one that bulkhead sandbox --list names.")
+	}
+	profile := sandbox.PresetProfile(c.Profile)
+	if c.Open && profile == sandbox.ProfileECW {
+		return sandbox.Scenario{}, problem.New(problem.Usage, "--open needs --profile standard: eClinicalWorks is never open", "Give both, or give --jwks.")
+	}
+	source, err := c.source()
+	if err != nil {
+		return sandbox.Scenario{}, err
+	}
+	if c.FilesPer > 0 {
+		knobs.FilesPer = c.FilesPer
+	}
+	practices := []sandbox.Practice{{
+		Code: c.Code, Name: "Sandbox practice " + c.Code, Profile: profile, Open: c.Open, Source: source,
+		Groups: sandbox.Everybody(), Knobs: &knobs,
+	}}
+	return sandbox.Scenario{Practices: practices}, c.applyFaults(practices)
 }
 
 func (c *sandboxCommand) applyFaults(practices []sandbox.Practice) error {

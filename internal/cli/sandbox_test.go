@@ -21,3 +21,26 @@ func TestTheExampleOfFaultsWorks(t *testing.T) {
 		t.Errorf("knobs = %+v", knobs)
 	}
 }
+
+func TestTheExamplesOfScenariosWork(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "examples", "scenarios", "*.yaml"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d examples, %v", len(files), err)
+	}
+	for _, file := range files {
+		c := sandboxCommand{Scenario: file, JWKSURL: "https://keys.example/jwks.json", Plain: true}
+		cfg, err := c.config()
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(file), err)
+			continue
+		}
+		server, err := sandbox.Start(t.Context(), cfg)
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(file), err)
+			continue
+		}
+		if err := server.Close(); err != nil {
+			t.Errorf("%s: %v", filepath.Base(file), err)
+		}
+	}
+}

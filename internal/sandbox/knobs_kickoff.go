@@ -90,7 +90,7 @@ type CommaQuote string
 const (
 	CommaBoth      CommaQuote = ""          // either way
 	CommaPercent   CommaQuote = "percent"   // %2C after the query is decoded; a backslash is a character
-	CommaBackslash CommaQuote = "backslash" // \\, and nothing else
+	CommaBackslash CommaQuote = "backslash" // a backslash before it, and nothing else
 )
 
 // AdminOnly is what becomes of an export of administrative types alone.
