@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/smart"
@@ -17,31 +16,19 @@ import (
 // authorization goes from the discovery to a token and what it permits.
 func (c *check) authorization(ctx context.Context) {
 	found, endpoint := c.discovery(ctx)
-	c.style = smart.Style(c.profile.Scope.Style)
-	if c.profile.Scope.Style == config.ScopesDiscover {
-		c.style = ""
-		if found != nil {
-			c.style = found.ScopeStyle()
-		}
-	}
 	c.signing(ctx, found)
 	c.published(ctx)
 	if endpoint == "" || c.key == nil {
 		c.skip("token", "it needs a token endpoint and a key")
 		return
 	}
-	c.smart.ClientID, c.smart.TokenURL, c.smart.HTTPClient = c.registration.ClientID, endpoint, c.http
-	c.smart.LoopbackHTTP, c.smart.RefusalHold = c.Tenant.AllowHTTP, -1
-	c.smart.DirectKeySet = c.registration.Direct()
-	if c.registration.SendJKU {
-		c.smart.JWKSURL = c.registration.JWKSURL
-	}
-	c.smart.Scopes = c.Config.ScopesIn(c.Tenant, config.ScopeStyle(c.style), c.types)
 	c.ask(ctx)
 	if c.token != nil {
 		c.granted()
 	}
-	c.probe(ctx)
+	if c.ProbeScopes {
+		c.probe(ctx, endpoint)
+	}
 }
 
 // discovery reads the SMART configuration, nil when there is none, and gives
@@ -63,7 +50,7 @@ func (c *check) discovery(ctx context.Context) (found *smart.Configuration, endp
 	}
 	if refuses := found.Refuses(); refuses != "" {
 		c.warn("discovery", "token endpoint "+found.TokenEndpoint+"; by its "+refuses+" it takes no signed assertions",
-			"Servers' lists are often wrong; if the token request fails, ask the vendor how backend services prove themselves.")
+			"Ask the vendor how backend services prove themselves; such lists are often wrong.")
 		return found, found.TokenEndpoint
 	}
 	if warnings := found.Warnings(); len(warnings) > 0 {
@@ -74,21 +61,15 @@ func (c *check) discovery(ctx context.Context) (found *smart.Configuration, endp
 	return found, found.TokenEndpoint
 }
 
-// tokens is a source of tokens for these scopes.
-func (c *check) tokens(scopes []string) (*smart.TokenSource, error) {
-	cfg := c.smart
-	cfg.Scopes = scopes
-	return smart.NewTokenSource(cfg)
-}
-
-// ask asks for the token that an export would use.
+// ask asks for the very token that an export would use.
 func (c *check) ask(ctx context.Context) {
-	source, err := c.tokens(c.smart.Scopes)
+	conn, err := c.Connections.To(c.Tenant, c.types)
 	if err != nil {
-		c.fail("token", problem.Wrap(err, problem.ConfigInvalid, "the token request cannot be made", "Correct token_url or scopes of the registration."))
+		c.fail("token", problem.Of(err))
 		return
 	}
-	token, err := source.Token(ctx)
+	token, err := conn.Tokens.Token(ctx)
+	c.asked = conn.Tokens.Scopes()
 	if refused, ok := errors.AsType[*smart.TokenError](err); ok && !refused.Temporary() {
 		c.refused = refused
 		c.tokenRefused(refused)
@@ -98,10 +79,8 @@ func (c *check) ask(ctx context.Context) {
 		c.fail("token", export.Explain(c.Tenant, err))
 		return
 	}
-	c.token, c.grant = token, smart.ReviewGrant(token, c.smart.Scopes)
-	if c.connect(source) {
-		c.good("token", "given, for "+plain(time.Until(token.Expiry).Round(time.Second)))
-	}
+	c.token, c.client, c.grant = token, conn.Client, smart.ReviewGrant(token, c.asked)
+	c.good("token", "given, for "+plain(time.Until(token.Expiry).Round(time.Second)))
 }
 
 // tokenRefused says why, as far as the server lets us know.

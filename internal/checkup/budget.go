@@ -71,6 +71,11 @@ func (c *check) budget(ctx context.Context) {
 		c.good("budget", "no limit is known", fmt.Sprintf("this check took %d", all), takes)
 		return
 	}
+	if c.Ledger != nil { // others may work on it too
+		if n, err := c.Ledger.In(c.Tenant.ID).Spent(ctx, c.Tenant.FHIRBaseURL); err == nil {
+			count = int(n)
+		}
+	}
 	minutes := (files + 4 + int64(limit) - 1) / int64(limit)
 	c.good("budget", fmt.Sprintf("%d requests a minute, %d left in this one", limit, max(limit-count, 0)), takes+", at least "+some(int(minutes), "minute"))
 }

@@ -84,9 +84,9 @@ type check struct {
 	client  *bulkdata.Client
 	http    *http.Client
 	spent   *spending
-	key     *smart.Key   // the one that signs; nil when none can
-	smart   smart.Config // of token requests; its Scopes are those asked for
-	style   smart.Style  // in which scopes are spelled
+	key     *smart.Key // the one that signs; nil when none can
+	keys    smart.KeySource
+	asked   []string // the scopes of an export
 	token   *oauth2.Token
 	refused *smart.TokenError // nil when a token was given, or none was asked for
 	grant   smart.Grant       // what came with the token
@@ -95,7 +95,9 @@ type check struct {
 func (c *check) run(ctx context.Context) {
 	c.configuration()
 	c.agreement()
-	if !c.connect(nil) {
+	var err error
+	if c.client, c.http, err = c.Connections.Outside(c.Tenant, nil); err != nil {
+		c.fail("connection", problem.Of(err))
 		return
 	}
 	ctx = c.spent.watch(ctx)
@@ -111,17 +113,6 @@ func (c *check) run(ctx context.Context) {
 		c.group(ctx)
 	}
 	c.budget(ctx)
-}
-
-// connect prepares requests that carry tokens, if there are any.
-func (c *check) connect(tokens bulkdata.TokenSource) bool {
-	client, below, err := c.Connections.Outside(c.Tenant, tokens)
-	if err != nil {
-		c.fail("connection", problem.Of(err))
-		return false
-	}
-	c.client, c.http = client, below
-	return true
 }
 
 func (c *check) add(subject string, v Verdict, detail, next string) {

@@ -6,13 +6,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/checkup"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 func TestAPracticeWhereAllIsWell(t *testing.T) {
@@ -358,4 +361,105 @@ func TestAFindingIsToldAsSoonAsItIsThere(t *testing.T) {
 	if n := <-before; n < 4 {
 		t.Errorf("%d findings are told before the server's word is asked for", n)
 	}
+}
+
+func TestTheBudgetCountsWhatOthersSpend(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(nil)
+	ledger, err := store.Open(t.Context(), filepath.Join(b.dir, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close() //nolint:errcheck // the test is over
+	if err := ledger.PutTenants(t.Context(), []store.Tenant{{ID: "lakeside"}}); err != nil {
+		t.Fatal(err)
+	}
+	minute := time.Now().Truncate(time.Minute)
+	for range 100 {
+		if _, _, err := ledger.In("lakeside").TakeRequest(t.Context(), b.base, 250); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.ledger = ledger
+	f := b.check()
+	own, err := ledger.In("lakeside").Spent(t.Context(), b.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if time.Now().Truncate(time.Minute).Equal(minute) {
+		f.want("budget", checkup.Good, fmt.Sprintf("250 requests a minute, %d left in this one", 250-own))
+		if own <= 100 {
+			t.Errorf("the requests of the check are not counted: %d", own)
+		}
+	}
+}
+
+func TestAServerThatTakesNoSuchKeyIsToldFromItsLists(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ehr(func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
+		k := sandbox.ECW().Token
+		k.Algorithms, k.Advertise = []string{"ES384"}, true
+		c.Token = &k
+	})
+	b.access = "{profile: standard, client_id: client-1, key_file: key.jwk}"
+	b.fields["group"] = groupID
+	f := b.check()
+	f.want("algorithm", checkup.Bad, "the key is for RS384, and the server lists only ES384", "keys new --algorithm")
+	f.want("token", checkup.Skipped)
+}
+
+func TestWithoutDiscoveryATokenURLWillDo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.putKey("key.jwk", ours)
+	b.scripted(map[string]http.HandlerFunc{
+		"metadata": says(`{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1","rest":[{"operation":[{"name":"export"}]}]}`),
+		"token":    says(`{"access_token":"a-token","token_type":"bearer","expires_in":300,"scope":"system/Patient.read system/Condition.read"}`),
+	})
+	b.access = "{profile: standard, client_id: client-1, key_file: key.jwk}"
+	f := b.check()
+	f.want("discovery", checkup.Bad, "SMART configuration", "token_url")
+	f.want("token", checkup.Skipped)
+	b.access = "{profile: standard, client_id: client-1, key_file: key.jwk, token_url: '" + b.base + "/token'}"
+	f = b.check()
+	f.want("discovery", checkup.Good, "token_url is configured")
+	f.want("token", checkup.Good, "5 minutes")
+	f.want("scopes", checkup.Good, "all 2")
+	if strings.Contains(f.String(), "a-token") {
+		t.Errorf("a finding holds the token:\n%s", f)
+	}
+}
+
+func TestAProbeKeepsToTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.putKey("key.jwk", ours)
+		var at []time.Time
+		b.serve(map[string]http.HandlerFunc{
+			"/fhir/token": func(w http.ResponseWriter, _ *http.Request) {
+				at = append(at, time.Now())
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, `{"error":"invalid_scope"}`) //nolint:errcheck // the check sees what is missing
+			},
+		})
+		b.access = "{profile: standard, client_id: client-1, key_file: key.jwk, token_url: 'http://localhost/fhir/token'}"
+		b.fields["requests_per_minute"], b.fields["types"] = "20", "[Condition, Coverage, Device, Encounter, Goal, Location, Observation, Patient]"
+		b.probe = true
+		b.check().want("working scopes", checkup.Warning, "0 of 8 work", "24 token requests")
+		perMinute := map[int64]int{}
+		for _, moment := range at {
+			perMinute[moment.Unix()/60]++
+		}
+		for minute, n := range perMinute {
+			if n > 12 { // half of the minute's, and the export's own
+				t.Errorf("%d token requests in minute %d, of 20 that are permitted", n, minute)
+			}
+		}
+		if len(at) != 25 {
+			t.Errorf("%d token requests, want 25", len(at))
+		}
+	})
 }

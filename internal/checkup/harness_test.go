@@ -1,8 +1,10 @@
 package checkup_test
 
 import (
+	"context"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +20,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox/population"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/smart"
 )
 
@@ -36,6 +39,7 @@ type bench struct {
 	access string            // of the registration; empty for an open server
 	dial   export.Dial
 	probe  bool
+	ledger *store.Store // nil for none
 	told   atomic.Int64 // findings
 }
 
@@ -97,6 +101,58 @@ func (b *bench) scripted(answers map[string]http.HandlerFunc) {
 	b.base = server.URL + "/fhir"
 	b.fields["level"], b.fields["group"] = "system", ""
 }
+
+// serve answers http in memory, so that simulated time passes.
+func (b *bench) serve(answers map[string]http.HandlerFunc) {
+	mux := http.NewServeMux()
+	for path, answer := range answers {
+		mux.HandleFunc(path, answer)
+	}
+	line := &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: mux}
+	go server.Serve(line) //nolint:errcheck // it ends with the line
+	b.t.Cleanup(func() { server.Close() })
+	b.base, b.dial = "http://localhost/fhir", line.dial
+	b.fields["allow_http"], b.fields["level"], b.fields["group"] = "true", "system", ""
+}
+
+// pipes are a listener whose connections are made by dial.
+type pipes struct {
+	accept chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.accept <- far:
+		return near, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Accept implements net.Listener.
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.accept:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -161,7 +217,7 @@ func (b *bench) check() findings {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	connections, err := export.NewConnections(cfg, nil)
+	connections, err := export.NewConnections(cfg, b.ledger)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -170,7 +226,7 @@ func (b *bench) check() findings {
 	}
 	f := findings{t: b.t}
 	f.err = checkup.Run(b.t.Context(), checkup.Request{
-		Config: cfg, Tenant: &cfg.Tenants[0], Connections: connections, ProbeScopes: b.probe,
+		Config: cfg, Tenant: &cfg.Tenants[0], Connections: connections, Ledger: b.ledger, ProbeScopes: b.probe,
 	}, func(x checkup.Finding) {
 		f.all = append(f.all, x)
 		b.told.Add(1)

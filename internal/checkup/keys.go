@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -29,13 +30,21 @@ func (c *check) signing(ctx context.Context, found *smart.Configuration) {
 		c.keyFailed(err)
 		return
 	}
-	c.key, c.smart.Keys = key, source
+	if found != nil {
+		if better, err := source.SigningKey(ctx, both(c.profile.Algorithms, found.SigningAlgorithms)); err == nil {
+			key = better
+		}
+	}
+	c.keys = source
+	if !c.algorithm(key, found) {
+		return
+	}
+	c.key = key
 	warnings, err := source.Warnings()
 	if err != nil {
 		c.fail("key", problem.Of(err))
 		return
 	}
-	c.algorithm(found)
 	c.good("key", "key id "+key.ID())
 	for _, w := range warnings {
 		subject := "key"
@@ -46,18 +55,32 @@ func (c *check) signing(ctx context.Context, found *smart.Configuration) {
 	}
 }
 
-// algorithm compares the key's with what the server lists and the vendor takes.
-func (c *check) algorithm(found *smart.Configuration) {
-	own := string(c.key.Algorithm())
+// both gives what the vendor takes of what the server lists.
+func both(taken, listed []string) []string {
+	if listed == nil {
+		return taken
+	}
+	return slices.DeleteFunc(slices.Clone(taken), func(alg string) bool { return !slices.Contains(listed, alg) })
+}
+
+// algorithm compares the key's with what the server lists, and reports whether
+// a token can be asked for.
+func (c *check) algorithm(key *smart.Key, found *smart.Configuration) bool {
+	own := string(key.Algorithm())
 	switch {
 	case found == nil || found.SigningAlgorithms == nil:
 		c.good("algorithm", fmt.Sprintf("%s, which profile %s permits; the server lists none", own, c.profile.Name))
 	case slices.Contains(found.SigningAlgorithms, own):
 		c.good("algorithm", own+", which the server lists")
+	case c.profile.Tolerates(config.AuthListsWrong):
+		c.warn("algorithm", fmt.Sprintf("%s, but the server lists only %s", own, list(found.SigningAlgorithms, 6)), "Nothing: the profile takes the list for wrong.")
 	default:
-		c.warn("algorithm", fmt.Sprintf("%s, but the server lists only %s", own, list(found.SigningAlgorithms, 6)),
-			"If the token request is refused, make a key with bulkhead keys new --algorithm for one of those, and register it.")
+		c.fail("algorithm", problem.New(problem.KeyInvalid,
+			fmt.Sprintf("the key is for %s, and the server lists only %s", own, list(found.SigningAlgorithms, 6)),
+			"Make a key with bulkhead keys new --algorithm for one of those, and register it. If the list is wrong, use a profile that tolerates "+string(config.AuthListsWrong)+"."))
+		return false
 	}
+	return true
 }
 
 func (c *check) keyFailed(err error) {

@@ -17,7 +17,7 @@ const mostProbes = 200
 
 // granted compares the scopes that were granted with those asked for.
 func (c *check) granted() {
-	asked := c.smart.Scopes
+	asked := c.asked
 	switch {
 	case !c.grant.Stated:
 		c.good("scopes", some(len(asked), "scope")+" asked for; the server does not say which it granted")
@@ -38,10 +38,8 @@ func (c *check) granted() {
 
 // probe asks for each scope alone, where not all are had together, and for
 // other spellings of those that are refused. It says which set works.
-func (c *check) probe(ctx context.Context) {
+func (c *check) probe(ctx context.Context, endpoint string) {
 	switch {
-	case !c.ProbeScopes:
-		return
 	case c.token != nil && len(c.grant.Missing) == 0:
 		c.good("working scopes", "all that are asked for work; nothing was probed")
 		return
@@ -52,8 +50,14 @@ func (c *check) probe(ctx context.Context) {
 		c.skip("working scopes", "the server refuses the client, not its scopes")
 		return
 	}
-	p := &prober{check: c}
-	for _, scope := range c.smart.Scopes {
+	p := &prober{check: c, config: smart.Config{
+		ClientID: c.registration.ClientID, Keys: c.keys, TokenURL: endpoint, HTTPClient: c.http,
+		DirectKeySet: c.registration.Direct(), LoopbackHTTP: c.Tenant.AllowHTTP, RefusalHold: -1,
+	}}
+	if c.registration.SendJKU {
+		p.config.JWKSURL = c.registration.JWKSURL
+	}
+	for _, scope := range c.asked {
 		if !p.try(ctx, scope) {
 			break
 		}
@@ -64,7 +68,8 @@ func (c *check) probe(ctx context.Context) {
 // A prober finds the scopes that work.
 type prober struct {
 	*check
-	asked            int
+	config           smart.Config // of one token request, but for its scopes
+	requests         int
 	working, refused []string
 	other            []string // of working: spelled otherwise than asked
 	stopped          string   // why not all were tried; empty when all were
@@ -73,7 +78,7 @@ type prober struct {
 // try finds a spelling of one scope that works. It reports whether to go on.
 func (p *prober) try(ctx context.Context, scope string) bool {
 	for _, spelled := range spellings(scope) {
-		if p.asked == mostProbes {
+		if p.requests == mostProbes {
 			p.stopped = fmt.Sprintf("after %d requests", mostProbes)
 			return false
 		}
@@ -116,11 +121,10 @@ func (p *prober) alone(ctx context.Context, scopes []string) (ok bool, err error
 	if err != nil {
 		return false, nil //nolint:nilerr // a scope that cannot even be sent does not work
 	}
-	limit := p.Config.RequestsPerMinute(p.Tenant)
-	if err := p.spent.wait(ctx, limit); err != nil {
+	if err := p.spent.wait(ctx, p.Config.RequestsPerMinute(p.Tenant)); err != nil {
 		return false, err
 	}
-	p.asked++
+	p.requests++
 	token, err := source.Token(ctx)
 	if later, spent := errors.AsType[*export.Later](err); spent {
 		if err := pause(ctx, time.Until(later.Until)); err != nil {
@@ -164,16 +168,27 @@ func (p *prober) tell(ctx context.Context) {
 // use goes on with a token of the working set, so that what follows can be tried.
 func (p *prober) use(ctx context.Context) {
 	source, err := p.tokens(p.working)
-	if err != nil || !p.connect(source) {
+	if err != nil {
+		return
+	}
+	client, _, err := p.Connections.Outside(p.Tenant, source)
+	if err != nil {
 		return
 	}
 	if token, err := source.Token(ctx); err == nil {
-		p.token = token
+		p.token, p.client = token, client
 	}
 }
 
+// tokens is a source of tokens for these scopes.
+func (p *prober) tokens(scopes []string) (*smart.TokenSource, error) {
+	cfg := p.config
+	cfg.Scopes = scopes
+	return smart.NewTokenSource(cfg)
+}
+
 func (p *prober) summary() string {
-	parts := []string{fmt.Sprintf("%d of %d work, found with %s", len(p.working), len(p.smart.Scopes), some(p.asked, "token request"))}
+	parts := []string{fmt.Sprintf("%d of %d work, found with %s", len(p.working), len(p.asked), some(p.requests, "token request"))}
 	if len(p.other) > 0 {
 		parts = append(parts, "spelled otherwise: "+strings.Join(p.other, " "))
 	}

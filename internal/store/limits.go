@@ -28,6 +28,13 @@ func (s *Scope) TakeRequest(ctx context.Context, endpoint string, limit int64) (
 	return ok, now.Truncate(time.Minute).Add(time.Minute), err
 }
 
+// Spent gives the number of requests to the endpoint that are counted in the
+// present clock minute.
+func (s *Scope) Spent(ctx context.Context, endpoint string) (int64, error) {
+	n, err := s.store.queries().SpentRequests(ctx, gen.SpentRequestsParams{TenantID: s.tenant, Endpoint: endpoint, Minute: time.Now().Unix() / 60})
+	return n, Explain(err)
+}
+
 // FillWindow marks the present clock minute as spent: the server said so.
 func (s *Scope) FillWindow(ctx context.Context, endpoint string, limit int64) error {
 	return s.store.inTx(ctx, func(tx *sql.Tx) error {

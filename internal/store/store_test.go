@@ -330,6 +330,12 @@ func TestRequestsAreCountedByClockMinute(t *testing.T) {
 	if granted != 3 && time.Now().Truncate(time.Minute).Equal(minute) {
 		t.Errorf("%d of 5 requests were granted, the limit is 3", granted)
 	}
+	if n, err := in.Spent(t.Context(), "e"); err != nil || n != 5 && time.Now().Truncate(time.Minute).Equal(minute) {
+		t.Errorf("%d requests are counted as spent, want 5; %v", n, err)
+	}
+	if n, err := s.In("hillcrest").Spent(t.Context(), "e"); err != nil || n != 0 {
+		t.Errorf("another practice has spent %d requests; %v", n, err)
+	}
 	if ok, _, err := s.In("hillcrest").TakeRequest(t.Context(), "e", 3); err != nil || !ok {
 		t.Errorf("another practice's window is spent as well: %v, %v", ok, err)
 	}

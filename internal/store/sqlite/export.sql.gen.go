@@ -1654,6 +1654,23 @@ func (q *Queries) SetWaiting(ctx context.Context, arg SetWaitingParams) error {
 	return err
 }
 
+const spentRequests = `-- name: SpentRequests :one
+SELECT CAST(coalesce(sum(requests), 0) AS INTEGER) FROM rate_window WHERE tenant_id = ? AND endpoint = ? AND minute = ?
+`
+
+type SpentRequestsParams struct {
+	TenantID string
+	Endpoint string
+	Minute   int64
+}
+
+func (q *Queries) SpentRequests(ctx context.Context, arg SpentRequestsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, spentRequests, arg.TenantID, arg.Endpoint, arg.Minute)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const startFile = `-- name: StartFile :exec
 UPDATE output_file SET state = 'downloading', started_at = ? WHERE tenant_id = ? AND export_id = ? AND file = ?
 `

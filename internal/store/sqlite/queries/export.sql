@@ -210,6 +210,9 @@ ON CONFLICT (tenant_id, endpoint) DO UPDATE SET
   minute = excluded.minute
 RETURNING requests;
 
+-- name: SpentRequests :one
+SELECT CAST(coalesce(sum(requests), 0) AS INTEGER) FROM rate_window WHERE tenant_id = ? AND endpoint = ? AND minute = ?;
+
 -- name: FillWindow :exec
 INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?, ?)
 ON CONFLICT (tenant_id, endpoint) DO UPDATE SET requests = excluded.requests, minute = excluded.minute;
