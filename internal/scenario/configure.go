@@ -75,8 +75,11 @@ func people(t Tenant, seed uint64) sandbox.Source {
 
 // practice is the tenant's side of the sandbox.
 func (t Tenant) practice() (sandbox.Practice, error) {
-	profile := sandbox.Profile(t.Preset)
-	knobs := sandbox.Preset(profile)
+	profile := sandbox.PresetProfile(t.Preset)
+	knobs, err := sandbox.PresetKnobs(t.Preset)
+	if err != nil {
+		return sandbox.Practice{}, err
+	}
 	if t.Knobs != nil {
 		t.Knobs(&knobs)
 	}
@@ -192,7 +195,7 @@ func (w *World) tenantConfig(t Tenant) (map[string]any, error) {
 	}
 	if t.Level == config.LevelGroup {
 		c["group"] = GroupID
-		if sandbox.Profile(t.Preset) == sandbox.ProfileECW {
+		if sandbox.PresetProfile(t.Preset) == sandbox.ProfileECW {
 			c["group"] = Group
 		}
 	}

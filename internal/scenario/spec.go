@@ -46,8 +46,7 @@ type Tenant struct {
 	// and so on for those after it. In capitals, without hyphens, it is the
 	// practice's code.
 	ID string
-	// Preset names the sandbox's preset, which is a sandbox.Profile; "" means
-	// standard.
+	// Preset names the sandbox's preset; "" means standard.
 	Preset string
 	// Profile names the vendor profile that bulkhead uses; "" means the one
 	// called like Preset.
