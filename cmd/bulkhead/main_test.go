@@ -44,19 +44,21 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// startEHR starts a practice EHR: ehr open|smart|expired. It writes ca.pem,
-// key.jwk and profiles/ into the script's folder and sets BASE, GROUP.
+// startEHR starts a practice EHR: ehr open|smart|standard|expired; the second
+// is like eCW, the third keeps to the standard and wants tokens too. It writes
+// ca.pem, key.jwk and profiles/ into the script's folder and sets BASE, GROUP.
 func startEHR(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: ehr open|smart|expired")
+		ts.Fatalf("usage: ehr open|smart|standard|expired")
 	}
+	protected := args[0] == "smart" || args[0] == "standard"
 	born := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	practice := sandbox.Practice{
-		Code: "LAKESD", Name: "Lakeside", Profile: sandbox.ProfileStandard, Open: args[0] != "smart",
+		Code: "LAKESD", Name: "Lakeside", Profile: sandbox.ProfileStandard, Open: !protected, Groups: []sandbox.Group{{ID: "g1", Identifier: "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81", Name: "All"}},
 		Source: sandbox.FromPopulation(population.New(population.Config{Seed: 1, Practice: "Lakeside", Patients: 5, Epoch: born, ObservationsPerPatient: 5})),
 	}
 	if args[0] == "smart" {
-		practice.Profile, practice.Groups = sandbox.ProfileECW, []sandbox.Group{{ID: "g1", Identifier: "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81", Name: "All"}}
+		practice.Profile = sandbox.ProfileECW
 	}
 	knobs := sandbox.Preset(practice.Profile)
 	knobs.Takes, knobs.RetryAfter = 20*time.Millisecond, 10*time.Millisecond
@@ -64,7 +66,7 @@ func startEHR(ts *testscript.TestScript, neg bool, args []string) {
 	cfg := sandbox.Config{
 		CAFile: ts.MkAbs("ca.pem"), Epoch: born, Expired: args[0] == "expired", Practices: []sandbox.Practice{practice},
 	}
-	if args[0] == "smart" {
+	if protected {
 		key, err := smart.GenerateKey(smart.RS384)
 		ts.Check(err)
 		private, err := key.PrivateJWK()
