@@ -18,6 +18,7 @@ const (
 	Raw        Area = "raw"        // output files as delivered, zstd by us
 	Staged     Area = "staged"     // Parquet, one folder for each table
 	Quarantine Area = "quarantine" // refused lines with their reason
+	Logs       Area = "logs"       // each export's event log
 )
 
 // ManifestName is the file of an export's raw folder that holds the manifest
@@ -79,6 +80,14 @@ func (s *Scope) QuarantineKey(export, file string) (Key, error) {
 	return s.key(Quarantine, export, file+".ndjson.zst"), nil
 }
 
+// LogKey names an export's event log.
+func (s *Scope) LogKey(export string) (Key, error) {
+	if !exportID.MatchString(export) {
+		return "", fmt.Errorf("log key: %w", ErrName)
+	}
+	return s.key(Logs, export, "log.ndjson"), nil
+}
+
 func (s *Scope) key(a Area, export, rest string) Key {
 	return Key(string(a) + "/" + s.tenant + "/" + export + "/" + rest)
 }
@@ -89,7 +98,7 @@ func (s *Scope) own(k Key) (string, error) {
 	area, rest, _ := strings.Cut(string(k), "/")
 	tenant, rest, _ := strings.Cut(rest, "/")
 	export, rest, _ := strings.Cut(rest, "/")
-	known := area == string(Raw) || area == string(Staged) || area == string(Quarantine) || area == string(Attachments)
+	known := area == string(Raw) || area == string(Staged) || area == string(Quarantine) || area == string(Attachments) || area == string(Logs)
 	if !known || tenant != s.tenant || !exportID.MatchString(export) || rest == "" { // I7: the only door
 		return "", ErrForeign
 	}

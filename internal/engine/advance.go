@@ -31,6 +31,9 @@ func (e *Engine) advance(ctx context.Context, l store.Lease, r result, complete 
 		if x, err = tx.Export(l.Export); err != nil {
 			return err
 		}
+		if err := logStep(tx, &x, l, r); err != nil {
+			return err
+		}
 		due, err := e.record(tx, &x, l, r)
 		if err != nil {
 			return err
@@ -194,6 +197,9 @@ func (e *Engine) recordListed(tx *store.Tx, x *store.Export, o export.Listed) er
 	if err := tx.ListFiles(x, o.Page, o.Files); err != nil {
 		return err
 	}
+	if err := logListed(tx, x, o); err != nil {
+		return err
+	}
 	if err := note(tx, x, o.Notes); err != nil {
 		return err
 	}
@@ -238,7 +244,10 @@ func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o ex
 	if err := tx.SetFileIngested(x, f, parts); err != nil {
 		return err
 	}
-	var errorsReported int64
+	if err := note(tx, x, o.Notes); err != nil {
+		return err
+	}
+	errorsReported := o.Short // as good as an error: something may be missing
 	for _, issue := range s.Outcomes {
 		if issue.Severity == "error" || issue.Severity == "fatal" {
 			errorsReported += issue.Count

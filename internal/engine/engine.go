@@ -27,13 +27,20 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// Options are what an engine needs. All fields but Retry are required.
+// Options are what an engine needs. All fields but the last two are required.
 type Options struct {
 	Config *config.Config
 	Store  *store.Store
 	Steps  Steps
 	Log    *slog.Logger
 	Retry  Retry
+	Logs   Logs // nil: event logs stay in the ledger
+}
+
+// Logs brings the event logs of settled exports into files. *exportlog.Files is
+// the one there is.
+type Logs interface {
+	CatchUp(ctx context.Context) error
 }
 
 // Steps runs one step. *export.Steps is the one there is; tests have others.
@@ -49,6 +56,7 @@ type Engine struct {
 	steps  Steps
 	log    *slog.Logger
 	retry  Retry
+	logs   Logs
 	owner  string
 	river  *river.Client[*sql.Tx]
 
@@ -79,7 +87,7 @@ type unrecorded struct {
 // New makes an engine and binds it to its store. Nothing runs before Start.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
-		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(),
+		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), logs: o.Logs,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
 		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
 	}
@@ -166,6 +174,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	soft, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(deadline(ctx)))
 	defer cancel()
 	if err := e.river.Stop(soft); err == nil {
+		e.complain("write event logs", e.catchUp(soft))
 		return nil
 	}
 	hard, cancelHard := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
@@ -174,6 +183,14 @@ func (e *Engine) Stop(ctx context.Context) error {
 		return fmt.Errorf("stop the executor: %w", err)
 	}
 	return nil
+}
+
+// catchUp writes the event logs of exports that have settled.
+func (e *Engine) catchUp(ctx context.Context) error {
+	if e.logs == nil {
+		return nil
+	}
+	return e.logs.CatchUp(ctx)
 }
 
 func deadline(ctx context.Context) time.Time {

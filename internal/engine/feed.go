@@ -59,6 +59,9 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 			if err := tx.StartFile(x, file); err != nil {
 				return err
 			}
+			if err := logRequest(tx, x, file); err != nil {
+				return err
+			}
 			if err := tx.AddStep(x.ID, export.Download, file, tx.Now()); err != nil {
 				return err
 			}
@@ -214,6 +217,9 @@ func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
 		return err
 	}
 	if err := tx.Move(x, life.Complete); err != nil {
+		return err
+	}
+	if err := logComplete(tx, x); err != nil {
 		return err
 	}
 	if err := e.release(tx, x); err != nil || x.Purpose != store.Newcomers {

@@ -37,6 +37,7 @@ func (e *Engine) tick(ctx context.Context) {
 		case <-second.C:
 			e.complain("look at schedules", e.startDue(ctx))
 			e.complain("look at waits", e.wake(ctx))
+			e.complain("write event logs", e.catchUp(ctx))
 		}
 	}
 }
