@@ -27,9 +27,6 @@ func (e limitError) Error() string   { return string(e) }
 func (e limitError) Timeout() bool   { return true }
 func (e limitError) Temporary() bool { return true }
 
-// maxErrorBody is how much of an answer in no known format is kept to be shown.
-const maxErrorBody = 1024
-
 // An exchange is one request of ours, which may take several on the wire.
 type exchange struct {
 	op        Operation
@@ -40,18 +37,6 @@ type exchange struct {
 	authorize bool // carry the access token
 	redirects bool // follow redirects; GET only
 	once      bool // the transport must not silently repeat it
-}
-
-// An answer is a response whose body was read within its bound.
-type answer struct {
-	status   int
-	header   http.Header
-	url      *url.URL
-	body     []byte
-	cut      bool  // the body is longer than the bound
-	broken   error // the body ended early, nil when whole
-	sent     time.Time
-	received time.Time
 }
 
 // answerOf makes the exchange and reads up to limit bytes of the answer.
@@ -262,29 +247,6 @@ func endOf(ctx context.Context, err error) error {
 func discard(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	_ = resp.Body.Close()
-}
-
-// statusError reads an error answer.
-func (a *answer) statusError(op Operation) *StatusError {
-	outcome, body := a.outcome()
-	return &StatusError{
-		Op: op, Status: a.status, Outcome: outcome, body: body,
-		RetryAfter: ParseRetryAfter(a.header, a.received),
-	}
-}
-
-// protocolError is for a success that breaks the standard.
-func (a *answer) protocolError(op Operation, reason Reason) *ProtocolError {
-	outcome, body := a.outcome()
-	return &ProtocolError{Op: op, Status: a.status, Reason: reason, Outcome: outcome, body: body}
-}
-
-// outcome reads the body as an OperationOutcome, or else as words to show.
-func (a *answer) outcome() (*OperationOutcome, string) {
-	if o, err := ParseOperationOutcome(a.body); err == nil {
-		return o, ""
-	}
-	return nil, plainText(string(a.body[:min(len(a.body), 4*maxErrorBody)]), maxErrorBody)
 }
 
 // checkStatusURL parses the URL of a status, or of a search's next page, and
