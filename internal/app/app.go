@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
 	"github.com/bulkhead-fhir/bulkhead/internal/parquetsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -99,7 +100,8 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if o.Around != nil {
 		steps = o.Around(steps)
 	}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Retry: engine.Retry{
+	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Logs: logs, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err

@@ -28,6 +28,7 @@ func (e *Engine) tick(ctx context.Context) {
 	defer second.Stop()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	var logs time.Time // not before: a storage that cannot be written is complained of once a minute
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,7 +38,13 @@ func (e *Engine) tick(ctx context.Context) {
 		case <-second.C:
 			e.complain("look at schedules", e.startDue(ctx))
 			e.complain("look at waits", e.wake(ctx))
-			e.complain("write event logs", e.catchUp(ctx))
+			if now := time.Now(); !now.Before(logs) {
+				err := e.catchUp(ctx)
+				e.complain("write event logs", err)
+				if err != nil {
+					logs = now.Add(time.Minute)
+				}
+			}
 		}
 	}
 }
