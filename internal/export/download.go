@@ -59,9 +59,12 @@ func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.
 		return file, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	hash := sha256.New()
-	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: body, count: s.Meter.of(w.Export.ID).downloaded}, hash))
+	hash, end := sha256.New(), &tail{}
+	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: body, count: s.Meter.of(w.Export.ID).downloaded}, io.MultiWriter(hash, end)))
 	if err != nil {
+		return file, err
+	}
+	if err := end.short(file); err != nil && w.Lease.Attempt+1 < tries {
 		return file, err
 	}
 	if err := out.Commit(); err != nil { // I3

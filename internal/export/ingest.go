@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -34,7 +35,9 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	}
 	summary, err := ingest.Run(ctx, ingest.Options{
 		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
-		Salt: salt, First: w.Lease.Epoch == 1,
+		Base: t.FHIRBaseURL, Organized: file.ResourceType == organized,
+		Permits: func(resourceType string) bool { return wanted(t, w.Export.Intent, resourceType) },
+		Salt:    salt, First: w.Lease.Epoch == 1,
 	}, ingest.Source{
 		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType,
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return s.openRaw(ctx, scope, w, file.Name) },
@@ -42,21 +45,26 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	if err := countsAgree(file, summary); err != nil {
-		return nil, err
-	}
-	return Staged{summary}, nil
+	return Staged{Summary: summary, Notes: countNotes(file, summary), Short: max(0, file.Expected-(summary.Lines-summary.Blank))}, nil
 }
 
-// countsAgree compares with the manifest. A file with fewer lines than the
-// server promised is not whole; one with more is.
-func countsAgree(file store.File, s ingest.Summary) error {
-	if got := s.Lines - s.Blank; file.Expected >= 0 && got < file.Expected {
-		return problem.New(problem.CountMismatch,
-			fmt.Sprintf("output file %s has %d resources, the manifest promised %d", file.Name, got, file.Expected),
-			"Start a new export; if the server's counts are always wrong, tell its vendor.")
+// countNotes compares with the manifest, and says what in the lines was not as
+// the manifest had it.
+func countNotes(file store.File, s ingest.Summary) []Note {
+	var notes []Note
+	if got := s.Lines - s.Blank; file.Expected >= 0 && got != file.Expected {
+		notes = append(notes, Note{"count_mismatch", fmt.Sprintf("%s: %d resources, the manifest promised %d", file.Name, got, file.Expected)})
 	}
-	return nil
+	if s.Mismatched > 0 {
+		notes = append(notes, Note{"type_mismatch", fmt.Sprintf("%s: %d resources are of another type", file.Name, s.Mismatched)})
+	}
+	if s.OutcomeLines > 0 {
+		notes = append(notes, Note{"outcomes_in_output", fmt.Sprintf("%s: %d lines are OperationOutcomes", file.Name, s.OutcomeLines)})
+	}
+	if len(s.Parameters) > 0 {
+		notes = append(notes, Note{"parameters_ignored", strings.Join(s.Parameters, ",")})
+	}
+	return notes
 }
 
 // openRaw gives the bytes of a raw file as delivered, and counts them.

@@ -92,7 +92,11 @@ type Stored struct{ File store.File }
 type FileFailed struct{ Problem *problem.Problem }
 
 // Staged: the file's rows are staged, its refused lines in quarantine.
-type Staged struct{ Summary ingest.Summary }
+type Staged struct {
+	Summary ingest.Summary
+	Short   int64 // resources that the manifest promised and that did not come
+	Notes   []Note
+}
 
 // Published: the sink has the export.
 type Published struct {

@@ -83,7 +83,11 @@ func TestAConfiguredFloorBoundsTheFirstExport(t *testing.T) {
 
 func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
 	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Goal", "Observation", "Patient"}}}
-	files := []store.File{{ResourceType: "Condition"}, {ResourceType: "Observation", Quarantined: 1}, {ResourceType: "Patient"}} // and none of Goal
+	files := []store.File{ // and none of Goal
+		{Section: "output", ResourceType: "Condition"},
+		{Section: "output", ResourceType: "Observation", Quarantined: 1},
+		{Section: "output", ResourceType: "Patient"},
+	}
 	cases := []struct {
 		name   string
 		change func(*store.Export)
@@ -93,6 +97,7 @@ func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
 		{"full", func(*store.Export) {}, nil, []string{"Condition", "Patient"}},
 		{"incremental", func(x *store.Export) { x.Mode = Incremental }, nil, nil},
 		{"server errors", func(x *store.Export) { x.ServerErrors = 1 }, nil, nil},
+		{"a part of the resources", func(x *store.Export) { x.Parameters.Elements = []string{"id"} }, nil, nil},
 		{"another stream", func(*store.Export) {}, []string{`["Patient","Binary"]`}, []string{"Condition"}},
 	}
 	for _, c := range cases {

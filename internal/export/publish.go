@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
@@ -64,7 +65,7 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 	if err != nil {
 		return d, nil, err
 	}
-	d = sink.Delivery{Tenant: t.ID, Export: x.ID, Mode: sink.Mode(x.Mode)}
+	d = sink.Delivery{Tenant: t.ID, Export: x.ID, Mode: sink.Mode(x.Mode), Partial: len(x.Parameters.Elements) > 0}
 	d.TransactionTime, _ = fhir.ParseInstant(x.TransactionTime) // zero when the server gave none
 	if d.Replace, err = Replaceable(x, files, others); err != nil {
 		return d, nil, err
@@ -94,14 +95,31 @@ func ownTables(t *config.Tenant, parts map[string][]sink.File) []table.Table {
 }
 
 // outputTypes gives the resource types that files of the manifest's output
-// bring, asked for or not.
+// bring, asked for or not: those that the manifest names, and once a file is
+// ingested those that its lines have.
 func outputTypes(files ...store.File) (types []string) {
 	for _, f := range files {
-		if f.Section == "output" {
+		if f.Section != "output" {
+			continue
+		}
+		if f.ResourceType != organized {
 			types = append(types, f.ResourceType)
 		}
+		types = append(types, ingested(f)...)
 	}
 	return fhir.TypeSet(types)
+}
+
+// ingested gives the types of an ingested file's lines.
+func ingested(f store.File) (types []string) {
+	var s ingest.Summary
+	if len(f.Summary) == 0 || json.Unmarshal(f.Summary, &s) != nil {
+		return nil // our own text, which publish reads again
+	}
+	for _, t := range s.Types {
+		types = append(types, t.Type)
+	}
+	return types
 }
 
 // addUp checks that every line of every file is accounted for (I4).

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -22,12 +21,15 @@ func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]s
 	}
 	keep, listed := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
-		listed[f.ResourceType] = true
-		if f.Quarantined > 0 {
-			keep[f.ResourceType] = true
+		types := outputTypes(f)
+		for _, t := range types {
+			listed[t] = true
+			if f.Quarantined > 0 {
+				keep[t] = true
+			}
 		}
-		if strings.Contains(string(f.Summary), `"type_mismatch"`) {
-			return nil, nil // the refused line is of some other type: it may be any
+		if f.Quarantined > 0 && (f.ResourceType == organized || len(types) > 1) {
+			return nil, nil // a refused line may be of any type
 		}
 	}
 	for _, text := range otherStreams {

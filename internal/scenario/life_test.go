@@ -2,6 +2,7 @@ package scenario_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -382,5 +383,75 @@ func TestTheManifestIsKeptAsItCame(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestACountThatIsNotMetIsFetchedAgainAndThenTold(t *testing.T) {
+	t.Attr("shows", "BD-098 M2")
+	scenario.Run(t, with(func(k *sandbox.Knobs) { k.Count = sandbox.CountWrong }), func(w *scenario.World) {
+		x := w.Want(w.Export(), life.Completed)
+		if x.Happened("count_mismatch") != len(x.Files) {
+			t.Errorf("not every count that is wrong is told: %s", x)
+		}
+		for _, f := range w.Sandbox.Files("LAKESIDE") {
+			if f.Gets != 3 {
+				t.Errorf("file %s was fetched %d times, want 3", f.Name, f.Gets)
+			}
+		}
+		if w.Export().Mode != "full" {
+			t.Error("the watermark moved though resources may be missing")
+		}
+	})
+}
+
+func TestAFileThatWasCutOnceIsFetchedAgain(t *testing.T) {
+	t.Attr("shows", "BD-134 D7")
+	for name, knobs := range map[string]func(*sandbox.Knobs){
+		"without a length": func(k *sandbox.Knobs) {},
+		"against a length": func(k *sandbox.Knobs) { k.CutLength = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := with(func(k *sandbox.Knobs) {
+				k.CutAt, k.BadGets, k.Ranges = 700, 1, false
+				knobs(k)
+			})
+			scenario.Run(t, spec, func(w *scenario.World) {
+				x := w.Want(w.Export(), life.Completed)
+				if refused := w.Quarantine(x); len(refused) > 0 {
+					t.Errorf("the rest of a line was taken for one: %v", refused)
+				}
+				if n := len(w.Rows("patient")); n != 8 {
+					t.Errorf("%d patients, want 8", n)
+				}
+			})
+		})
+	}
+}
+
+func TestOrganizedFilesBecomeTheSameTables(t *testing.T) {
+	t.Attr("shows", "BD-056 BD-145 BD-146 BD-148")
+	var tables [2]map[string]int
+	for i, organized := range []bool{false, true} {
+		spec := with(func(k *sandbox.Knobs) { k.Dialect, k.Organized = sandbox.STU3, organized })
+		spec.Profile = "standard-stu3"
+		spec.Types = []string{"Condition", "Encounter", "Observation", "Organization", "Patient", "Practitioner"}
+		scenario.Run(t, spec, func(w *scenario.World) {
+			x := w.Want(w.Export(), life.Completed)
+			tables[i] = map[string]int{}
+			for _, name := range []string{"patient", "condition", "encounter", "observation", "organization", "practitioner"} {
+				tables[i][name] = len(w.Rows(name))
+			}
+			if refused := w.Quarantine(x); len(refused) > 0 {
+				t.Errorf("%d lines refused, the first: %v", len(refused), refused[0])
+			}
+		})
+	}
+	if one, all := tables[1]["organization"], tables[0]["organization"]; one == 0 || one > all {
+		t.Errorf("%d of %d organizations, though only those that a block refers to may come", one, all)
+	}
+	delete(tables[0], "organization")
+	delete(tables[1], "organization")
+	if tables[0]["patient"] == 0 || !maps.Equal(tables[0], tables[1]) {
+		t.Errorf("one type a file: %v, organized: %v", tables[0], tables[1])
 	}
 }
