@@ -34,8 +34,9 @@ tenants:
     profile: standard
     fhir_base_url: %s
     level: patient
-    types: [Condition, Encounter, Observation, Patient]
-    agreement: {reference: BAA-1, status: active, effective_from: 2020-01-01, types: ["*"], groups: ["*"], sinks: ["*"]}
+    types: [Condition, DocumentReference, Encounter, Observation, Patient]
+    attachments: {fetch: true}
+    agreement: {reference: BAA-1, status: active, effective_from: 2020-01-01, types: ["*"], groups: ["*"], sinks: ["*"], attachments: true}
 `
 
 // A place is a state folder with the practice's server beside it.
@@ -50,6 +51,7 @@ func newPlace(t *testing.T) place {
 	born := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	knobs := sandbox.Preset(sandbox.ProfileStandard)
 	knobs.Takes, knobs.RetryAfter, knobs.FilesPer = 300*time.Millisecond, 100*time.Millisecond, 200
+	knobs.Attach, knobs.AttachSize = sandbox.AttachRelative, 2000
 	server, err := sandbox.Start(t.Context(), sandbox.Config{
 		CAFile: filepath.Join(dir, "ca.pem"), Epoch: born,
 		Practices: []sandbox.Practice{{
@@ -133,7 +135,11 @@ func (p place) tables(t *testing.T) map[string]string {
 	}
 	digests := map[string]string{}
 	for _, name := range query(`SELECT table_name FROM information_schema.tables WHERE table_name NOT LIKE '\_%' ESCAPE '\' ORDER BY 1`) {
-		rows := query(fmt.Sprintf(`SELECT * EXCLUDE (source_file) FROM %q ORDER BY ALL`, name))
+		exports := "source_file"
+		if name == "attachment" {
+			exports += ", location, stored_by_export"
+		}
+		rows := query(fmt.Sprintf(`SELECT * EXCLUDE (%s) FROM %q ORDER BY ALL`, exports, name))
 		digests[name] = fmt.Sprintf("%d rows %x", len(rows), sha256.Sum256([]byte(strings.Join(rows, "\n"))))
 	}
 	return digests
@@ -177,7 +183,11 @@ func TestAProcessThatIsKilledIsTakenUpByTheNext(t *testing.T) {
 	if len(want) < 10 || !strings.HasPrefix(want["patient"], "30 rows") {
 		t.Fatalf("the calm run has %d tables, patient: %s", len(want), want["patient"])
 	}
-	for _, kind := range []string{export.Poll, export.Download, export.Ingest, export.Publish} {
+	documents := calm.server.Counts("LAKESD")[sandbox.KindAttachment]
+	if documents < 20 || !strings.HasPrefix(want["attachment"], fmt.Sprint(documents, " rows")) {
+		t.Fatalf("the calm run asked for %d documents: %s", documents, want["attachment"])
+	}
+	for _, kind := range []string{export.Poll, export.Download, export.Ingest, export.Attach, export.Publish} {
 		for _, when := range []string{"before", "during", "after"} {
 			t.Run(kind+" "+when, func(t *testing.T) {
 				p := newPlace(t)
@@ -197,6 +207,9 @@ func TestAProcessThatIsKilledIsTakenUpByTheNext(t *testing.T) {
 				}
 				if n := p.server.Counts("LAKESD")[sandbox.KindKickoff]; n != 1 {
 					t.Errorf("kicked off %d times", n)
+				}
+				if n, most := p.server.Counts("LAKESD")[sandbox.KindAttachment], documents+1; n > most {
+					t.Errorf("%d requests for %d documents: what was stored was fetched again", n, documents)
 				}
 				if left := p.leftovers(t); len(left) > 0 || p.openSteps(t) > 0 {
 					t.Errorf("left behind: %v, %d steps", left, p.openSteps(t))
