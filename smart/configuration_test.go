@@ -23,6 +23,7 @@ const ecwLike = `{
 }`
 
 func TestDiscoverAppendsToTheWholeBase(t *testing.T) {
+	t.Attr("shows", "BS-003 BS-004 BS-006 BS-013")
 	var paths []string
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		paths = append(paths, r.URL.Path)
@@ -54,6 +55,7 @@ func TestDiscoverAppendsToTheWholeBase(t *testing.T) {
 }
 
 func TestDiscoverTellsWeatherFromTheRest(t *testing.T) {
+	t.Attr("shows", "BS-006 BS-007")
 	for name, c := range map[string]struct {
 		status    int
 		body      string
@@ -87,6 +89,7 @@ func TestDiscoverTellsWeatherFromTheRest(t *testing.T) {
 }
 
 func TestDiscoverVerifiesTheServer(t *testing.T) {
+	t.Attr("shows", "BS-002")
 	reached := false
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 	srv.Config.ErrorLog = silent
@@ -100,6 +103,7 @@ func TestDiscoverVerifiesTheServer(t *testing.T) {
 }
 
 func TestDiscoverRefusesBasesAndDowngrades(t *testing.T) {
+	t.Attr("shows", "BS-001")
 	for _, base := range []string{"", "fhir", "http://fhir.example/r4", "https://u:p@fhir.example", "https://h/?q=secret", "ftp://h/"} {
 		_, err := Discover(t.Context(), &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 			t.Errorf("a request left for %q", base)
@@ -123,6 +127,7 @@ func TestDiscoverRefusesBasesAndDowngrades(t *testing.T) {
 }
 
 func TestRelativeEndpointsResolveAgainstTheBase(t *testing.T) {
+	t.Attr("shows", "BS-008")
 	c, err := ParseConfiguration([]byte(`{"token_endpoint":"auth/token","jwks_uri":"/keys","authorization_endpoint":null}`), "https://h/apis/fhir/")
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +144,7 @@ func TestRelativeEndpointsResolveAgainstTheBase(t *testing.T) {
 }
 
 func TestSelectKeyFollowsTheServersList(t *testing.T) {
+	t.Attr("shows", "BS-011 BS-039 A4")
 	r, e := testKeys()[RS384], testKeys()[ES384]
 	for _, c := range []struct {
 		listed []string

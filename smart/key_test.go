@@ -35,6 +35,7 @@ func TestAKeySurvivesItsPrivateJWK(t *testing.T) {
 }
 
 func TestTheKeyIDIsTheThumbprint(t *testing.T) {
+	t.Attr("shows", "BS-032")
 	// The key and its thumbprint are the example of RFC 7638 section 3.1.
 	const n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
 	modulus, err := base64.RawURLEncoding.DecodeString(n)
@@ -69,6 +70,7 @@ func pemOf(t *testing.T, kind string, der []byte, err error) []byte {
 }
 
 func TestParseKeyReadsEveryPEMForm(t *testing.T) {
+	t.Attr("shows", "BS-018")
 	r := testKeys()[RS384].private.(*rsa.PrivateKey)
 	e := testKeys()[ES384].private.(*ecdsa.PrivateKey)
 	rsa8, rsaErr := x509.MarshalPKCS8PrivateKey(r)
@@ -94,6 +96,7 @@ func TestParseKeyReadsEveryPEMForm(t *testing.T) {
 }
 
 func TestParseKeyRefuses(t *testing.T) {
+	t.Attr("shows", "BS-040 BS-042")
 	weak := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}}
 	if _, err := newKey(weak, "", ""); err == nil || !strings.Contains(err.Error(), "1024 bits") {
 		t.Errorf("1024-bit RSA: %v", err)
@@ -144,6 +147,7 @@ func TestParseKeyRefuses(t *testing.T) {
 }
 
 func TestTheKeySetIsPublicAndBare(t *testing.T) {
+	t.Attr("shows", "BS-019 BS-029 BS-031 BS-032")
 	text, err := JWKS(testKeys()[RS384], testKeys()[ES384])
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +185,7 @@ func TestTheKeySetIsPublicAndBare(t *testing.T) {
 }
 
 func TestCoordinatesKeepTheirLeadingZeros(t *testing.T) {
+	t.Attr("shows", "BS-030")
 	curve := elliptic.P384()
 	for {
 		private, err := ecdsa.GenerateKey(curve, rand.Reader)
@@ -216,6 +221,7 @@ func TestCoordinatesKeepTheirLeadingZeros(t *testing.T) {
 }
 
 func TestNoPrintingShowsAKey(t *testing.T) {
+	t.Attr("shows", "BS-020")
 	k := testKeys()[ES384]
 	want := "ES384 key " + k.ID()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {

@@ -6,6 +6,7 @@ import (
 )
 
 func TestScopesOfBothSyntaxesCoverEachOther(t *testing.T) {
+	t.Attr("shows", "BS-073 BS-082 BS-079")
 	for _, c := range []struct {
 		requested, granted, missing []string
 	}{
@@ -28,6 +29,7 @@ func TestScopesOfBothSyntaxesCoverEachOther(t *testing.T) {
 }
 
 func TestParseScopeKeepsTheOrderOfLetters(t *testing.T) {
+	t.Attr("shows", "BS-070 BS-071 BS-072 BS-082")
 	for text, want := range map[string]Scope{
 		"system/*.read":                  {"system", "*", "rs", ""},
 		"system/Patient.*":               {"system", "Patient", "cruds", ""},

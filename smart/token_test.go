@@ -2,6 +2,7 @@ package smart
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 )
 
 func TestATokenRequestIsExactlyTheStandards(t *testing.T) {
+	t.Attr("shows", "BS-024 BS-038 BS-043 BS-044 BS-045 BS-046 BS-048 BS-049 BS-050 BS-051 BS-052 BS-056 BS-058 BS-059 BS-060 BS-061 BS-063 BS-064 BS-082 BS-083 BS-090 A7")
 	for _, alg := range []Algorithm{RS384, ES384} {
 		published, err := JWKS(testKeys()[RS384], testKeys()[ES384])
 		if err != nil {
@@ -81,6 +83,7 @@ func TestATokenRequestIsExactlyTheStandards(t *testing.T) {
 }
 
 func TestAnAssertionIsNeverUsedTwice(t *testing.T) {
+	t.Attr("shows", "BS-055 A7")
 	published, err := JWKS(testKeys()[ES384])
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +106,7 @@ func TestAnAssertionIsNeverUsedTwice(t *testing.T) {
 }
 
 func TestATokenIsKeptUntilShortlyBeforeItExpires(t *testing.T) {
+	t.Attr("shows", "BS-088 BS-107 A1")
 	for name, c := range map[string]struct {
 		answer string
 		good   time.Duration // the token is taken from the cache for this long
@@ -142,6 +146,7 @@ func TestATokenIsKeptUntilShortlyBeforeItExpires(t *testing.T) {
 }
 
 func TestManyWaitersShareOneRequest(t *testing.T) {
+	t.Attr("shows", "BS-109 A2")
 	inBubble(func(t *testing.T) {
 		var asked atomic.Int32
 		s := newSource(t, func(r *http.Request) (*http.Response, error) {
@@ -178,6 +183,7 @@ func TestManyWaitersShareOneRequest(t *testing.T) {
 }
 
 func TestARefusalStopsAllWorkers(t *testing.T) {
+	t.Attr("shows", "BS-099")
 	inBubble(func(t *testing.T) {
 		var asked atomic.Int32
 		s := newSource(t, func(*http.Request) (*http.Response, error) {
@@ -230,6 +236,7 @@ func TestInvalidateDropsOnlyTheCachedToken(t *testing.T) {
 }
 
 func TestTheAssertionGoesOnlyToAVerifiedServer(t *testing.T) {
+	t.Attr("shows", "BS-002")
 	posts := 0
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posts++ }))
 	srv.Config.ErrorLog = silent
@@ -243,6 +250,7 @@ func TestTheAssertionGoesOnlyToAVerifiedServer(t *testing.T) {
 }
 
 func TestARedirectIsNotFollowed(t *testing.T) {
+	t.Attr("shows", "BS-065")
 	second := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("the redirect was followed")
 	}))
@@ -256,9 +264,21 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestNewTokenSourceRefuses(t *testing.T) {
+	t.Attr("shows", "BS-001 BS-018 BS-062 BS-068 BS-069 BS-072")
 	for name, change := range map[string]func(*Config){
 		"no client":     func(c *Config) { c.ClientID = "" },
 		"no key":        func(c *Config) { c.Key = nil },
+		"no keys":       func(c *Config) { c.Key, c.Keys = nil, Keys{} },
+		"key and keys":  func(c *Config) { c.Keys = Keys{c.Key} },
+		"no endpoint":   func(c *Config) { c.TokenURL = "" },
+		"scopes twice":  func(c *Config) { c.Spell = func(Style) []string { return []string{"system/*.rs"} } },
+		"spelled wrong": func(c *Config) { c.Scopes, c.Spell = nil, func(Style) []string { return []string{"system/*.sr"} } },
+		"direct jku":    func(c *Config) { c.DirectKeySet, c.JWKSURL = true, "https://client.example/jwks" },
+		"too often":     func(c *Config) { c.Attempts = 11 },
+		"backwards":     func(c *Config) { c.DiscoveryAge = -1 },
+		"old TLS": func(c *Config) {
+			c.HTTPClient = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}} //nolint:gosec // that is what is refused
+		},
 		"no scope":      func(c *Config) { c.Scopes = nil },
 		"empty scope":   func(c *Config) { c.Scopes = []string{""} },
 		"two in one":    func(c *Config) { c.Scopes = []string{"system/A.rs system/B.rs"} },

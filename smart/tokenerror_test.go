@@ -14,6 +14,7 @@ import (
 )
 
 func TestTokenAnswersThatAreNone(t *testing.T) {
+	t.Attr("shows", "BS-085 BS-086 BS-094 BS-097 BS-098")
 	for name, c := range map[string]struct {
 		status int
 		header map[string]string
@@ -64,6 +65,7 @@ func TestTokenAnswersThatAreNone(t *testing.T) {
 }
 
 func TestAnErrorNamesAClockThatIsOff(t *testing.T) {
+	t.Attr("shows", "BS-057 A7")
 	s := newSource(t, func(*http.Request) (*http.Response, error) {
 		date := time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat)
 		return reply(401, map[string]string{"Date": date}, `{"error":"invalid_client"}`), nil
@@ -76,6 +78,7 @@ func TestAnErrorNamesAClockThatIsOff(t *testing.T) {
 }
 
 func TestNoErrorRepeatsTheAssertion(t *testing.T) {
+	t.Attr("shows", "BS-066")
 	s := newSource(t, func(r *http.Request) (*http.Response, error) {
 		if err := r.ParseForm(); err != nil {
 			return nil, err
@@ -119,6 +122,7 @@ type brokenReader struct{}
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestAServerWithoutTLSIsNoWeatherAndIsAskedAgain(t *testing.T) {
+	t.Attr("shows", "BS-001")
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("an assertion went over plain http")
 	}))
