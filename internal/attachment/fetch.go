@@ -25,6 +25,7 @@ type fetcher struct {
 	weather error // the first that a document met; the next run asks again
 	failed  int   // documents in a row that met weather
 	refused int   // documents in a row to which the server said no
+	bytes   int64 // of the current document that came, not yet in the ledger
 }
 
 // fetchAll fetches what has to be fetched. Its error says that not all is here.
@@ -55,10 +56,10 @@ func (f *fetcher) fetch(ctx context.Context, line int64, x *resource, d *Found) 
 	v := f.closed()
 	if v.outcome == "" {
 		if v, err = f.try(ctx, line, d, &row); err != nil {
-			return f.met(err)
+			return f.met(ctx, err)
 		}
 	}
-	f.count(v.outcome)
+	f.tally(v.outcome)
 	row.Outcome, row.Reason = string(v.outcome), v.reason
 	return f.record(ctx, row)
 }
@@ -74,7 +75,7 @@ func (f *fetcher) closed() verdict {
 	return verdict{}
 }
 
-func (f *fetcher) count(o Outcome) {
+func (f *fetcher) tally(o Outcome) {
 	switch o {
 	case Refused:
 		f.refused++
@@ -91,11 +92,12 @@ type weatherError struct{ error }
 // Unwrap gives what was met.
 func (w *weatherError) Unwrap() error { return w.error }
 
-// met decides whether the run goes on after an error.
-func (f *fetcher) met(err error) error {
-	w, ok := err.(*weatherError) //nolint:errorlint // only try's own
-	if !ok {
-		return err
+// met decides whether the run goes on after an error of try.
+func (f *fetcher) met(ctx context.Context, err error) error {
+	spent := f.Ledger.Do(context.WithoutCancel(ctx), f.settleUp)
+	w, ok := errors.AsType[*weatherError](err)
+	if !ok || spent != nil {
+		return errors.Join(err, spent)
 	}
 	f.weather = cmp.Or(f.weather, w.error)
 	if f.failed++; f.failed >= patience {
@@ -127,10 +129,10 @@ func (f *fetcher) try(ctx context.Context, line int64, d *Found, row *store.Fetc
 	}
 	defer to.Close() //nolint:errcheck // it leaves nothing behind
 	media, err := receive(answer, declared, to)
-	if spent := f.spent(ctx, to.size); spent != nil || to.err != nil {
-		return verdict{}, errors.Join(spent, to.err)
-	}
+	f.bytes = to.size
 	switch {
+	case to.err != nil:
+		return verdict{}, to.err
 	case errors.Is(err, errTooLarge):
 		return f.tooLarge(left), nil
 	case errors.Is(err, errContent):
@@ -235,15 +237,18 @@ func (f *fetcher) spend(ctx context.Context) (left int64, ok bool, err error) {
 	return left, ok, err
 }
 
-func (f *fetcher) spent(ctx context.Context, bytes int64) error {
-	return f.Ledger.Do(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return tx.SpendOnAttachments(f.Lease.Export, store.Spending{Bytes: bytes})
-	})
+// settleUp counts the bytes that came.
+func (f *fetcher) settleUp(tx *store.Tx) error {
+	bytes := f.bytes
+	if f.bytes = 0; bytes == 0 {
+		return nil
+	}
+	return tx.SpendOnAttachments(f.Lease.Export, store.Spending{Bytes: bytes})
 }
 
 func (f *fetcher) record(ctx context.Context, row store.Fetched) error {
 	return f.Ledger.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.Hold(f.Lease); err != nil {
+		if err := errors.Join(tx.Hold(f.Lease), f.settleUp(tx)); err != nil {
 			return err
 		}
 		return tx.SetFetched(row)
