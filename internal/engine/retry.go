@@ -38,6 +38,11 @@ func (e *Engine) patience(l store.Lease) int64 {
 	if l.Kind == export.Poll {
 		return longer * e.retry.Attempts
 	}
+	if t, err := e.config.Tenant(l.Tenant); err == nil && l.Kind == export.Download {
+		if most := e.config.Profile(t).MaxFileDownloads; most > 0 {
+			return min(e.retry.Attempts, int64(most))
+		}
+	}
 	return e.retry.Attempts
 }
 

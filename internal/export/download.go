@@ -32,7 +32,7 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 	if err != nil {
 		return nil, err
 	}
-	body, err := begin(ctx, func(ctx context.Context, o bulkdata.OpenOptions) (*bulkdata.Body, error) {
+	body, err := begin(ctx, s.resumes(t, w), func(ctx context.Context, o bulkdata.OpenOptions) (*bulkdata.Body, error) {
 		return s.open(ctx, client, t, w, o)
 	})
 	if err != nil {
@@ -47,6 +47,15 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 		return downloadFailed(t, w, err)
 	}
 	return Stored{file}, nil
+}
+
+// resumes gives how often a transfer may be taken up: a server that gives a
+// file so many times only counts each of them.
+func (s *Steps) resumes(t *config.Tenant, w Work) int {
+	if most := s.Config.Profile(t).MaxFileDownloads; most > 0 {
+		return max(0, min(resumesAtMost, most-2-int(w.Lease.Attempt)))
+	}
+	return resumesAtMost
 }
 
 func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.File, body *transfer) (_ store.File, err error) {

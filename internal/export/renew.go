@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -17,6 +18,10 @@ func (s *Steps) open(ctx context.Context, client *bulkdata.Client, t *config.Ten
 	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
 	if err != nil {
 		return nil, err
+	}
+	if !s.Config.FileAllowed(t, file.URL) {
+		return nil, problem.New(problem.DownloadFailed, "the manifest names a file on a host where "+s.Config.Profile(t).Title+" has none",
+			"If the vendor confirms the host, name it in the tenant's allowed_origins, or in file_origins of a profile of yours; nothing was requested there.")
 	}
 	body, err := client.Open(ctx, entryOf(file, w.Export), o)
 	if !lapsed(err) {
@@ -30,6 +35,9 @@ func (s *Steps) open(ctx context.Context, client *bulkdata.Client, t *config.Ten
 		return nil, err
 	}
 	file.URL = url
+	if !s.Config.FileAllowed(t, url) {
+		return nil, err
+	}
 	return client.Open(ctx, entryOf(file, w.Export), o)
 }
 

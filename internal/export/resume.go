@@ -23,12 +23,12 @@ type transfer struct {
 	left int   // resumes
 }
 
-func begin(ctx context.Context, open func(context.Context, bulkdata.OpenOptions) (*bulkdata.Body, error)) (*transfer, error) {
+func begin(ctx context.Context, resumes int, open func(context.Context, bulkdata.OpenOptions) (*bulkdata.Body, error)) (*transfer, error) {
 	body, err := open(ctx, bulkdata.OpenOptions{})
 	if err != nil {
 		return nil, err
 	}
-	return &transfer{ctx: ctx, open: open, body: body, left: resumesAtMost}, nil
+	return &transfer{ctx: ctx, open: open, body: body, left: resumes}, nil
 }
 
 // Read gives the file's bytes. Its errors are final.
