@@ -59,7 +59,7 @@ var confined = []struct {
 	},
 	{
 		"internal/sandbox", "what runs on real data must not know the practice EHR",
-		[]string{"internal/sandbox", "internal/cli", "bench"},
+		[]string{"internal/sandbox", "internal/cli", "internal/scenario", "bench"},
 		[]string{"internal/app", "internal/crashtest", "internal/scenario", "internal/checkup", "cmd/bulkhead"},
 	},
 	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil, nil},
@@ -69,7 +69,7 @@ var confined = []struct {
 // testOnly packages never come into the command.
 var testOnly = []string{
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
-	module + "/internal/sink/sinktest", module + "/internal/crashtest",
+	module + "/internal/sink/sinktest", module + "/internal/crashtest", module + "/internal/scenario",
 }
 
 // A goPackage is what go list says of one package.
