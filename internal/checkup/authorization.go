@@ -92,11 +92,13 @@ func (c *check) tokenRefused(e *smart.TokenError) {
 	if words := e.Description + e.Excerpt; words != "" {
 		detail += fmt.Sprintf(" (%s)", words)
 	}
-	p := problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", c.remedy(e))
-	c.failed("token", detail, p)
+	steps := c.causes(e)
+	c.failed("token", detail, problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", strings.Join(steps, " ")), steps...)
 }
 
-func (c *check) remedy(e *smart.TokenError) string {
+// causes lists what to check: what the server's answer points to, or else the
+// likeliest first.
+func (c *check) causes(e *smart.TokenError) []string {
 	var evident, others []string
 	scope := false
 	for _, cause := range e.Causes() {
@@ -109,13 +111,26 @@ func (c *check) remedy(e *smart.TokenError) string {
 	}
 	steps := []string{"Check the registration with the vendor."}
 	switch {
-	case len(evident) > 0:
-		steps = append([]string{"The server's answer points to this:"}, evident...)
-	case len(others) > 0:
-		steps = append([]string{"The server does not say which it is. The likeliest first:"}, others...)
+	case len(evident) == 1:
+		steps = []string{"The server's answer points to this: " + evident[0] + "."}
+	case len(evident) > 1:
+		steps = numbered("The server's answer points to these:", evident)
+	case len(others) == 1:
+		steps = []string{"Check this: " + others[0] + "."}
+	case len(others) > 1:
+		steps = numbered("The server does not say which it is. The likeliest first:", others)
 	}
 	if scope && !c.ProbeScopes {
-		steps = append(steps, "bulkhead check "+c.Tenant.ID+" --probe-scopes finds out which scopes work")
+		steps = append(steps, "Run bulkhead check "+c.Tenant.ID+" --probe-scopes: it finds out which scopes work.")
 	}
-	return strings.Join(steps, "\n")
+	return steps
+}
+
+// numbered is a heading and its items.
+func numbered(heading string, items []string) []string {
+	lines := []string{heading}
+	for i, item := range items {
+		lines = append(lines, fmt.Sprintf("%d. %s.", i+1, item))
+	}
+	return lines
 }

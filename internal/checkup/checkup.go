@@ -136,12 +136,16 @@ func (c *check) fail(subject string, p *problem.Problem) {
 	c.failed(subject, detail, p)
 }
 
-// failed adds the finding of a problem in other words.
-func (c *check) failed(subject, detail string, p *problem.Problem) {
+// failed adds the finding of a problem in other words. What to do next is the
+// problem's remedy, unless steps are given.
+func (c *check) failed(subject, detail string, p *problem.Problem, steps ...string) {
+	if len(steps) == 0 {
+		steps = []string{p.Remedy}
+	}
 	if c.first == nil {
 		c.first = p.For(c.Tenant.ID)
 	}
-	c.add(subject, Bad, detail, p.Remedy)
+	c.add(subject, Bad, detail, strings.Join(steps, "\n"))
 }
 
 // request gives what the tenant's kick-off asks for.

@@ -274,7 +274,7 @@ func TestATokenThatIsRefusedIsExplained(t *testing.T) {
 			k := sandbox.ECW().Token
 			k.JWKS = sandbox.JWKSUnknownKID
 			c.Token = &k
-		}, "", []string{"invalid_client", "points to this", "is not published"}},
+		}, "", []string{"invalid_client", "points to this: ", "is not published"}},
 		{"a key set that cannot be fetched", func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
 			k := sandbox.ECW().Token
 			k.JWKS = sandbox.JWKSUnreachable
@@ -284,7 +284,7 @@ func TestATokenThatIsRefusedIsExplained(t *testing.T) {
 			k := sandbox.ECW().Token
 			k.Skew = 20 * time.Minute
 			c.Token = &k
-		}, "", []string{"points to this", "the server's clock differs from ours by"}},
+		}, "", []string{"points to these:", "1. the server's clock differs from ours by"}},
 		{"an app that is not approved for a type", func(_ *sandbox.Practice, _ *sandbox.Knobs, c *sandbox.Config) {
 			c.Clients[0].Scopes = []string{"system/Group.read", "system/Patient.read"}
 		}, "", []string{"invalid_grant", "one of these scopes", "system/Condition.read", "--probe-scopes"}},

@@ -50,7 +50,7 @@ func (c *check) vendor(software string) {
 	if c.protected {
 		where = "the registration"
 	}
-	c.warn("profile", fmt.Sprintf("%s, and the server looks like one of %s", c.profile.Name, strings.Join(names, " or ")),
+	c.warn("profile", fmt.Sprintf("%s, but the server's software looks like that of profile %s", c.profile.Name, strings.Join(names, " or ")),
 		"Put profile: "+names[0]+" into "+where+"; docs/vendors.md says what it changes.")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -80,12 +81,18 @@ func (g *Globals) printFinding(f checkup.Finding) {
 	}
 	for step := range strings.SplitSeq(f.Next, "\n") {
 		arrow := "→ "
+		if item.MatchString(step) {
+			arrow = "  "
+		}
 		for _, line := range wrapped(step, findingWidth-2) {
 			g.printf("%*s%s%s\n", findingColumn, "", arrow, line)
 			arrow = "  "
 		}
 	}
 }
+
+// item is one of several things below a heading.
+var item = regexp.MustCompile(`^[0-9]+\. `)
 
 func (g *Globals) printVerdict(t *config.Tenant, count map[checkup.Verdict]int64) {
 	if n := count[checkup.Bad]; n > 0 {

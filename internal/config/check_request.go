@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 )
@@ -79,6 +80,9 @@ func (r *reader) checkTaken(at place, t *Tenant, c *Config) {
 	p := c.profileOf(t)
 	if p == nil {
 		return
+	}
+	if floor := p.SinceFloor.Time; !t.Since.IsZero() && t.Since.Before(floor) {
+		r.miss(at.at("since"), fmt.Sprintf("is before %s, the earliest that %s takes", floor.Format(time.DateOnly), or(p.Title, p.Name)))
 	}
 	dialect := or(t.Dialect, p.Dialect)
 	for _, wish := range []struct {

@@ -38,6 +38,8 @@ func TestWhatATenantAsksForIsCheckedBeforeItIsSent(t *testing.T) {
 		{"an order of a later release", "standard-stu2", "    organize_output_by: Patient\n", "which began with stu3"},
 		{"patients of a later release", "standard-stu1", "    new_members: export\n", "needs patient, which began with stu2"},
 		{"a parameter that the vendor lacks", "epic", "    since: 2026-01-01\n", "tenants[0].since needs _since, which Epic does not take (see the parameters of profile epic)"},
+		{"a time before the vendor's floor", "ab2d", "    since: 2019-12-31\n", "since is before 2020-02-13, the earliest that CMS AB2D"},
+		{"a time after it", "ab2d", "    since: 2020-02-13\n", ""},
 		{"patients where the vendor lacks them", "epic", "    new_members: export\n", "needs patient, which Epic does not take"},
 	} {
 		_, err := tenantWith(tt.profile, tt.fields)
