@@ -20,19 +20,21 @@ func Address(raw string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-// FileURL gives the address of an output file. Where the server wants no token
-// the whole path may be the secret: then our name of the file stands in its
-// place.
+// FileURL gives the address of an output file. Where it had a query, which may
+// be all that tells it from other files, our name of the file is its fragment.
+// Where the server wants no token the whole path may be the secret: then our
+// name stands in its place.
 func FileURL(f store.File) string {
-	address := Address(f.URL)
-	if f.Access != string(bulkdata.TokenForbidden) || address == "" {
-		return address
+	u, err := url.Parse(Address(f.URL))
+	switch {
+	case err != nil || u.Host == "":
+		return "#" + f.Name
+	case f.Access == string(bulkdata.TokenForbidden):
+		return u.Scheme + "://" + u.Host + "/" + f.Name
+	case u.String() != f.URL:
+		u.Fragment = f.Name
 	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host + "/" + f.Name
+	return u.String()
 }
 
 // ExportURL gives the address of an export's kick-off.

@@ -29,15 +29,18 @@ func TestAnAddressHasNoSecret(t *testing.T) {
 	}
 }
 
-func TestTheAddressOfAnOpenFileMayBeTheSecret(t *testing.T) {
-	f := store.File{Name: "0-output-1-Patient", URL: "https://files.example/s3cret/Patient.ndjson?x=1", Access: "forbidden"}
-	if got := exportlog.FileURL(f); got != "https://files.example/0-output-1-Patient" {
-		t.Errorf("a file that wants no token: %s", got)
+func TestTheAddressOfAFileIsItsOwnAndHasNoSecret(t *testing.T) {
+	tests := []struct{ access, url, want string }{
+		{"required", "https://files.example/out/1.ndjson", "https://files.example/out/1.ndjson"},
+		{"unstated", "https://files.example/out?file=1&sig=s3cret", "https://files.example/out#0-output-1-Patient"},
+		{"required", "https://files.example/out#s3cret", "https://files.example/out#0-output-1-Patient"},
+		{"forbidden", "https://files.example/s3cret/Patient.ndjson", "https://files.example/0-output-1-Patient"},
+		{"forbidden", "https://files.example/s3cret/Patient.ndjson?s3cret", "https://files.example/0-output-1-Patient"},
+		{"required", "no address", "#0-output-1-Patient"},
 	}
-	for _, access := range []string{"required", "unstated"} {
-		f.Access, f.URL = access, "https://files.example/out/Patient.ndjson?x=1"
-		if got := exportlog.FileURL(f); got != "https://files.example/out/Patient.ndjson" {
-			t.Errorf("a file with access %s: %s", access, got)
+	for _, tt := range tests {
+		if got := exportlog.FileURL(store.File{Name: "0-output-1-Patient", URL: tt.url, Access: tt.access}); got != tt.want {
+			t.Errorf("FileURL of %s (%s) = %s, want %s", tt.url, tt.access, got, tt.want)
 		}
 	}
 }
