@@ -69,7 +69,7 @@ func TestAnES384SignatureIsRAndS(t *testing.T) {
 
 func TestNoNonceComesTwice(t *testing.T) {
 	t.Attr("shows", "BS-054 BS-055 A7")
-	const each, workers = 250, 8
+	const each, workers = 50, 8
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	// Eight sources stand for eight processes of one client.
