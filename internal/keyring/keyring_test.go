@@ -479,7 +479,7 @@ func TestWarningsComeInTime(t *testing.T) {
 }
 
 func TestOneKeyIsASourceToo(t *testing.T) {
-	t.Attr("shows", "BS-018")
+	t.Attr("shows", "BS-018 BS-023")
 	if _, err := Of(config.Registration{KeyFile: filepath.Join(t.TempDir(), "none")}); problem.Of(err).Code != problem.KeyMissing {
 		t.Errorf("Of a missing file = %v", err)
 	}
@@ -509,8 +509,11 @@ func TestOneKeyIsASourceToo(t *testing.T) {
 	if got, err := s.PreviousKey(t.Context(), nil); err != nil || got != nil {
 		t.Errorf("PreviousKey = %v, %v", got, err)
 	}
-	if standings, err := s.Standings(); err != nil || len(standings) != 1 || standings[0].State != Signing || standings[0].Registered != Directly {
-		t.Errorf("standings = %+v, %v", standings, err)
+	for url, want := range map[string]Registered{"": Directly, "https://keys.example/jwks.json": ByURL} {
+		s.registration.JWKSURL = url
+		if standings, err := s.Standings(); err != nil || len(standings) != 1 || standings[0].State != Signing || standings[0].Registered != want {
+			t.Errorf("standings = %+v, %v", standings, err)
+		}
 	}
 }
 
