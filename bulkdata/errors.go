@@ -216,11 +216,15 @@ type ProtocolError struct {
 
 // Error says operation, status, reason and detail, never the server's words.
 func (e *ProtocolError) Error() string {
-	text := fmt.Sprintf("%s: status %s: %s", e.Op, statusText(e.Status), e.Reason)
-	if e.Detail != "" {
-		text += ": " + e.Detail
+	return fmt.Sprintf("%s: status %s: %s", e.Op, statusText(e.Status), e.What()) + e.Outcome.inParentheses()
+}
+
+// What says reason and detail alone.
+func (e *ProtocolError) What() string {
+	if e.Detail == "" {
+		return string(e.Reason)
 	}
-	return text + e.Outcome.inParentheses()
+	return string(e.Reason) + ": " + e.Detail
 }
 
 // Temporary reports whether the answer says nothing about the export, so that

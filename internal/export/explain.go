@@ -119,7 +119,7 @@ func explainAnswer(t *config.Tenant, w Work, err error) *problem.Problem {
 			"If that host belongs to the vendor, name it in the tenant's allowed_origins; no token was sent there.")
 	}
 	if broken, ok := errors.AsType[*bulkdata.ProtocolError](err); ok {
-		return problem.Wrap(broken, codeOf(w), "the server's answer breaks the standard",
+		return problem.Wrap(broken, brokenCode(w, broken), "the server's answer breaks the standard: "+broken.What(),
 			"Report it to the vendor with this text; the vendor profile may need a tolerance for it.")
 	}
 	status, ok := errors.AsType[*bulkdata.StatusError](err)
@@ -135,6 +135,14 @@ func explainAnswer(t *config.Tenant, w Work, err error) *problem.Problem {
 	}
 	return problem.Wrap(status, codeOf(w), fmt.Sprintf("the server answered %d", status.Status),
 		"Ask the practice or its vendor what this answer means; then resume with bulkhead export "+t.ID+" --resume.")
+}
+
+// brokenCode tells a manifest that cannot be used from other answers.
+func brokenCode(w Work, broken *bulkdata.ProtocolError) problem.Code {
+	if broken.Op == bulkdata.OpStatus && broken.Reason == bulkdata.ManifestInvalid {
+		return problem.ManifestInvalid
+	}
+	return codeOf(w)
 }
 
 func groupHint(w Work) string {
