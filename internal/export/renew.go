@@ -28,6 +28,9 @@ func (s *Steps) open(ctx context.Context, client *bulkdata.Client, t *config.Ten
 		return body, err
 	}
 	url, renewErr := s.renewed(ctx, client, t, w, file)
+	if _, ok := errors.AsType[*Later](renewErr); ok || bulkdata.Temporary(renewErr) {
+		return nil, renewErr // the link may be had anew, but not now
+	}
 	if renewErr != nil {
 		return nil, errors.Join(err, renewErr) // the first is what a person is told
 	}
