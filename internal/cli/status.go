@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -16,6 +17,7 @@ import (
 type statusCommand struct {
 	Tenant string `arg:"" optional:"" help:"One practice, with its latest exports."`
 	Export string `placeholder:"ID" help:"One export, with its timeline and its files."`
+	Events bool   `help:"With --export, its event log as other bulk data clients write it: one JSON object a line."`
 	Limit  int    `default:"10" help:"How many exports of the practice to list."`
 }
 
@@ -58,6 +60,9 @@ func maybe(t time.Time) *time.Time {
 func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 	if c.Export != "" && c.Tenant == "" {
 		return problem.New(problem.Usage, "--export needs the practice's name", "Give it: bulkhead status TENANT --export ID.")
+	}
+	if c.Events && c.Export == "" {
+		return problem.New(problem.Usage, "--events needs an export", "Give it: bulkhead status TENANT --export ID --events.")
 	}
 	err := g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		tenants, err := s.Tenants(ctx)
@@ -156,6 +161,9 @@ func stateOf(t store.Tenant, x store.Export) string {
 }
 
 func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, quarantine string, t store.Tenant) error {
+	if c.Events {
+		return g.eventLog(ctx, s, t, c.Export)
+	}
 	if c.Export != "" {
 		return g.one(ctx, s, quarantine, t, c.Export)
 	}
@@ -182,6 +190,18 @@ func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, 
 		g.printf("\nnext: %s\n", exports[0].ProblemRemedy)
 	}
 	return nil
+}
+
+// eventLog prints what has happened to an export up to now.
+func (g *Globals) eventLog(ctx context.Context, s *store.Store, t store.Tenant, id string) error {
+	if _, err := s.In(t.ID).Export(ctx, id); err != nil {
+		return err
+	}
+	items, err := s.In(t.ID).Log(ctx, id)
+	if err != nil {
+		return err
+	}
+	return exportlog.Print(g.streams.Out, id, items)
 }
 
 // one prints an export with its timeline and what it brought.
