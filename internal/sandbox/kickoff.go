@@ -140,6 +140,9 @@ func (p *PracticeServer) wrongLevel(x *exchange, e *export, _ *grant) bool {
 // wrongHeaders refuses what is not a request for an asynchronous export.
 func wrongHeaders(x *exchange, _ *export, _ *grant) bool {
 	if x.k.StrictHeaders {
+		if x.k.SeparateExportStatus != SeparateIgnored && prefers(x.r, "respond-async") && prefers(x.r, "separate-export-status") {
+			return differs(x, "Accept", "application/fhir+json")
+		}
 		return differs(x, "Accept", "application/fhir+json") || differs(x, "Prefer", "respond-async")
 	}
 	if prefers(x.r, "respond-async") {

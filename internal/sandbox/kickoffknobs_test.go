@@ -196,3 +196,11 @@ func TestTheCookieLeadsToTheExport(t *testing.T) {
 		t.Errorf("%d stray cookies, want the one at the storage", n)
 	}
 }
+
+func TestStrictHeadersAllowThePreferenceThatIsApplied(t *testing.T) {
+	srv, c, url := openAt(t, func(k *Knobs) { k.Dialect, k.StrictHeaders = STU3, true })
+	prefer := map[string]string{"Accept": "application/fhir+json", "Prefer": "respond-async,separate-export-status"}
+	c.send(http.MethodGet, url, prefer, 400)
+	srv.Practice("open").Set(func(k *Knobs) { k.SeparateExportStatus = SeparateOneLine })
+	c.send(http.MethodGet, url, prefer, 202)
+}

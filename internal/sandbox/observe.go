@@ -145,3 +145,17 @@ func (t *tokens) note(q *tokenRequest, status int) {
 		o.refused = true
 	}
 }
+
+// Cancel ends the practice's running exports as if the vendor had done so, and
+// returns how many there were.
+func (p *PracticeServer) Cancel() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, e := range p.exports {
+		if !e.finished(p.knobs) && !e.cancelled.Swap(true) {
+			n++
+		}
+	}
+	return n
+}

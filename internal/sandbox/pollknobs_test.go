@@ -115,6 +115,18 @@ func TestACancelledExportAnswersAsTheKnobSays(t *testing.T) {
 	}
 }
 
+func TestTheVendorMayCancelWhatRuns(t *testing.T) {
+	srv, c, url := openAt(t, func(k *Knobs) { k.Stuck = true })
+	status := c.send(http.MethodGet, url, asyncHeaders, 202).Header.Get("Content-Location")
+	if n := srv.Practice("open").Cancel(); n != 1 {
+		t.Errorf("%d exports cancelled", n)
+	}
+	c.get(status, 404)
+	if n := srv.Practice("open").Cancel(); n != 0 {
+		t.Errorf("%d exports cancelled twice", n)
+	}
+}
+
 func TestEarlyPollsAreCountedAndPunished(t *testing.T) {
 	srv, c, url := openAt(t, func(k *Knobs) { k.Stuck, k.RetryAfter = true, time.Hour })
 	status := c.send(http.MethodGet, url, asyncHeaders, 202).Header.Get("Content-Location")
