@@ -2,10 +2,8 @@ package checkup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -98,47 +96,21 @@ func (c *check) published(ctx context.Context) {
 	if c.registration.Direct() || c.key == nil {
 		return
 	}
-	ids, err := c.keySet(ctx, c.registration.JWKSURL)
+	err := smart.CheckPublished(ctx, c.http, c.registration.JWKSURL, c.key)
+	wrong, ok := errors.AsType[*smart.KeySetError](err)
 	switch {
-	case err != nil:
-		c.warn("published keys", "the key set at "+c.registration.JWKSURL+" cannot be read from here: "+err.Error(),
-			"The vendor must be able to read it: let bulkhead run serve it, or put the output of bulkhead keys jwks there.")
-	case !slices.Contains(ids, c.key.ID()):
+	case err == nil:
+		c.good("published keys", "the key is in the key set at "+c.registration.JWKSURL)
+	case ok && wrong.Status == http.StatusOK:
 		c.fail("published keys", problem.New(problem.KeyInvalid,
-			fmt.Sprintf("key %s, which signs, is not in the key set at %s", c.key.ID(), c.registration.JWKSURL),
+			fmt.Sprintf("key %s, which signs, is not in the key set at %s as it should be: %v", c.key.ID(), c.registration.JWKSURL, wrong.Err),
 			"Publish the output of bulkhead keys jwks there, and wait until the vendor has read it again."))
 	default:
-		c.good("published keys", "the key is in the key set at "+c.registration.JWKSURL)
+		reason := export.Reason(err)
+		if ok && wrong.Status != 0 {
+			reason = fmt.Sprintf("it answers %d", wrong.Status)
+		}
+		c.warn("published keys", "the key set at "+c.registration.JWKSURL+" cannot be read from here: "+reason,
+			"The vendor must be able to read it: let bulkhead run serve it, or put the output of bulkhead keys jwks there.")
 	}
-}
-
-const maxKeySet = 1 << 20
-
-// keySet gives the ids of the keys at a URL.
-func (c *check) keySet(ctx context.Context, url string) ([]string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, errors.New("it is no URL")
-	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return nil, errors.New(export.Reason(err))
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answers %d", answer.StatusCode)
-	}
-	var set struct {
-		Keys []struct {
-			ID string `json:"kid"`
-		} `json:"keys"`
-	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxKeySet)).Decode(&set); err != nil {
-		return nil, errors.New("it is no key set")
-	}
-	var ids []string
-	for _, k := range set.Keys {
-		ids = append(ids, k.ID)
-	}
-	return ids, nil
 }
