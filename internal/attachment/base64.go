@@ -26,6 +26,10 @@ type textReader struct {
 func (t *textReader) Read(p []byte) (int, error) {
 	n := 0
 	for n < len(p) && !t.ended {
+		n += t.plain(p[n:])
+		if n == len(p) {
+			break
+		}
 		c, keep, err := t.next()
 		if err != nil {
 			t.err = err
@@ -40,6 +44,18 @@ func (t *textReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// plain takes what is in the buffer up to the next character that needs a look.
+func (t *textReader) plain(p []byte) int {
+	ready, _ := t.src.Peek(min(len(p), t.src.Buffered())) // it is there
+	n := 0
+	for n < len(ready) && ready[n] > ' ' && ready[n] != '"' && ready[n] != '\\' {
+		n++
+	}
+	copy(p, ready[:n])
+	_, _ = t.src.Discard(n) // it is there
+	return n
 }
 
 // next reads one character; keep is false for white space and at the end.
@@ -114,7 +130,7 @@ func (d *decoded) Read(p []byte) (int, error) {
 	switch {
 	case d.from.err != nil:
 		return n, d.from.err
-	case err == nil || err == io.EOF: //nolint:errorlint // io.Reader's own
+	case err == nil || err == io.EOF:
 		return n, err
 	}
 	return n, errContent

@@ -113,9 +113,12 @@ func TestARowSaysWhyADocumentIsNotInStorage(t *testing.T) {
 			b.gives("Binary/1", "text/plain", "four")
 		}, 1},
 	}
+	b := newBench(t)
+	rules := b.opts.Rules
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, note("d", c.attachment))
+			b.lines, b.opts.Lease, b.opts.Rules = note("d", c.attachment)+"\n", b.lease(), rules
+			b.on, b.asks = map[string]http.HandlerFunc{}, nil
 			if c.setup != nil {
 				c.setup(b)
 			}

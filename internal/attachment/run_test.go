@@ -287,7 +287,7 @@ func TestAFileWithoutDocumentsHasNoPart(t *testing.T) {
 
 // A document is never held in memory, however it comes.
 func TestALargeDocumentIsAStream(t *testing.T) {
-	const size = 48 << 20
+	const size = 12 << 20
 	b := newBench(t, note("raw", `"contentType":"application/pdf","url":"raw"`), note("resource", `"contentType":"application/pdf","url":"resource"`))
 	b.opts.Rules.MaxBytes, b.opts.Rules.BudgetBytes = 2*size, 4*size
 	chunk := bytes.Repeat([]byte("abc"), 16<<10)
