@@ -211,10 +211,26 @@ func (e *Engine) recordListed(tx *store.Tx, x *store.Export, o export.Listed) er
 	if o.NextURL != "" {
 		return tx.AddStep(x.ID, export.Poll, "", o.NextPoll)
 	}
+	if err := noteSilence(tx, x); err != nil {
+		return err
+	}
 	if err := tx.Move(x, life.Listed); err != nil {
 		return err
 	}
 	return e.feed(tx, x)
+}
+
+// noteSilence says that an incremental export names no deletions: whether
+// there were none, or the server does not tell, only a full export shows.
+func noteSilence(tx *store.Tx, x *store.Export) error {
+	if x.Mode != export.Incremental || x.Purpose != store.Delivery {
+		return nil
+	}
+	sum, err := tx.ManifestTotals(x.ID)
+	if err != nil || sum.Deleted > 0 {
+		return err
+	}
+	return tx.NoteOnce(x.ID, "engine", "deletions_not_reported", "by the server; a full export would show them")
 }
 
 func note(tx *store.Tx, x *store.Export, notes []export.Note) error {
