@@ -35,8 +35,8 @@ type Dialect string
 // The dialects. The empty Dialect means STU2.
 const (
 	STU1 Dialect = "stu1" // 1.0.1: GET, comma lists
-	STU2 Dialect = "stu2" // 2.0.0: GET
-	STU3 Dialect = "stu3" // 3.0.0: GET, one type filter per parameter
+	STU2 Dialect = "stu2" // 2.0.0: GET, or POST where wanted
+	STU3 Dialect = "stu3" // 3.0.0: as STU2, one type filter per parameter, pages
 	STU4 Dialect = "stu4" // 4.0.0-ballot: POST of a Parameters resource
 )
 
@@ -71,6 +71,11 @@ type Config struct {
 	// status and file requests.
 	AllowedOrigins []string
 
+	// FileRedirect says whether a redirect of a file request is followed; nil
+	// follows all that keep to https. One that is not is an *OriginError. The
+	// token never follows to another origin. It is called by several goroutines.
+	FileRedirect func(from, to *url.URL) bool
+
 	// Tolerances relax the standard by name. The zero value is strict.
 	Tolerances Tolerances
 
@@ -86,8 +91,9 @@ type Tolerances struct {
 	// DuplicateOn200 reads a kick-off answer 200 with an OperationOutcome of
 	// code duplicate as "an export is running" (eClinicalWorks).
 	DuplicateOn200 bool
-	// RepeatedParameters sends one _type parameter per type instead of a comma
-	// list. It has no effect in STU1, which forbids it, nor in STU4.
+	// RepeatedParameters sends one parameter per type, element and code instead
+	// of a comma list. It has no effect in STU1, which forbids it, nor in STU4,
+	// which knows nothing else.
 	RepeatedParameters bool
 	// HandlingLenient asks the server to ignore parameters it does not know.
 	HandlingLenient bool
@@ -139,6 +145,7 @@ type Client struct {
 	origins    map[string]bool
 	tolerances Tolerances
 	limits     Limits
+	redirect   func(from, to *url.URL) bool // of files; nil for any
 }
 
 // New checks cfg and returns its client. It sends nothing.
@@ -155,6 +162,7 @@ func New(cfg Config) (*Client, error) {
 		origins:    map[string]bool{originOf(base): true},
 		tolerances: cfg.Tolerances,
 		limits:     cfg.Limits.withDefaults(),
+		redirect:   cfg.FileRedirect,
 	}
 	switch c.dialect {
 	case STU1, STU2, STU3, STU4:

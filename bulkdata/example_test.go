@@ -74,7 +74,7 @@ func Example() {
 	ask := bulkdata.StatusRequest{URL: kickoff.StatusURL, Separate: kickoff.SeparateStatus}
 	pages, pace := bulkdata.Pages{}, bulkdata.Pace{Least: time.Millisecond}
 	for asked := 0; !pages.Complete; {
-		status, err := client.Page(ctx, ask)
+		status, err := client.Page(ctx, ask) // the status URL is the first page
 		if err != nil {
 			log.Fatal(err) // but see Temporary
 		}

@@ -65,7 +65,7 @@ func (c *Client) open(ctx context.Context, w opening, o OpenOptions) (*Body, err
 	watch := time.AfterFunc(c.limits.RequestTimeout, func() { cancel(errTimeout) })
 	resp, err := c.do(ctx, exchange{ //nolint:bodyclose // Body.Close closes it
 		op: w.op, method: http.MethodGet, target: target, header: header,
-		authorize: authorize, redirects: true,
+		authorize: authorize, redirects: true, hop: c.redirect,
 	})
 	watch.Stop()
 	if err != nil {

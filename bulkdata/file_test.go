@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -80,6 +81,39 @@ func TestFilesThatCannotBeAskedFor(t *testing.T) {
 		if _, err := c.Open(t.Context(), patientFile(base+"/f", TokenRequired), o); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}
+	}
+}
+
+func TestARedirectThatIsNotPermittedIsNotFollowed(t *testing.T) {
+	asked := 0
+	store := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		_, _ = w.Write([]byte(ndjson))
+	}))
+	defer store.Close()
+	c, srv := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/g" {
+			w.Header().Set("Content-Type", "application/fhir+ndjson")
+			_, _ = w.Write([]byte(ndjson))
+			return
+		}
+		w.Header().Set("Location", map[string]string{"/f": store.URL + "/b?X-Sig=secret", "/near": "/g"}[r.URL.Path])
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}, func(cfg *Config) {
+		cfg.HTTPClient = store.Client()
+		cfg.FileRedirect = func(from, to *url.URL) bool { return from.Host == to.Host }
+	})
+	_, err := c.Open(t.Context(), patientFile(srv.URL+"/f", TokenRequired), OpenOptions{})
+	refused, ok := errors.AsType[*OriginError](err)
+	if !ok || asked > 0 || strings.Contains(err.Error(), "secret") || refused.Origin != store.URL {
+		t.Errorf("Open = %v after %d requests to the store", err, asked)
+	}
+	b, err := c.Open(t.Context(), patientFile(srv.URL+"/near", TokenRequired), OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

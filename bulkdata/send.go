@@ -34,9 +34,10 @@ type exchange struct {
 	target    *url.URL
 	header    http.Header
 	body      []byte
-	authorize bool // carry the access token
-	redirects bool // follow redirects; GET only
-	once      bool // the transport must not silently repeat it
+	authorize bool                         // carry the access token
+	redirects bool                         // follow redirects; GET only
+	hop       func(from, to *url.URL) bool // of them, those that it permits; nil for all
+	once      bool                         // the transport must not silently repeat it
 }
 
 // answerOf makes the exchange and reads up to limit bytes of the answer.
@@ -132,6 +133,9 @@ func (c *Client) follow(ctx context.Context, x exchange, token *oauth2.Token) (*
 		next, err := c.redirectTarget(x, resp)
 		if err != nil {
 			return nil, false, err
+		}
+		if x.hop != nil && !x.hop(x.target, next) {
+			return nil, false, &OriginError{Op: x.op, Origin: originOf(next), Why: "the configuration does not let redirects lead there", URL: next.String()}
 		}
 		if originOf(next) != originOf(x.target) {
 			token = nil // I9: and it stays dropped, also if the chain comes back

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -240,6 +241,7 @@ func TestACookieNeverLeavesItsHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	jar.SetCookies(&url.URL{Scheme: "https", Host: "store.ehr.example", Path: "/"}, []*http.Cookie{{Name: "left", Value: "over", Path: "/"}})
 	var seen []string
 	c := clientOf(t, func(r *http.Request) (*http.Response, error) {
 		seen = append(seen, r.URL.Host+" "+r.Header.Get("Cookie"))
@@ -250,11 +252,11 @@ func TestACookieNeverLeavesItsHost(t *testing.T) {
 		cfg.HTTPClient.Jar, cfg.BaseURL = jar, "https://fhir.ehr.example/r4"
 		cfg.AllowedOrigins = []string{"https://poll.ehr.example"}
 	})
-	for _, url := range []string{
+	for _, text := range []string{
 		"https://fhir.ehr.example/f", "https://fhir.ehr.example/f", "https://poll.ehr.example/f",
 		"https://poll.ehr.example/f", "https://store.ehr.example/f", "https://store.ehr.example/f", "https://ehr.example/f",
 	} {
-		b, err := c.Open(t.Context(), patientFile(url, TokenForbidden), OpenOptions{})
+		b, err := c.Open(t.Context(), patientFile(text, TokenForbidden), OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
