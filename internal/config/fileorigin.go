@@ -28,3 +28,17 @@ func (c *Config) FileAllowed(t *Tenant, file string) bool {
 		return ok && err == nil
 	})
 }
+
+// FollowsRedirect reports whether the profile lets a file request of the
+// tenant's server be redirected from one URL to another. Where to is another
+// origin than that of the FHIR base, the profile's patterns have a say too.
+func (c *Config) FollowsRedirect(t *Tenant, from, to *url.URL) bool {
+	switch c.Profile(t).RedirectFiles {
+	case Refuse:
+		return false
+	case SameOrigin:
+		return from.Scheme == to.Scheme && from.Host == to.Host
+	default:
+		return c.FileAllowed(t, to.String())
+	}
+}

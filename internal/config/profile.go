@@ -83,10 +83,9 @@ type Profile struct {
 	// Default: unknown.
 	BackfillsNewMembers string `yaml:"backfills_new_members"`
 	// DeleteAfter is always or never: whether the server is told by a DELETE
-	// that all files are safe here. Default: always.
+	// that all files are safe here; 404 and 410 are as good as done. Default:
+	// always.
 	DeleteAfter string `yaml:"delete_after"`
-	// DeleteGoneOK says that a DELETE answered 404 or 410 is as good as done.
-	DeleteGoneOK bool `yaml:"delete_gone_ok"`
 
 	// RedirectFiles is follow, same-origin or refuse: what to do with a
 	// redirect of a file request. The token never follows to another origin.

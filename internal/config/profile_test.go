@@ -120,7 +120,7 @@ func TestVendorsHabitsAreInTheirProfiles(t *testing.T) {
 		"eCW keeps cookies":                     all["ecw"].KeepsCookies(),
 		"eCW takes 250 requests a minute":       all["ecw"].RequestsPerMinute == 250,
 		"Firely wants one type of Accept":       all["firely"].AcceptFile == "application/fhir+ndjson",
-		"what epic does not say, standard says": all["epic"].AcceptFile == all["standard"].AcceptFile && all["epic"].DeleteGoneOK,
+		"what epic does not say, standard says": all["epic"].AcceptFile == all["standard"].AcceptFile && all["epic"].MaxAge.Std() == 30*24*time.Hour,
 	} {
 		if !holds {
 			t.Errorf("not so: %s", what)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -117,6 +118,7 @@ func (c *Connections) clientConfig(t *config.Tenant, client *http.Client) bulkda
 	dialect, _ := c.config.Dialect(t)
 	return bulkdata.Config{
 		BaseURL: t.FHIRBaseURL, HTTPClient: client, Dialect: bulkdata.Dialect(dialect), AllowedOrigins: t.AllowedOrigins,
+		FileRedirect: func(from, to *url.URL) bool { return c.config.FollowsRedirect(t, from, to) },
 		Tolerances: bulkdata.Tolerances{
 			LoopbackHTTP:               t.AllowHTTP,
 			DuplicateOn200:             profile.Tolerates(config.Duplicate200),

@@ -104,6 +104,9 @@ func (s *Steps) pollAt(t *config.Tenant, told bulkdata.RetryAfter, answered time
 	wait := rule.Default.Std()
 	if told.Given {
 		wait = told.Wait
+		if rule.RetryAfterCap > 0 {
+			wait = min(wait, rule.RetryAfterCap.Std())
+		}
 	}
 	if !told.Given && rule.Ceiling > 0 {
 		wait = min(wait, rule.Ceiling.Std())

@@ -1,0 +1,36 @@
+package export
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+)
+
+// A server that asks for years by mistake is asked again after the longest
+// wait that its profile believes; every other wait is kept to.
+func TestAWaitThatNobodyMeansIsCapped(t *testing.T) {
+	t.Attr("shows", "P3")
+	cfg, err := config.Parse("bulkhead.yaml", []byte("tenants: [{id: elm, open: true, level: system, types: [Patient], fhir_base_url: 'https://ehr.example.org/fhir'}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Steps{Config: cfg}
+	tenant := &cfg.Tenants[0]
+	rule := cfg.Profile(tenant).Poll
+	answered := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		told bulkdata.RetryAfter
+		want time.Duration
+	}{
+		{bulkdata.RetryAfter{}, rule.Default.Std()},
+		{bulkdata.RetryAfter{Given: true, Wait: 0}, rule.Floor.Std()},
+		{bulkdata.RetryAfter{Given: true, Wait: 5 * time.Hour}, 5 * time.Hour},
+		{bulkdata.RetryAfter{Given: true, Wait: 24 * 365 * time.Hour}, rule.RetryAfterCap.Std()},
+	} {
+		if got := s.pollAt(tenant, tt.told, answered).Sub(answered); got != tt.want {
+			t.Errorf("told %+v, the next poll is after %v, want %v", tt.told, got, tt.want)
+		}
+	}
+}
