@@ -95,7 +95,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 		a.Connections.Use(o.Dial)
 	}
 	var steps engine.Steps = &export.Steps{
-		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter,
+		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter, Grant: a.Connections.Grant,
 	}
 	if o.Around != nil {
 		steps = o.Around(steps)

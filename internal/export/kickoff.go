@@ -42,7 +42,12 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
+	grant, err := s.granted(ctx, t, w)
+	if err != nil {
+		return nil, err
+	}
 	client, notes := s.speak(ctx, t, w, client)
+	notes = append(notes, grantNotes(grant)...)
 	err = s.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
 		if err := tx.Hold(w.Lease); err != nil {
 			return err
@@ -62,7 +67,8 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		answer, err = client.Kickoff(ctx, request)
 	}
 	if err != nil {
-		return s.kickoffFailed(ctx, t, w, err)
+		outcome, err := s.kickoffFailed(ctx, t, w, err)
+		return outcome, sayScopes(err, grant)
 	}
 	notes = append(notes, saidAtKickoff(answer)...)
 	return Accepted{

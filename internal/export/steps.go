@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
+	"github.com/bulkhead-fhir/bulkhead/smart"
 )
 
 // Steps holds what the steps need. Its method Run may be called concurrently.
@@ -23,6 +24,10 @@ type Steps struct {
 	Sinks   map[string]sink.Sink
 	Connect func(t *config.Tenant, types []string) (*bulkdata.Client, error)
 	Meter   *Meter
+
+	// Grant compares what a token permits with what was asked for; nil for not
+	// looking. See Connections.Grant.
+	Grant func(ctx context.Context, t *config.Tenant, types []string) (*smart.Grant, error)
 }
 
 // Run runs one step.

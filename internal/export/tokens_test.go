@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -28,6 +29,7 @@ import (
 type fhirServer struct {
 	*httptest.Server
 	document string // the SMART configuration's members beside the endpoint
+	grants   string // the scopes of every token; empty for those asked for
 
 	mu      sync.Mutex
 	granted map[string]string // token: scope
@@ -89,7 +91,7 @@ func (s *fhirServer) issue(w http.ResponseWriter, r *http.Request) {
 	}
 	s.clients = append(s.clients, header.Kid+" "+claims.Iss)
 	token := fmt.Sprintf("t%d", len(s.clients))
-	s.granted[token] = r.PostFormValue("scope")
+	s.granted[token] = cmp.Or(s.grants, r.PostFormValue("scope"))
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, `{"access_token":%q,"token_type":"bearer","expires_in":300,"scope":%q}`, token, s.granted[token])
 }
@@ -295,5 +297,34 @@ func TestKeysThatCannotBeUsedAreTold(t *testing.T) {
 				t.Errorf("problem %+v", p)
 			}
 		})
+	}
+}
+
+func TestANarrowGrantIsKnownBeforeTheKickoff(t *testing.T) {
+	t.Attr("shows", "BS-080 BS-089 BS-112 A3")
+	s := serveFHIR(t, "")
+	s.grants = "system/Patient.rs system/Group.read"
+	_, folder, _ := ringWith(t, smart.ES384)
+	cfg, connections := s.connections(t, folder, "standard")
+	elm, err := cfg.Tenant("elm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := connections.Grant(t.Context(), elm, both)
+	if err != nil || !slices.Equal(grant.Missing, []string{"system/Observation.read"}) || len(s.carried) > 0 {
+		t.Fatalf("Grant = %+v, %v", grant, err)
+	}
+	if notes := grantNotes(grant); len(notes) != 1 || notes[0] != (Note{"scopes_differ", "not granted: system/Observation.read"}) {
+		t.Errorf("notes = %v", notes)
+	}
+	forbidden := explain(elm, Work{}, &bulkdata.StatusError{Op: bulkdata.OpKickoff, Status: http.StatusForbidden})
+	if remedy := problem.Of(sayScopes(forbidden, grant)).Remedy; !strings.Contains(remedy, "it lacks system/Observation.read") {
+		t.Errorf("remedy = %s", remedy)
+	}
+	if said := sayScopes(forbidden, &smart.Grant{}); said != forbidden {
+		t.Errorf("with all scopes: %v", said)
+	}
+	if grantNotes(nil) != nil {
+		t.Error("an open server has notes")
 	}
 }
