@@ -163,6 +163,9 @@ func (b body) write(x *exchange, enc Enc, one part) {
 	if b.cutAt > 0 {
 		wire = &cutter{w: x, left: b.cutAt}
 	}
+	if enc == EncDefault {
+		b.get.from = one.from
+	}
 	zip := encoder(enc, wire)
 	plain := &meter{w: &window{w: zip, skip: one.from, left: one.length, whole: one.length == 0}}
 	err := b.writeTo(x.r.Context(), plain)

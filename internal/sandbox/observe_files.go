@@ -29,44 +29,45 @@ type fileUse struct {
 
 // A fileGet is one request for a file.
 type fileGet struct {
-	use *fileUse
-	x   *exchange
-	n   int // among the requests for the file, from 1; 0 for HEAD
+	use  *fileUse
+	x    *exchange
+	n    int   // among the requests for the file, from 1
+	from int64 // where in the file the bytes on the wire begin; -1 when they are coded
 }
 
 func (u *fileUse) begin(x *exchange) *fileGet {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if x.r.Method == http.MethodHead {
-		return &fileGet{u, x, u.gets}
+		return &fileGet{use: u, x: x, n: u.gets, from: -1}
 	}
 	u.gets++
 	if x.r.Header.Get("Authorization") != "" {
 		u.tokens++
 	}
-	return &fileGet{u, x, u.gets}
+	return &fileGet{use: u, x: x, n: u.gets, from: -1}
 }
 
-// whole notes that a part of the file was given to its end.
+// whole notes that what was asked for was given to its end.
 func (g *fileGet) whole(one part) {
 	if g.x.mute {
 		return
 	}
 	g.use.mu.Lock()
 	defer g.use.mu.Unlock()
-	switch {
-	case one.length == 0:
+	if one.length == 0 {
 		g.use.whole = true
-	case one.from <= g.use.have:
-		g.use.have = max(g.use.have, one.from+one.length)
 	}
 }
 
-// end adds what went over the wire.
+// end adds what went over the wire, also of a transfer that broke.
 func (g *fileGet) end() {
 	g.use.mu.Lock()
 	defer g.use.mu.Unlock()
 	g.use.bytes += g.x.sent
+	if g.from >= 0 && g.from <= g.use.have {
+		g.use.have = max(g.use.have, g.from+g.x.sent)
+	}
 }
 
 // seen returns u as it is.
