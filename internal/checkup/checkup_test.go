@@ -463,3 +463,35 @@ func TestAProbeKeepsToTheBudget(t *testing.T) {
 		}
 	})
 }
+
+func TestANameThatResolvesIsShownWithItsAddresses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	b.base = strings.Replace(plain.URL, "127.0.0.1", "localhost", 1) + "/fhir"
+	b.fields["allow_http"], b.fields["level"], b.fields["group"] = "true", "system", ""
+	f := b.check()
+	f.want("dns", checkup.Good, "localhost is ", "127.0.0.1")
+	f.want("tls", checkup.Good, "none: plain http to this machine")
+}
+
+func TestAServerThatSaysNothingOfItselfIsNoFailureWhereATokenIsHad(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.putKey("key.jwk", ours)
+	for _, status := range []int{http.StatusNotFound, http.StatusInternalServerError} {
+		b.scripted(map[string]http.HandlerFunc{
+			"metadata": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) },
+			"token":    says(`{"access_token":"a-token","token_type":"bearer","expires_in":300}`),
+		})
+		b.access = "{profile: standard, client_id: client-1, key_file: key.jwk, token_url: '" + b.base + "/token'}"
+		f := b.check()
+		f.want("server", checkup.Warning, fmt.Sprintf("it answers %d", status), "may work all the same")
+		f.want("release", checkup.Good, "stu2, because the server does not say")
+		f.want("scopes", checkup.Good, "does not say which it granted")
+		if f.err != nil {
+			t.Errorf("the check ends with %v", f.err)
+		}
+	}
+}
