@@ -49,7 +49,7 @@ func (tx *Tx) ClearKickoffIntent(x *Export) error {
 // status apart, and when to poll it first.
 func (tx *Tx) SetAccepted(x *Export, statusURL string, separate bool, nextPoll time.Time) error {
 	return tx.q.SetAccepted(tx.ctx, gen.SetAcceptedParams{
-		StatusUrl: statusURL, SeparateStatus: flag(separate), AcceptedAt: ms(tx.now), NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID,
+		StatusUrl: statusURL, SeparateStatus: flag(separate), AcceptedAt: ms(tx.now), NextPollAt: tx.due(nextPoll), TenantID: tx.tenant, ExportID: x.ID,
 	})
 }
 
@@ -64,12 +64,12 @@ func (tx *Tx) SetParameters(x *Export) error {
 
 // SetWaiting records until when, and for what, the next kick-off waits.
 func (tx *Tx) SetWaiting(x *Export, until time.Time, reason string) error {
-	return tx.q.SetWaiting(tx.ctx, gen.SetWaitingParams{WaitingUntil: ms(until), WaitingFor: reason, TenantID: tx.tenant, ExportID: x.ID})
+	return tx.q.SetWaiting(tx.ctx, gen.SetWaitingParams{WaitingUntil: tx.due(until), WaitingFor: reason, TenantID: tx.tenant, ExportID: x.ID})
 }
 
 // SetProgress records a poll that found the export in progress.
 func (tx *Tx) SetProgress(x *Export, progress string, nextPoll time.Time) error {
-	return tx.q.SetProgress(tx.ctx, gen.SetProgressParams{Progress: progress, NextPollAt: ms(nextPoll), TenantID: tx.tenant, ExportID: x.ID})
+	return tx.q.SetProgress(tx.ctx, gen.SetProgressParams{Progress: progress, NextPollAt: tx.due(nextPoll), TenantID: tx.tenant, ExportID: x.ID})
 }
 
 // Listing is what one page of the manifest says of the export.
@@ -96,7 +96,7 @@ func (tx *Tx) SetListed(x *Export, l Listing) error {
 	}
 	return tx.q.SetListed(tx.ctx, gen.SetListedParams{
 		TransactionTime: l.TransactionTime, NextSince: l.NextSince, RequiresToken: l.RequiresToken, OrganizedBy: l.OrganizedBy,
-		ExpiresAt: ms(l.ExpiresAt), Page: next, PageUrl: l.NextURL, NextPollAt: ms(l.NextPoll), TenantID: tx.tenant, ExportID: x.ID,
+		ExpiresAt: ms(l.ExpiresAt), Page: next, PageUrl: l.NextURL, NextPollAt: tx.due(l.NextPoll), TenantID: tx.tenant, ExportID: x.ID,
 	})
 }
 

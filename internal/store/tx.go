@@ -141,7 +141,7 @@ func (tx *Tx) NoteOnce(export, actor, kind, detail string) error {
 // AddStep adds a step that becomes due at due, unless the same step is open.
 func (tx *Tx) AddStep(export, kind, subject string, due time.Time) error {
 	id, err := tx.q.InsertStep(tx.ctx, gen.InsertStepParams{
-		TenantID: tx.tenant, ExportID: export, Kind: kind, Subject: subject, DueAt: ms(due), CreatedAt: ms(tx.now),
+		TenantID: tx.tenant, ExportID: export, Kind: kind, Subject: subject, DueAt: tx.due(due), CreatedAt: ms(tx.now),
 	})
 	if err != nil {
 		return fmt.Errorf("add step %s: %w", kind, err)
@@ -163,7 +163,7 @@ func (tx *Tx) Finish(l Lease) error {
 // Postpone gives the leased step back until due, with the failures in a row.
 func (tx *Tx) Postpone(l Lease, due time.Time, attempt int64) error {
 	return fenced(tx.q.PostponeStep(tx.ctx, gen.PostponeStepParams{
-		DueAt: ms(due), Attempt: attempt, TenantID: tx.tenant, StepID: l.ID, Epoch: l.Epoch,
+		DueAt: tx.due(due), Attempt: attempt, TenantID: tx.tenant, StepID: l.ID, Epoch: l.Epoch,
 	}))
 }
 
@@ -172,4 +172,14 @@ func fenced(rows int64, err error) error {
 		return ErrFenced
 	}
 	return err
+}
+
+// due gives a time that is yet to come as the ledger keeps it: the whole
+// millisecond after it, never before, so that nothing happens sooner than a
+// server allowed.
+func (tx *Tx) due(t time.Time) int64 {
+	if !t.After(tx.now) {
+		return ms(t)
+	}
+	return ms(t.Add(time.Millisecond - time.Nanosecond))
 }
