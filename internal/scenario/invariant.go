@@ -24,7 +24,6 @@ func (w *World) check() {
 	for _, t := range w.tenants {
 		w.checkServer(t)
 	}
-	w.checkFiles()
 	w.checkSecrets()
 }
 
@@ -97,7 +96,7 @@ func (w *World) checkKickoffs(t Tenant, seen sandbox.Observations) {
 	}
 }
 
-// checkFiles looks for what should have been whole or gone.
+// checkFiles looks for what should be whole or gone when the bulkhead has ended.
 func (w *World) checkFiles() {
 	w.t.Helper()
 	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {

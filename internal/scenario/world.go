@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -38,6 +39,7 @@ type World struct {
 	dir     string
 	log     *page
 	exports []*Export
+	stopped bool
 }
 
 // Run builds the world of spec in simulated time, plays the scenario in it,
@@ -59,7 +61,25 @@ func Run(t *testing.T, spec Spec, scenario func(w *World)) {
 		defer w.end()
 		scenario(w)
 		w.check()
+		if err := w.stop(); err != nil {
+			t.Error(err)
+		}
+		w.checkFiles()
+		if t.Failed() {
+			t.Log(w.story())
+		}
 	})
+}
+
+// story is what the servers saw, for failures.
+func (w *World) story() string {
+	var b strings.Builder
+	for _, t := range w.tenants {
+		for _, r := range w.Sandbox.Requests(t.Code()) {
+			fmt.Fprintf(&b, "\n%s %s %s %s %d %s %s", r.At.Format("15:04:05.000"), t.ID, r.Method, r.Kind, r.Status, r.File, r.Fault)
+		}
+	}
+	return b.String()
 }
 
 // prepare makes, outside of every bubble, what outlives one.
@@ -116,6 +136,7 @@ func (w *World) start() error {
 	if err := w.Start(w.t.Context()); err != nil {
 		return errors.Join(err, w.Close(w.t.Context()))
 	}
+	w.stopped = false
 	return nil
 }
 
@@ -125,8 +146,13 @@ func (w *World) end() {
 	}
 }
 
-// stop ends the bulkhead at once: steps that run are interrupted.
+// stop ends the bulkhead at once: steps that run are interrupted. Where it has
+// ended nothing happens.
 func (w *World) stop() error {
+	if w.stopped {
+		return nil
+	}
+	w.stopped = true
 	ended, cancel := context.WithCancel(w.t.Context())
 	cancel()
 	return w.Close(ended)
