@@ -234,7 +234,7 @@ func (p *PracticeServer) retryAfter(x *exchange, e *export) {
 		return
 	}
 	x.header("Retry-After", text)
-	if e != nil {
+	if e != nil && !x.mute { // what is lost on its way was not told
 		e.tell(told)
 	}
 }
