@@ -21,7 +21,7 @@ func golden(t testing.TB, name string) []byte {
 }
 
 func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
-	t.Attr("shows", "BD-089 BD-092 BD-097 BD-099 BD-101 BD-103 BD-105 BD-106 M1 M2 M8 M9")
+	t.Attr("shows", "BD-089 BD-092 BD-097 BD-099 BD-101 BD-103 BD-105 BD-106 M1 M8 M9")
 	utc := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for name, want := range map[string]*Manifest{
 		"stu1.json": {
@@ -81,6 +81,7 @@ func TestAManifestOfEveryVersionIsReadByItsShape(t *testing.T) {
 }
 
 func TestOddManifestsAreFlagged(t *testing.T) {
+	t.Attr("shows", "M1 M5")
 	for text, want := range map[string][]Deviation{
 		`{"transactionTime":"2026-01-02T03:04:05","requiresAccessToken":true,"output":[],"error":[]}`:                                                    {TransactionTimeNotInstant},
 		`{"transactionTime":"2026-01-02","requiresAccessToken":true,"output":[],"error":[]}`:                                                             {TransactionTimeNotInstant},

@@ -249,7 +249,7 @@ func TestAPageOnAForeignOriginGetsNoToken(t *testing.T) {
 }
 
 func TestAPageFailsAsAStatusDoes(t *testing.T) {
-	t.Attr("shows", "BD-082 BD-113")
+	t.Attr("shows", "BD-082")
 	c, s := scriptOf(t, in(STU3), said{200, pageOf(pageTime, "BASE/fhir/p2", "a"), nil}, said{500, outcomeOf("timeout"), nil},
 		said{500, outcomeOf("processing"), nil})
 	p := &Pages{}
