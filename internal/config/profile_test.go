@@ -1,10 +1,12 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -135,10 +137,12 @@ func laid(files map[string]string) (map[string]*Profile, Mistakes) {
 		folder[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	r := &reader{}
-	all := Profiles()
+	all := maps.Clone(builtIns())
 	r.readProfiles(folder, ".", all)
 	return all, r.mistakes
 }
+
+var builtIns = sync.OnceValue(Profiles)
 
 func TestAProfileIsLaidOverAnother(t *testing.T) {
 	t.Parallel()
