@@ -169,7 +169,7 @@ func TestAFileThatIsCutIsFetchedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := odd(func(k *sandbox.Knobs) {
-				k.Gzip, k.CutAt, k.BadGets, k.OddTypes = false, 3000, 1, sandbox.Names{"Observation", "Patient"}
+				k.Gzip, k.CutAt, k.BadGets, k.OddTypes = false, 900, 1, sandbox.Names{"Observation", "Patient"}
 				cut(k)
 			})
 			p.arrives(t, func(w *scenario.World, x *scenario.Export) {
