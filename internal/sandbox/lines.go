@@ -3,8 +3,10 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"iter"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"time"
@@ -36,11 +38,14 @@ func (e *export) outputLines(ctx context.Context, f *file) sequence {
 	}
 }
 
-// swollen returns a resource made longer than n bytes by what it contains.
+// swollen returns a resource made longer than n bytes by what it contains,
+// which compresses as badly as an image does.
 func swollen(line []byte, n int) []byte {
+	noise := make([]byte, n*3/4+3)
+	rand.NewChaCha8([32]byte{}).Read(noise) // never fails
 	var b bytes.Buffer
 	b.WriteString(`[{"resourceType":"Binary","id":"bulk","contentType":"application/octet-stream","data":"`)
-	b.Write(bytes.Repeat([]byte("QUFB"), n/4))
+	b.WriteString(base64.StdEncoding.EncodeToString(noise))
 	b.WriteString(`"}]`)
 	return with(line, "contained", b.String())
 }
