@@ -17,35 +17,86 @@ func Example() {
 	srv := httptest.NewTLSServer(mux)
 	defer srv.Close()
 	mux.HandleFunc("GET /fhir/.well-known/smart-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"token_endpoint":"%s/token","grant_types_supported":["client_credentials"]}`, srv.URL)
+		fmt.Fprintf(w, `{"token_endpoint":"%s/token","capabilities":["permission-v2"]}`, srv.URL)
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"access_token":"secret","token_type":"bearer","expires_in":300,"scope":"system/Patient.rs"}`)
 	})
 
-	ctx := context.Background()
-	server, err := smart.Discover(ctx, srv.Client(), srv.URL+"/fhir")
-	if err != nil {
-		log.Fatal(err)
-	}
 	key, err := smart.GenerateKey(smart.ES384)
 	if err != nil {
 		log.Fatal(err)
 	}
 	tokens, err := smart.NewTokenSource(smart.Config{
-		ClientID: "my-client", Key: key, TokenURL: server.TokenEndpoint,
-		Scopes: []string{"system/Patient.rs", "system/Group.rs"}, HTTPClient: srv.Client(),
+		ClientID: "my-client", Key: key, FHIRBase: srv.URL + "/fhir", HTTPClient: srv.Client(),
+		Spell: func(style smart.Style) []string {
+			return smart.ExportScopes(style, smart.Access{Types: []string{"Patient"}, Group: true})
+		},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := tokens.Token(ctx)
+	token, err := tokens.Token(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	granted, _ := smart.GrantedScopes(token)
-	fmt.Println("not granted:", smart.Missing(tokens.Scopes(), granted))
-	// Output: not granted: [system/Group.rs]
+	grant := smart.ReviewGrant(token, tokens.Scopes())
+	fmt.Println("asked for:", tokens.Scopes())
+	fmt.Println("missing:", grant.Missing)
+	fmt.Println("may read patients:", grant.Covers("Patient"))
+	// Output:
+	// asked for: [system/Patient.rs system/Group.rs]
+	// missing: [system/Group.rs]
+	// may read patients: true
+}
+
+// A server's document says where tokens are asked for, and what speaks against
+// asking there.
+func ExampleParseConfiguration() {
+	c, err := smart.ParseConfiguration([]byte(`{
+		"token_endpoint": "auth/token",
+		"grant_types_supported": ["authorization_code"],
+		"capabilities": ["permission-v1"]
+	}`), "https://ehr.example/fhir/")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.TokenEndpoint, c.ScopeStyle())
+	for _, warning := range c.Warnings() {
+		fmt.Println(warning)
+	}
+	// Output:
+	// https://ehr.example/fhir/auth/token v1
+	// grant_types_supported does not list client_credentials
+	// token_endpoint is a relative URL
+}
+
+// Scopes of both syntaxes count alike.
+func ExampleMissing() {
+	granted := []string{"system/Patient.r", "system/*.s"}
+	fmt.Println(smart.Missing([]string{"system/Patient.read", "system/Observation.rs"}, granted))
+	// Output: [system/Observation.rs]
+}
+
+// Fewer scopes make shorter tokens.
+func ExampleFactorScopes() {
+	fmt.Println(smart.FactorScopes([]string{"system/Patient.r", "system/Patient.s", "system/Patient.rs", "system/Group.rs"}))
+	// Output: [system/Patient.rs system/Group.rs]
+}
+
+// Of several keys, the server's list decides.
+func ExampleSelectKey() {
+	key, err := smart.GenerateKey(smart.ES384)
+	if err != nil {
+		log.Fatal(err)
+	}
+	chosen, err := smart.SelectKey([]string{"RS384", "ES384"}, key)
+	fmt.Println(chosen.Algorithm(), err)
+	_, err = smart.SelectKey([]string{"RS384"}, key)
+	fmt.Println(err)
+	// Output:
+	// ES384 <nil>
+	// select key: the server takes RS384, and the keys are for ES384
 }
 
 // The public parts of the present and the next key are published together.
