@@ -14,13 +14,14 @@ import (
 func (e *Engine) feedAttach(tx *store.Tx, x *store.Export) (int64, error) {
 	t, err := e.config.Tenant(x.Tenant)
 	if err != nil || !t.Attachments.Fetch {
-		return 0, nil //nolint:nilerr // a practice that is no longer configured wants none
+		return 0, nil // a practice that is no longer configured wants none
 	}
 	running, err := tx.OpenSteps(x, export.Attach)
 	if err != nil {
 		return 0, err
 	}
-	next, err := tx.FilesToAttach(x, export.AttachableTypes(), e.downloads(x)-running)
+	types, tables := export.Attachable()
+	next, err := tx.FilesToAttach(x, types, tables, e.downloads(x)-running)
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -67,6 +68,30 @@ func TestDocumentsAreStoredBetweenTheFilesAndTheSinks(t *testing.T) {
 	pending, err := b.store.In("lakeside").PendingAttachments(t.Context(), x.Stream)
 	if err != nil || len(pending) != 5 {
 		t.Errorf("pending %v, %v", pending, err)
+	}
+}
+
+func TestAFileOfAnotherTypeMayHoldDocumentsToo(t *testing.T) {
+	s := newScript(2)
+	s.on[export.Attach] = attaches
+	s.on[export.Poll] = func(ctx context.Context, w export.Work) (export.Outcome, error) {
+		l := s.calm(w).(export.Listed)
+		for i := range l.Files {
+			l.Files[i].ResourceType = "Observation"
+		}
+		return l, nil
+	}
+	s.on[export.Ingest] = func(_ context.Context, w export.Work) (export.Outcome, error) {
+		o := s.calm(w).(export.Staged)
+		if w.Lease.Subject == "0-output-1-Patient" {
+			o.Summary.Tables = []ingest.TableParts{{Name: "document_reference", Rows: 1, Parts: []ingest.Part{{Key: "staged/part", Rows: 1}}}}
+		}
+		return o, nil
+	}
+	b := newBenchOf(t, s, withDocuments)
+	b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
+	if s.count("lakeside attach 0-output-1-Patient") != 1 || s.count("lakeside attach") != 1 {
+		t.Errorf("runs: %q", s.runs)
 	}
 }
 

@@ -32,8 +32,15 @@ type Attached struct{ Summary attachment.Summary }
 
 func (Attached) isOutcome() {}
 
-// AttachableTypes are the types of output files that may hold documents.
-func AttachableTypes() []string { return append(attachment.Types(), organized) }
+// Attachable gives the types of output files that may hold documents, and the
+// tables that say so of files of other types: a line's own type decides.
+func Attachable() (types, tables []string) {
+	types = attachment.Types()
+	for _, name := range types {
+		tables = append(tables, fhir.SnakeCase(name))
+	}
+	return append(types, organized), tables
+}
 
 // attach stores the documents that a file's resources carry or point to. One
 // that cannot be had never fails the export: its row says why.

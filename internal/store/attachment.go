@@ -78,13 +78,16 @@ func (tx *Tx) SpendOnAttachments(export string, s Spending) error {
 	})
 }
 
-// FilesToAttach gives the names of ingested output files of the given types
-// whose attachments nobody has dealt with or deals with, at most limit.
-func (tx *Tx) FilesToAttach(x *Export, types []string, limit int64) ([]string, error) {
+// FilesToAttach gives the names of ingested output files of the given types, or
+// with rows in the given tables, whose attachments nobody has dealt with or
+// deals with, at most limit.
+func (tx *Tx) FilesToAttach(x *Export, types, tables []string, limit int64) ([]string, error) {
 	if limit < 1 {
 		return nil, nil
 	}
-	return tx.q.FilesToAttach(tx.ctx, gen.FilesToAttachParams{TenantID: tx.tenant, ExportID: x.ID, Types: types, Limit: limit})
+	return tx.q.FilesToAttach(tx.ctx, gen.FilesToAttachParams{
+		TenantID: tx.tenant, ExportID: x.ID, Types: types, Tables: tables, Limit: limit,
+	})
 }
 
 // SetAttached records that a file's attachments are dealt with, and replaces

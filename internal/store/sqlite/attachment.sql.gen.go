@@ -69,7 +69,9 @@ func (q *Queries) DropTableParts(ctx context.Context, arg DropTablePartsParams) 
 
 const filesToAttach = `-- name: FilesToAttach :many
 SELECT f.file FROM output_file f
-WHERE f.tenant_id = ? AND f.export_id = ? AND f.state = 'ingested' AND f.section = 'output' AND f.resource_type IN (/*SLICE:types*/?)
+WHERE f.tenant_id = ? AND f.export_id = ? AND f.state = 'ingested' AND f.section = 'output'
+  AND (f.resource_type IN (/*SLICE:types*/?) OR EXISTS (SELECT 1 FROM staged_part p WHERE p.tenant_id = f.tenant_id
+    AND p.export_id = f.export_id AND p.file = f.file AND p.table_name IN (/*SLICE:tables*/?)))
   AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file)
   AND NOT EXISTS (SELECT 1 FROM step s WHERE s.tenant_id = f.tenant_id AND s.export_id = f.export_id AND s.kind = 'attach'
     AND s.subject = f.file AND s.state <> 'done')
@@ -80,6 +82,7 @@ type FilesToAttachParams struct {
 	TenantID string
 	ExportID string
 	Types    []string
+	Tables   []string
 	Limit    int64
 }
 
@@ -95,6 +98,14 @@ func (q *Queries) FilesToAttach(ctx context.Context, arg FilesToAttachParams) ([
 		query = strings.Replace(query, "/*SLICE:types*/?", strings.Repeat(",?", len(arg.Types))[1:], 1)
 	} else {
 		query = strings.Replace(query, "/*SLICE:types*/?", "NULL", 1)
+	}
+	if len(arg.Tables) > 0 {
+		for _, v := range arg.Tables {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:tables*/?", strings.Repeat(",?", len(arg.Tables))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:tables*/?", "NULL", 1)
 	}
 	queryParams = append(queryParams, arg.Limit)
 	rows, err := q.db.QueryContext(ctx, query, queryParams...)
