@@ -72,7 +72,7 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	}
 	notes = append(notes, saidAtKickoff(answer)...)
 	return Accepted{
-		StatusURL: answer.StatusURL, Separate: answer.SeparateStatus, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered), Notes: notes,
+		StatusURL: answer.StatusURL, Separate: answer.SeparateStatus, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered, 0), Notes: notes,
 		WithoutTypes: w.Export.Parameters.WithoutTypes,
 	}, nil
 }

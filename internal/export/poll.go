@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -47,7 +48,7 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 	if time.Since(w.Export.AcceptedAt) > s.maxAge(t) {
 		return nil, stuck(t, s.maxAge(t))
 	}
-	return InProgress{Progress: status.Progress, PollAt: s.pollAt(t, status.RetryAfter, status.Answered)}, nil
+	return InProgress{Progress: status.Progress, PollAt: s.pollAt(t, status.RetryAfter, status.Answered, w.Export.Polls+1)}, nil
 }
 
 // pageURL gives what to ask next: the status URL, or a page of the manifest,
@@ -98,18 +99,33 @@ func gone(w Work, cause error) *problem.Problem {
 }
 
 // pollAt says when to ask next: when the server said, within the profile's
-// bounds; or at the profile's own pace.
-func (s *Steps) pollAt(t *config.Tenant, told bulkdata.RetryAfter, answered time.Time) time.Time {
+// bounds; or at our own pace, which grows with the polls there were.
+func (s *Steps) pollAt(t *config.Tenant, told bulkdata.RetryAfter, answered time.Time, polls int64) time.Time {
 	rule := s.Config.Profile(t).Poll
-	wait := rule.Default.Std()
-	if told.Given {
-		wait = told.Wait
-		if rule.RetryAfterCap > 0 {
-			wait = min(wait, rule.RetryAfterCap.Std())
-		}
+	if !told.Given {
+		return answered.Add(ownPace(rule, polls))
 	}
-	if !told.Given && rule.Ceiling > 0 {
-		wait = min(wait, rule.Ceiling.Std())
+	wait := told.Wait
+	if rule.RetryAfterCap > 0 {
+		wait = min(wait, rule.RetryAfterCap.Std())
 	}
 	return answered.Add(max(wait, rule.Floor.Std()))
+}
+
+// ownPace is how long to wait after so many polls where the server does not
+// say: half as long again each time, less up to a tenth by chance, so that
+// practices of one server do not ask in step.
+func ownPace(rule config.PollRule, polls int64) time.Duration {
+	wait := max(rule.Default.Std(), rule.Floor.Std())
+	most := max(rule.Ceiling.Std(), wait)
+	for range polls {
+		if wait += wait / 2; wait >= most {
+			wait = most
+			break
+		}
+	}
+	if polls > 0 {
+		wait -= rand.N(wait/10 + 1)
+	}
+	return wait
 }

@@ -29,8 +29,30 @@ func TestAWaitThatNobodyMeansIsCapped(t *testing.T) {
 		{bulkdata.RetryAfter{Given: true, Wait: 5 * time.Hour}, 5 * time.Hour},
 		{bulkdata.RetryAfter{Given: true, Wait: 24 * 365 * time.Hour}, rule.RetryAfterCap.Std()},
 	} {
-		if got := s.pollAt(tenant, tt.told, answered).Sub(answered); got != tt.want {
+		if got := s.pollAt(tenant, tt.told, answered, 0).Sub(answered); got != tt.want {
 			t.Errorf("told %+v, the next poll is after %v, want %v", tt.told, got, tt.want)
 		}
+	}
+}
+
+// Where the server does not say when, polls become rarer until they are as
+// rare as the profile has it.
+func TestOurOwnPaceGrows(t *testing.T) {
+	t.Attr("shows", "P1")
+	cfg, err := config.Parse("bulkhead.yaml", []byte("tenants: [{id: elm, open: true, level: system, types: [Patient], fhir_base_url: 'https://ehr.example.org/fhir'}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := cfg.Profile(&cfg.Tenants[0]).Poll
+	before := ownPace(rule, 0)
+	if before != rule.Default.Std() {
+		t.Errorf("the first wait is %v", before)
+	}
+	for polls := range int64(200) {
+		wait := ownPace(rule, polls+1)
+		if most := rule.Ceiling.Std(); wait > most || (wait <= before && before < most/2) || (polls > 100 && wait < most*9/10) {
+			t.Errorf("%v after %v, at most %v", wait, before, most)
+		}
+		before = wait
 	}
 }
