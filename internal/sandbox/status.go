@@ -69,6 +69,7 @@ func (e *export) writeExpires(x *exchange) {
 func (p *PracticeServer) troubled(x *exchange, e *export, n int, since time.Duration) bool {
 	switch {
 	case n > 1 && since < p.s.clock.real(x.k.MinPoll):
+		x.k.RetryAfter = max(x.k.RetryAfter, x.k.MinPoll)
 		p.retryAfter(x, e)
 		x.refuse(http.StatusTooManyRequests, "throttled", "This export is polled too frequently.")
 	case n <= x.k.Poll404:
