@@ -27,7 +27,6 @@ var (
 func (r *reader) checkRequest(at place, t *Tenant, c *Config) {
 	oneOf(r, at.at("dialect"), t.Dialect, append(slices.Clone(dialects), "")...)
 	oneOf(r, at.at("new_members"), t.NewMembers, MembersUnknown, MembersBackfilled, MembersExport, MembersFull)
-	oneOf(r, at.at("page_failure"), t.PageFailure, "", PagesKeep, PagesDiscard)
 	for i, filter := range t.TypeFilters {
 		if wrong := wrongFilter(filter, t.Types); wrong != "" {
 			r.miss(at.at("type_filters").index(i), wrong)

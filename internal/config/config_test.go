@@ -87,11 +87,11 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 			Level: LevelGroup, Group: "42", Types: []string{"Patient", "Condition"},
 			Since:    Moment{Time: time.Date(2026, 3, 1, 0, 0, 0, 0, newYork)},
 			Schedule: "30 2 * * *", TimeZone: "America/New_York", FullEvery: Cadence{Every: 30 * 24 * time.Hour},
-			PageFailure: PagesDiscard, Sinks: []string{"lake"}, Agreement: &agreement,
+			Sinks: []string{"lake"}, Agreement: &agreement,
 		}, {
 			ID: "fir", Name: "fir", Open: true, Profile: "standard", FHIRBaseURL: "http://localhost:8080/fhir",
 			AllowHTTP: true, Level: LevelSystem, Types: []string{"Patient"}, TimeZone: "UTC",
-			PageFailure: PagesDiscard, Sinks: []string{"lake"}, RequestsPerMinute: 9, Agreement: &second,
+			Sinks: []string{"lake"}, RequestsPerMinute: 9, Agreement: &second,
 		}},
 	}
 	if diff := cmp.Diff(want, c, compare); diff != "" {

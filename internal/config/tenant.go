@@ -22,12 +22,6 @@ const (
 	MembersUnknown    = "" // nothing is configured, and nothing is known
 )
 
-// What is done with the pages of a failed export; see Tenant.PageFailure.
-const (
-	PagesKeep    = "keep"
-	PagesDiscard = "discard"
-)
-
 // A Tenant is a practice whose data we hold: the unit of isolation.
 type Tenant struct {
 	// ID names the tenant in files, tables and commands: 1 to 63 of a-z, 0-9
@@ -87,10 +81,6 @@ type Tenant struct {
 	// is a full one). Default: what the profile knows of the server; where it
 	// knows nothing, their older data comes with the next full export.
 	NewMembers string `yaml:"new_members"`
-	// PageFailure is keep or discard: what to do with the pages of a manifest
-	// that came when the export fails at a later one. What is kept is published,
-	// and the next export asks for everything once more. Default: discard.
-	PageFailure string `yaml:"page_failure"`
 	// Since is the floor of the first export's `_since`: an instant, or a date
 	// (midnight in TimeZone). Default: none, the first export has no `_since`.
 	Since Moment `yaml:"since"`
@@ -164,7 +154,6 @@ func (t *Tenant) Location() *time.Location {
 func (t *Tenant) fill(c *Config) {
 	t.Name = or(t.Name, t.ID)
 	t.Level = or(t.Level, LevelGroup)
-	t.PageFailure = or(t.PageFailure, PagesDiscard)
 	t.TimeZone = or(t.TimeZone, "UTC")
 	t.FHIRBaseURL = strings.TrimRight(t.FHIRBaseURL, "/")
 	if t.Open {
