@@ -57,13 +57,14 @@ type Rules struct {
 	BudgetRequests int64    // that the export may send
 }
 
-// Options say whose documents are stored, and how. All fields but Refused,
+// Options say whose documents are stored, and how. All fields but Base, Refused,
 // MaxLine, Last and AsOf are required.
 type Options struct {
 	Scope  *blob.Scope
 	Ledger *store.Scope
 	Lease  store.Lease // of the step on whose behalf this is done; its subject is the output file
 	Rules  Rules
+	Base   string // FHIR base URL of the server, without a slash at its end
 
 	// Open gives the NDJSON of the output file. It is called once or twice.
 	Open func(ctx context.Context) (io.ReadCloser, error)
@@ -102,6 +103,10 @@ type Summary struct {
 	store.AttachedFile
 	Parts []store.Part // of table.Attachment; none when no document was found
 }
+
+// First is the type whose files come first: other resources point to what they
+// bring, and nobody has to be asked for it.
+const First = binary
 
 // Run deals with the documents of one output file. Running it again with the
 // same file fetches nothing twice and replaces the rows of an earlier run.

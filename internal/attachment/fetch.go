@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
@@ -48,11 +49,20 @@ func (f *fetcher) fetch(ctx context.Context, line int64, x *resource, d *Found) 
 	if _, open := f.Rules.judge(d); !open || d.Inline {
 		return nil
 	}
-	row, asked, err := f.Ledger.Fetched(ctx, identity(d))
+	id := f.identity(d.URL, d.SHA1)
+	row, asked, err := f.Ledger.Fetched(ctx, id)
 	if err != nil || asked && f.known(row, x, d) {
 		return err
 	}
-	row = store.Fetched{Identity: identity(d), Export: f.Lease.Export, AsOf: f.AsOf}
+	row, here, err := f.exported(ctx, d)
+	if err != nil {
+		return err
+	}
+	if here {
+		row.Identity = id
+		return f.record(ctx, row)
+	}
+	row = store.Fetched{Identity: id, Export: f.Lease.Export, AsOf: f.AsOf}
 	v := f.closed()
 	if v.outcome == "" {
 		if v, err = f.try(ctx, line, d, &row); err != nil {
@@ -62,6 +72,16 @@ func (f *fetcher) fetch(ctx context.Context, line int64, x *resource, d *Found) 
 	f.tally(v.outcome)
 	row.Outcome, row.Reason = string(v.outcome), v.reason
 	return f.record(ctx, row)
+}
+
+// exported finds the document among the Binaries that this export brought
+// itself: nobody is asked for what is here.
+func (f *fetcher) exported(ctx context.Context, d *Found) (store.Fetched, bool, error) {
+	if !strings.HasPrefix(f.below(d.URL), binary+"/") {
+		return store.Fetched{}, false, nil
+	}
+	row, ok, err := f.Ledger.Fetched(ctx, f.identity(d.URL, ""))
+	return row, ok && row.Export == f.Lease.Export && Outcome(row.Outcome) == Stored, err
 }
 
 // closed says what becomes of documents that are no longer asked for.

@@ -37,13 +37,20 @@ func (r Rules) judge(f *Found) (v verdict, open bool) {
 // identity names a document by where it is and what it must be, so that
 // several resources that point to it name it alike. Where its hash is declared
 // a query adds nothing but a signature, which differs from export to export.
-func identity(f *Found) string {
-	place := f.URL
-	if f.SHA1 != "" {
-		place, _, _ = strings.Cut(place, "?")
+func (o *Options) identity(url, sha1 string) string {
+	if sha1 != "" {
+		url, _, _ = strings.Cut(url, "?")
 	}
-	sum := sha256.Sum256([]byte(place + "\x00" + f.SHA1))
+	sum := sha256.Sum256([]byte(o.below(url) + "\x00" + sha1))
 	return hex.EncodeToString(sum[:])
+}
+
+// below gives a URL below the FHIR base as the relative one.
+func (o *Options) below(url string) string {
+	if rest, ok := strings.CutPrefix(url, o.Base+"/"); ok && o.Base != "" {
+		return rest
+	}
+	return url
 }
 
 // known looks up what became of a document that was fetched before: by this

@@ -232,6 +232,33 @@ func TestADocumentIsFetchedOnceForAllThatPointToIt(t *testing.T) {
 	}
 }
 
+func TestABinaryThatTheExportBroughtIsNotAskedFor(t *testing.T) {
+	t.Attr("shows", "BD-151 N8")
+	b := newBench(t, `{"resourceType":"Binary","id":"1","contentType":"text/plain","data":"`+encoded("one")+`"}`,
+		`{"resourceType":"Binary","id":"2","contentType":"video/mp4","data":"`+encoded("two")+`"}`)
+	b.opts.Base = b.server.URL + "/fhir"
+	_, brought := b.run()
+	b.lines = note("relative", `"contentType":"text/plain","url":"Binary/1"`) + "\n" +
+		note("absolute", `"contentType":"text/plain","url":"`+b.opts.Base+`/Binary/1"`) + "\n" +
+		note("hashed", `"contentType":"text/plain","url":"Binary/1","hash":"`+hash1("one")+`"`) + "\n" +
+		note("not-kept", `"contentType":"text/plain","url":"Binary/2"`) + "\n" +
+		note("elsewhere", `"contentType":"text/plain","url":"Binary/3"`) + "\n"
+	b.gives("Binary/2", "text/plain", "two")
+	b.gives("Binary/3", "text/plain", "three")
+	_, rows := b.run()
+	for i, r := range rows {
+		if r["outcome"] != "stored" || (r["location"] == brought[0]["location"]) != (i < 3) {
+			t.Errorf("row %v", r)
+		}
+	}
+	if rows[2]["sha1_matches"] != true {
+		t.Errorf("row %v", rows[2])
+	}
+	if diff := cmp.Diff([]string{"GET /fhir/Binary/2", "GET /fhir/Binary/3"}, b.asked()); diff != "" {
+		t.Errorf("requests: %s", diff)
+	}
+}
+
 func TestALaterExportFetchesWhatMayHaveChanged(t *testing.T) {
 	b := newBench(t, note("hashed", `"contentType":"text/plain","url":"Binary/1?sig=1","hash":"`+hash1("one")+`"`),
 		note("old", `"contentType":"text/plain","url":"Binary/2"`), note("missing", `"contentType":"text/plain","url":"Binary/3"`),

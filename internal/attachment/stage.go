@@ -36,6 +36,7 @@ func stage(ctx context.Context, o *Options) (_ Summary, err error) {
 	}
 	w := newRows(ctx, o, key)
 	defer w.close()
+	b := &binaries{Options: o}
 	err = walk(ctx, o, func(line int64, x *resource) error {
 		for i := range x.found {
 			r := row{line: line, resource: x, found: &x.found[i]}
@@ -43,12 +44,15 @@ func stage(ctx context.Context, o *Options) (_ Summary, err error) {
 				return err
 			}
 			s.add(&r)
-			if err := w.add(&r); err != nil {
+			if err := errors.Join(w.add(&r), b.add(ctx, &r)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		err = b.flush(ctx)
+	}
 	if err != nil {
 		return s, err
 	}
@@ -87,7 +91,7 @@ func (o *Options) settle(ctx context.Context, r *row) (err error) {
 	case r.found.Inline:
 		return o.decode(ctx, r)
 	}
-	known, ok, err := o.Ledger.Fetched(ctx, identity(r.found))
+	known, ok, err := o.Ledger.Fetched(ctx, o.identity(r.found.URL, r.found.SHA1))
 	if err != nil {
 		return err
 	}

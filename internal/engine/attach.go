@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
@@ -21,6 +22,13 @@ func (e *Engine) feedAttach(tx *store.Tx, x *store.Export) (int64, error) {
 		return 0, err
 	}
 	types, tables := export.Attachable()
+	first, err := tx.CountUnattached(x, attachment.First)
+	if err != nil {
+		return 0, err
+	}
+	if first > 0 {
+		types, tables = []string{attachment.First}, nil
+	}
 	next, err := tx.FilesToAttach(x, types, tables, e.downloads(x)-running)
 	if err != nil {
 		return 0, err

@@ -95,6 +95,33 @@ func TestAFileOfAnotherTypeMayHoldDocumentsToo(t *testing.T) {
 	}
 }
 
+func TestBinariesComeBeforeWhatPointsToThem(t *testing.T) {
+	s := newScript(6)
+	s.on[export.Attach] = attaches
+	s.on[export.Poll] = func(_ context.Context, w export.Work) (export.Outcome, error) {
+		l := s.calm(w).(export.Listed)
+		for i := range l.Files {
+			if l.Files[i].ResourceType = "DocumentReference"; i%3 == 2 {
+				l.Files[i].ResourceType = "Binary"
+			}
+		}
+		return l, nil
+	}
+	b := newBenchOf(t, s, withDocuments)
+	b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	runs := slices.DeleteFunc(slices.Clone(s.runs), func(run string) bool { return !strings.HasPrefix(run, "lakeside attach") })
+	if len(runs) != 6 {
+		t.Fatalf("runs: %q", runs)
+	}
+	first := runs[:2]
+	slices.Sort(first)
+	if diff := cmp.Diff([]string{"lakeside attach 0-output-2-Patient", "lakeside attach 0-output-5-Patient"}, first); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWithoutDocumentsWantedNoStepIsSpentOnThem(t *testing.T) {
 	s := newScript(2)
 	s.on[export.Attach] = attaches

@@ -90,6 +90,14 @@ func (tx *Tx) FilesToAttach(x *Export, types, tables []string, limit int64) ([]s
 	})
 }
 
+// CountUnattached counts the output files of a type whose attachments are not
+// dealt with.
+func (tx *Tx) CountUnattached(x *Export, resourceType string) (int64, error) {
+	return tx.q.CountUnattachedFiles(tx.ctx, gen.CountUnattachedFilesParams{
+		TenantID: tx.tenant, ExportID: x.ID, ResourceType: resourceType,
+	})
+}
+
 // SetAttached records that a file's attachments are dealt with, and replaces
 // its staged parts of that table.
 func (tx *Tx) SetAttached(x *Export, a AttachedFile, table string, parts []Part) error {

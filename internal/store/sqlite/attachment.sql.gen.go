@@ -31,6 +31,24 @@ func (q *Queries) AttachmentSpending(ctx context.Context, arg AttachmentSpending
 	return i, err
 }
 
+const countUnattachedFiles = `-- name: CountUnattachedFiles :one
+SELECT count(*) FROM output_file f WHERE f.tenant_id = ? AND f.export_id = ? AND f.section = 'output' AND f.resource_type = ?
+  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file)
+`
+
+type CountUnattachedFilesParams struct {
+	TenantID     string
+	ExportID     string
+	ResourceType string
+}
+
+func (q *Queries) CountUnattachedFiles(ctx context.Context, arg CountUnattachedFilesParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countUnattachedFiles, arg.TenantID, arg.ExportID, arg.ResourceType)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const dropAttachmentFile = `-- name: DropAttachmentFile :exec
 DELETE FROM attachment_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `

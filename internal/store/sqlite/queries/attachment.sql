@@ -28,6 +28,10 @@ WHERE f.tenant_id = ? AND f.export_id = ? AND f.state = 'ingested' AND f.section
     AND s.subject = f.file AND s.state <> 'done')
 ORDER BY f.position LIMIT ?;
 
+-- name: CountUnattachedFiles :one
+SELECT count(*) FROM output_file f WHERE f.tenant_id = ? AND f.export_id = ? AND f.section = 'output' AND f.resource_type = ?
+  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file);
+
 -- name: PutAttachmentFile :exec
 INSERT INTO attachment_file (tenant_id, export_id, file, found, kept, bytes, outcomes, attached_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (tenant_id, export_id, file) DO UPDATE SET found = excluded.found, kept = excluded.kept, bytes = excluded.bytes,
