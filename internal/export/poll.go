@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -113,19 +112,8 @@ func (s *Steps) pollAt(t *config.Tenant, told bulkdata.RetryAfter, answered time
 }
 
 // ownPace is how long to wait after so many polls where the server does not
-// say: half as long again each time, less up to a tenth by chance, so that
-// practices of one server do not ask in step.
+// say: half as long again each time, up to the profile's ceiling.
 func ownPace(rule config.PollRule, polls int64) time.Duration {
-	wait := max(rule.Default.Std(), rule.Floor.Std())
-	most := max(rule.Ceiling.Std(), wait)
-	for range polls {
-		if wait += wait / 2; wait >= most {
-			wait = most
-			break
-		}
-	}
-	if polls > 0 {
-		wait -= rand.N(wait/10 + 1)
-	}
-	return wait
+	pace := bulkdata.Pace{First: rule.Default.Std(), Least: rule.Floor.Std(), Longest: max(rule.Ceiling.Std(), rule.Default.Std()), Factor: 1.5}
+	return pace.Wait(int(polls), 0, bulkdata.RetryAfter{})
 }
