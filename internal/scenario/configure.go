@@ -2,141 +2,31 @@ package scenario
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
-	"github.com/bulkhead-fhir/bulkhead/internal/sandbox/population"
-	"github.com/bulkhead-fhir/bulkhead/smart"
 )
-
-// keys are made once: an RSA key takes longer than most scenarios.
-var keys = sync.OnceValues(func() (pair map[smart.Algorithm]*smart.Key, err error) {
-	pair = map[smart.Algorithm]*smart.Key{}
-	for _, alg := range []smart.Algorithm{smart.RS384, smart.ES384} {
-		if pair[alg], err = smart.GenerateKey(alg); err != nil {
-			return nil, err
-		}
-	}
-	return pair, nil
-})
-
-// tenants are the Spec's tenants with their defaults filled in.
-func (s Spec) tenants() ([]Tenant, error) {
-	all := append([]Tenant{s.Tenant}, s.More...)
-	for i := range all {
-		t := &all[i]
-		if t.ID == "" {
-			t.ID = "lakeside"
-			if i > 0 {
-				t.ID = fmt.Sprintf("lakeside-%d", i+1)
-			}
-		}
-		if t.Preset == "" {
-			t.Preset = string(sandbox.ProfileStandard)
-		}
-		if t.Profile == "" {
-			t.Profile = t.Preset
-		}
-		profile, ok := config.Profiles()[t.Profile]
-		if !ok {
-			return nil, fmt.Errorf("there is no vendor profile %q", t.Profile)
-		}
-		if t.Level == "" {
-			t.Level = profile.Levels[0]
-		}
-		if t.Types == nil {
-			t.Types = []string{"Condition", "Encounter", "Observation", "Patient"}
-		}
-		if t.Source == nil {
-			t.Source = people(*t, uint64(i)+1)
-		}
-	}
-	return all, nil
-}
-
-func people(t Tenant, seed uint64) sandbox.Source {
-	patients := t.Patients
-	if patients == 0 {
-		patients = 8
-	}
-	return sandbox.FromPopulation(population.New(population.Config{
-		Seed: seed, Practice: t.ID, Patients: patients, Epoch: Begin, VisitsPerPatient: 3, ObservationsPerPatient: 6,
-		ChangeRate: 0.02, DeleteRate: 0.01, JoinRate: 0.02, Canary: Canary,
-	}))
-}
-
-// practice is the tenant's side of the sandbox.
-func (t Tenant) practice() (sandbox.Practice, error) {
-	profile := sandbox.PresetProfile(t.Preset)
-	knobs, err := sandbox.PresetKnobs(t.Preset)
-	if err != nil {
-		return sandbox.Practice{}, err
-	}
-	if t.Knobs != nil {
-		t.Knobs(&knobs)
-	}
-	p := []sandbox.Practice{{
-		Code: t.Code(), Name: t.ID, Profile: profile, Source: t.Source, Open: t.Open, Knobs: &knobs,
-		Groups: []sandbox.Group{{ID: GroupID, Identifier: Group, Name: "everybody"}},
-	}}
-	if t.KnobsYAML == "" {
-		return p[0], nil
-	}
-	var overlay any
-	if err := yaml.Unmarshal([]byte(t.KnobsYAML), &overlay); err != nil {
-		return p[0], err
-	}
-	text, err := yaml.Marshal(map[string]any{t.Code(): overlay})
-	if err != nil {
-		return p[0], err
-	}
-	return p[0], sandbox.ApplyKnobs(text, p)
-}
-
-// client is how the sandbox knows a tenant's registration.
-func (t Tenant) client() (sandbox.Client, error) {
-	key, err := t.key()
-	if err != nil {
-		return sandbox.Client{}, err
-	}
-	public, err := smart.JWKS(key)
-	return sandbox.Client{ID: "client-" + t.ID, JWKS: public}, err
-}
-
-func (t Tenant) key() (*smart.Key, error) {
-	made, err := keys()
-	if err != nil {
-		return nil, err
-	}
-	for _, alg := range config.Profiles()[t.Profile].Algorithms {
-		if key, ok := made[smart.Algorithm(alg)]; ok {
-			return key, nil
-		}
-	}
-	return nil, fmt.Errorf("profile %s takes neither RS384 nor ES384", t.Profile)
-}
 
 // configure writes the configuration and the keys to the World's folder and
 // reads them as bulkhead does.
 func (w *World) configure() (*config.Config, error) {
-	c := map[string]any{
-		"folder": "state", "tls": map[string]any{"ca_file": "ca.pem"},
-		"sinks": map[string]any{"parquet": map[string]any{"kind": "parquet", "folder": "parquet"}},
-	}
+	sinks := map[string]any{"parquet": map[string]any{"kind": "parquet", "folder": "parquet"}}
 	if w.spec.DuckDB {
-		c["sinks"] = map[string]any{"parquet": map[string]any{"kind": "parquet", "folder": "parquet"}, "tables": map[string]any{"kind": "duckdb", "file": "tables.duckdb"}}
+		sinks["tables"] = map[string]any{"kind": "duckdb", "file": "tables.duckdb"}
 	}
 	registrations, tenants := map[string]any{}, []any{}
 	for _, t := range w.tenants {
-		one, err := w.tenantConfig(t)
+		profile, err := w.profileOf(t)
+		if err != nil {
+			return nil, err
+		}
+		one, err := w.tenantConfig(t, profile)
 		if err != nil {
 			return nil, err
 		}
@@ -144,35 +34,20 @@ func (w *World) configure() (*config.Config, error) {
 		if t.Open {
 			continue
 		}
-		registration := map[string]any{"profile": t.Profile, "client_id": "client-" + t.ID, "key_file": t.ID + ".jwk"}
-		if err := overlay(registration, t.Registration); err != nil {
+		if registrations[t.ID], err = w.registrationConfig(t, profile); err != nil {
 			return nil, err
 		}
-		registrations[t.ID] = registration
-		key, err := t.key()
-		if err != nil {
-			return nil, err
-		}
-		private, err := key.PrivateJWK()
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(w.path(t.ID+".jwk"), private, 0o600); err != nil {
-			return nil, err
-		}
+	}
+	c := map[string]any{
+		"folder": "state", "tls": map[string]any{"ca_file": "ca.pem"}, "profiles": "profiles", "sinks": sinks, "tenants": tenants,
 	}
 	if len(registrations) > 0 {
 		c["registrations"] = registrations
 	}
-	c["tenants"] = tenants
 	if err := overlay(c, w.spec.Config); err != nil {
 		return nil, err
 	}
-	text, err := yaml.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(w.path("bulkhead.yaml"), text, 0o600); err != nil {
+	if err := w.writeYAML("bulkhead.yaml", c); err != nil {
 		return nil, err
 	}
 	return config.Load(w.path("bulkhead.yaml"))
@@ -180,7 +55,30 @@ func (w *World) configure() (*config.Config, error) {
 
 func (w *World) path(name string) string { return filepath.Join(w.dir, name) }
 
-func (w *World) tenantConfig(t Tenant) (map[string]any, error) {
+func (w *World) writeYAML(name string, v any) error {
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(w.path(name), text, 0o600)
+}
+
+// profileOf gives the name of the tenant's vendor profile. One that knows on
+// which hosts its vendor keeps files is extended by our storage.
+func (w *World) profileOf(t Tenant) (string, error) {
+	if err := os.MkdirAll(w.path("profiles"), 0o700); err != nil {
+		return "", err
+	}
+	if len(config.Profiles()[t.Profile].FileOrigins) == 0 {
+		return t.Profile, nil
+	}
+	here := t.Profile + "-here"
+	return here, w.writeYAML(filepath.Join("profiles", here+".yaml"), map[string]any{
+		"name": here, "extends": t.Profile, "file_origins": []string{"https://" + hosts["storage"]},
+	})
+}
+
+func (w *World) tenantConfig(t Tenant, profile string) (map[string]any, error) {
 	c := map[string]any{
 		"id": t.ID, "level": t.Level, "fhir_base_url": w.Practice(t.ID).Base(), "types": slices.Clone(t.Types),
 		"agreement": map[string]any{
@@ -189,7 +87,7 @@ func (w *World) tenantConfig(t Tenant) (map[string]any, error) {
 		},
 	}
 	if t.Open {
-		c["open"], c["profile"] = true, t.Profile
+		c["open"], c["profile"] = true, profile
 	} else {
 		c["registration"] = t.ID
 	}
@@ -200,6 +98,20 @@ func (w *World) tenantConfig(t Tenant) (map[string]any, error) {
 		}
 	}
 	return c, overlay(c, t.Config)
+}
+
+// registrationConfig makes the tenant's registration and writes its key.
+func (w *World) registrationConfig(t Tenant, profile string) (map[string]any, error) {
+	key, err := t.key()
+	if err != nil {
+		return nil, err
+	}
+	private, err := key.PrivateJWK()
+	if err != nil {
+		return nil, err
+	}
+	c := map[string]any{"profile": profile, "client_id": "client-" + t.ID, "key_file": t.ID + ".jwk"}
+	return c, errors.Join(overlay(c, t.Registration), os.WriteFile(w.path(t.ID+".jwk"), private, 0o600))
 }
 
 // overlay lays YAML over a map: maps are merged, null removes, everything else
