@@ -196,7 +196,7 @@ func TestManyTablesTogetherHoldLittle(t *testing.T) {
 	defer r.close()
 	w := r.workers[0]
 	long := []byte(strings.Repeat("x", 3<<20)) // a table alone would wait for 8 MiB
-	for i := range 40 {
+	for i := range 20 {
 		to := w.table(table.Table{Name: fmt.Sprintf("t%d", i), Columns: []table.Column{{Name: "c", Type: table.Text}}}, nil)
 		to.columns[0].(*textColumn).append(long)
 		if err := to.keep(len(long)); err != nil {
