@@ -110,6 +110,27 @@ func whole(w *scenario.World) {
 	}
 }
 
+func TestBinariesThatTheExportBringsAreNotAskedFor(t *testing.T) {
+	t.Attr("shows", "BD-151 N8")
+	spec := withDocuments(nil)
+	spec.Types = []string{"Binary", "DocumentReference", "Patient"}
+	scenario.Run(t, spec, func(w *scenario.World) {
+		w.Want(w.Export(), life.Completed)
+		got, binaries := documents(w), len(w.Rows("binary"))
+		if len(got) != 2 || got["stored"] == 0 || got["stored"] > binaries || got["inline"] < binaries || binaries == 0 {
+			t.Errorf("outcomes %v with %d Binaries", got, binaries)
+		}
+		for _, row := range w.Rows("attachment") {
+			if row["resource_type"] == "DocumentReference" && row["sha1_matches"] != "true" {
+				t.Errorf("not the document that was meant: %v", row)
+			}
+		}
+		if n := w.Count(sandbox.KindAttachment); n > 0 {
+			t.Errorf("%d requests for what was here", n)
+		}
+	})
+}
+
 func TestNoDocumentIsAskedForWithoutTheAgreement(t *testing.T) {
 	spec := withDocuments(func(k *sandbox.Knobs) { k.Attach = sandbox.AttachURL })
 	spec.Tenant.Config = "attachments: {fetch: true}"
