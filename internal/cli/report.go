@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -30,7 +31,8 @@ type typeReport struct {
 	New         int64            `json:"new"`
 	Changed     int64            `json:"changed"`
 	Unchanged   int64            `json:"unchanged"`
-	Seconds     float64          `json:"seconds"` // from the first file's first byte to the last file's last row
+	Seconds     float64          `json:"seconds"`          // from the first file's first byte to the last file's last row
+	Absent      bool             `json:"absent,omitempty"` // asked for in full, and the server named no file of it
 
 	began, ended time.Time
 }
@@ -38,7 +40,7 @@ type typeReport struct {
 // report prints what exports brought, by tenant and type. quarantine is the
 // folder of refused lines.
 func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string, exports []store.Export) error {
-	var refused []string
+	var refused, absent []string
 	table := grid{
 		header: []string{"tenant", "type", "files", "resources", "new", "changed", "unchanged", "deleted", "refused", "seconds", "refused because"},
 		right:  map[int]bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true},
@@ -58,6 +60,9 @@ func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string,
 			if folder := filepath.Join(quarantine, r.Tenant, r.Export); r.Quarantined > 0 && !slices.Contains(refused, folder) {
 				refused = append(refused, folder)
 			}
+			if r.Absent {
+				absent = append(absent, r.Tenant+" "+r.Type)
+			}
 			table.add(r.Tenant, r.Type, fmt.Sprint(r.Files), thousands(r.Resources), thousands(r.New), thousands(r.Changed),
 				thousands(r.Unchanged), thousands(r.Deleted), thousands(r.Quarantined), fmt.Sprintf("%.2f", r.Seconds), reasons(r.Reasons))
 		}
@@ -68,6 +73,12 @@ func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string,
 		for _, folder := range refused {
 			g.printf("refused lines, with reason, line and offset: zstd -dc %s/*\n", relative(folder))
 		}
+		if len(absent) > 0 {
+			g.printf("asked for in full, and nothing came: %s; the server has none, or withholds it without a word: compare the scopes with bulkhead check\n", strings.Join(absent, ", "))
+		}
+	}
+	if err := g.said(ctx, s, exports); err != nil {
+		return err
 	}
 	return g.attachments(ctx, s, exports)
 }
@@ -103,6 +114,13 @@ func reportOf(ctx context.Context, s *store.Store, x store.Export) ([]typeReport
 	if x.State == life.Completed {
 		if err := addReceipt(ctx, s, x, of); err != nil {
 			return nil, err
+		}
+	}
+	if x.State == life.Completed && x.Mode == export.Full {
+		for _, name := range x.Types {
+			if byType[name] == nil {
+				of(name).Absent = true
+			}
 		}
 	}
 	rows := make([]typeReport, 0, len(byType))
