@@ -94,16 +94,25 @@ func explainKey(err error) *problem.Problem {
 // mostCauses is how many causes a person is asked to check at once.
 const mostCauses = 5
 
-// remedyOf names the causes that are evident, or else the likeliest.
+// remedyOf names the causes that are evident, or else the likeliest. That a
+// change has not spread yet is never evident and always worth a thought where
+// the server does not know what it was told of.
 func remedyOf(causes []smart.Cause) string {
 	var evident, texts []string
+	unknown, recent := false, ""
 	for _, cause := range causes {
 		if cause.Evident {
 			evident = append(evident, cause.Text)
+			unknown = unknown || cause.Kind == smart.CauseClient || cause.Kind == smart.CauseKey
+		}
+		if cause.Kind == smart.CauseRecent {
+			recent = cause.Text
 		}
 		texts = append(texts, cause.Text)
 	}
 	switch {
+	case len(evident) > 0 && unknown && recent != "":
+		return "It says or shows why: " + strings.Join(evident, "; ") + "; or, " + recent + "."
 	case len(evident) > 0:
 		return "It says or shows why: " + strings.Join(evident, "; ") + "."
 	case len(texts) == 0:
