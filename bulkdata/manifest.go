@@ -53,9 +53,12 @@ type File struct {
 	ContinuesIn string
 	// Extensions names the extensions of the entry, in either shape: the keys
 	// of an object, or the URLs of FHIR extensions. Nobody here understands
-	// any of them: an extension about authorization or encryption may mean
-	// that the file cannot be read.
+	// any of them but that of Checksum: an extension about authorization or
+	// encryption may mean that the file cannot be read.
 	Extensions []string
+	// Checksum is the SHA-256 of the file's content, in lower-case hex, where
+	// an extension tells it as AB2D does; else empty.
+	Checksum string
 	// Modified says that the entry has a modifier extension, which nobody
 	// here understands: Open refuses it.
 	Modified bool

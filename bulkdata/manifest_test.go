@@ -169,3 +169,26 @@ func FuzzParseManifest(f *testing.F) {
 		}
 	})
 }
+
+func TestChecksumsAreReadWhereTheyAreOne(t *testing.T) {
+	t.Attr("shows", "M9")
+	sum := strings.Repeat("0a", 32)
+	for extension, want := range map[string]string{
+		`[{"url":"https://ab2d.cms.gov/checksum","valueString":"sha256:` + sum + `"},{"url":"https://ab2d.cms.gov/file_length","valueDecimal":5}]`: sum,
+		`[{"url":"https://ab2d.cms.gov/checksum","valueString":"SHA256:` + strings.ToUpper(sum) + `"}]`:                                            sum,
+		`[{"url":"https://ab2d.cms.gov/checksum","valueString":"md5:` + sum + `"}]`:                                                                "",
+		`[{"url":"https://ab2d.cms.gov/checksum","valueString":"sha256:` + sum[2:] + `"}]`:                                                         "",
+		`[{"url":"https://example.org/checksum","valueString":"sha256:` + sum + `"}]`:                                                              "",
+		`[{"url":"https://ab2d.cms.gov/checksum","valueString":7}]`:                                                                                "",
+		`{"https://ab2d.cms.gov/checksum":"sha256:` + sum + `"}`:                                                                                   "",
+	} {
+		m, err := ParseManifest([]byte(`{"transactionTime":"2026-01-02T03:04:05Z","requiresAccessToken":true,"output":[
+			{"type":"Patient","url":"https://fhir.example/1","extension":`+extension+`}]}`), ManifestOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Output[0].Checksum; got != want {
+			t.Errorf("%s: checksum %q, want %q", extension, got, want)
+		}
+	}
+}

@@ -138,6 +138,7 @@ func (p *manifestParser) files(section Section, list wireFiles) []File {
 			Access: p.manifest.Access, Count: p.number(w.Count), Size: p.number(w.FileSize),
 			ContinuesIn: p.absolute(deref(w.ContinuesInFile)), Extensions: extensionNames(w.Extension),
 			Severities: severities(w.CountSeverity), Modified: isModified(w.ModifierExtension),
+			Checksum: checksumOf(w.Extension),
 		})
 		if section == OutputSection && !isText(w.Type) && !p.manifest.Organized() {
 			p.note(TypeMissing)

@@ -2,6 +2,7 @@ package bulkdata
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,28 @@ func extensionNames(value jsontext.Value) []string {
 		}
 	}
 	return names
+}
+
+// checksumExtension is how AB2D tells a file's checksum: in a FHIR extension
+// whose value is "sha256:" and the sum in hex.
+const checksumExtension = "https://ab2d.cms.gov/checksum"
+
+// checksumOf gives the SHA-256 that an entry's extensions tell, or "".
+func checksumOf(value jsontext.Value) string {
+	var list []struct {
+		URL   string `json:"url"`
+		Value string `json:"valueString"`
+	}
+	if value.Kind() != '[' || !strings.Contains(string(value), checksumExtension) || json.Unmarshal(value, &list) != nil {
+		return ""
+	}
+	for _, x := range list {
+		sum, ok := strings.CutPrefix(strings.ToLower(x.Value), "sha256:")
+		if _, err := hex.DecodeString(sum); x.URL == checksumExtension && ok && err == nil && len(sum) == 64 {
+			return sum
+		}
+	}
+	return ""
 }
 
 // isModified reports whether modifierExtension says anything.

@@ -154,6 +154,9 @@ func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcom
 		if err := tx.SetFileStored(x, o.File); err != nil {
 			return err
 		}
+		if err := note(tx, x, o.Notes); err != nil {
+			return err
+		}
 		return e.feed(tx, x)
 	case export.Staged:
 		return e.recordStaged(tx, x, l, o)

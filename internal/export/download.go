@@ -46,7 +46,11 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 	if file, err = s.keep(ctx, scope, w, file, body); err != nil {
 		return downloadFailed(t, w, err)
 	}
-	return Stored{file}, nil
+	stored := Stored{File: file}
+	if file.Checksum != "" && file.Checksum != file.SHA256 {
+		stored.Notes = append(stored.Notes, Note{"checksum_differs", file.Name})
+	}
+	return stored, nil
 }
 
 // resumes gives how often a transfer may be taken up: a server that gives a
@@ -73,13 +77,14 @@ func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.
 	if err != nil {
 		return file, err
 	}
-	if err := end.short(file); err != nil && w.Lease.Attempt+1 < tries {
+	file.SHA256 = hex.EncodeToString(hash.Sum(nil))
+	if err := end.short(file, file.SHA256); err != nil && w.Lease.Attempt+1 < tries {
 		return file, err
 	}
 	if err := out.Commit(); err != nil { // I3
 		return file, err
 	}
-	file.Bytes, file.WireBytes, file.SHA256 = n, body.WireBytes(), hex.EncodeToString(hash.Sum(nil))
+	file.Bytes, file.WireBytes = n, body.WireBytes()
 	return file, nil
 }
 

@@ -219,7 +219,7 @@ func (l *Listed) add(f bulkdata.File, section, resourceType string) error {
 	}
 	file := store.File{
 		Name: name, Position: l.Page<<32 + int64(len(l.Files)), Section: section, ResourceType: resourceType,
-		URL: f.URL, Access: string(f.Access), Expected: -1,
+		URL: f.URL, Access: string(f.Access), Expected: -1, Checksum: f.Checksum,
 	}
 	if f.Count != nil {
 		file.Expected = *f.Count

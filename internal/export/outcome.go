@@ -86,7 +86,10 @@ type Listed struct {
 type Note struct{ Kind, Detail string }
 
 // Stored: the file's bytes are verified and durable in raw (I3).
-type Stored struct{ File store.File }
+type Stored struct {
+	File  store.File
+	Notes []Note
+}
 
 // FileFailed: this file cannot be had; others may still be.
 type FileFailed struct{ Problem *problem.Problem }

@@ -38,9 +38,12 @@ func (t *tail) lines() int64 {
 	return t.newlines
 }
 
-// short says in what way the file does not look whole, or nil.
-func (t *tail) short(file store.File) error {
+// short says in what way the file, whose bytes have that SHA-256, does not look
+// whole, or nil.
+func (t *tail) short(file store.File, sum string) error {
 	switch {
+	case file.Checksum != "" && file.Checksum != sum:
+		return fmt.Errorf("output file %s is not the one whose checksum the manifest tells", file.Name)
 	case t.last != 0 && t.last != '}':
 		return fmt.Errorf("output file %s ends in the middle of a line", file.Name)
 	case file.Expected > t.lines():

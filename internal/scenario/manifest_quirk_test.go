@@ -299,6 +299,31 @@ func TestWhatNoStandardNamesIsPassedOver(t *testing.T) {
 	}
 }
 
+func TestAChecksumTellsAFileThatIsNotWhatItShouldBe(t *testing.T) {
+	t.Attr("shows", "M9 D8")
+	for bad, name := range map[int]string{1: "once", 0: "always"} {
+		t.Run(name, func(t *testing.T) {
+			p := odd(func(k *sandbox.Knobs) {
+				k.Extras, k.FileError, k.BadGets = sandbox.Names{sandbox.ExtraChecksum}, sandbox.FileErrorLine, bad
+				k.OddTypes = sandbox.Names{"Condition"}
+			})
+			p.arrives(t, func(w *scenario.World, x *scenario.Export) {
+				if differs := told(x, "checksum_differs", "-Condition"); differs != (bad == 0) {
+					t.Errorf("a wrong checksum was told: %v: %s", differs, x)
+				}
+				if refused := len(w.Quarantine(x)); (refused > 0) != (bad == 0) {
+					t.Errorf("%d lines refused", refused)
+				}
+				for _, f := range w.Sandbox.Files("LAKESIDE") {
+					if want := map[string]int{"Condition": 3 - bad}[f.Type]; f.Gets != max(want, 1) {
+						t.Errorf("file %s was asked for %d times", f.Name, f.Gets)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestOnlyErrorsOfTheServerHoldTheWatermark(t *testing.T) {
 	t.Attr("shows", "M10 BD-100")
 	for _, dialect := range []sandbox.Dialect{sandbox.STU2, sandbox.STU4} {

@@ -119,7 +119,7 @@ func (tx *Tx) ListFiles(x *Export, page int64, files []File) error {
 	for _, f := range files {
 		if err := tx.q.InsertFile(tx.ctx, gen.InsertFileParams{
 			TenantID: tx.tenant, ExportID: x.ID, File: f.Name, Position: f.Position, Section: f.Section,
-			ResourceType: f.ResourceType, Url: f.URL, ExpectedCount: f.Expected, Page: page, Access: f.Access,
+			ResourceType: f.ResourceType, Url: f.URL, ExpectedCount: f.Expected, Page: page, Access: f.Access, Checksum: f.Checksum,
 		}); err != nil {
 			return err
 		}

@@ -102,6 +102,7 @@ type File struct {
 	Page         int64  // of the manifest, from 0
 	Access       string // the page's rule for the access token
 	Expected     int64  // the manifest's count, -1 when it gives none
+	Checksum     string // the manifest's SHA-256 in hex, empty when it gives none
 	State        string
 	Bytes        int64
 	WireBytes    int64
@@ -227,7 +228,7 @@ func exportsOf(rows []gen.Export) ([]Export, error) {
 
 func fileOf(r gen.OutputFile) File {
 	f := File{
-		Name: r.File, Position: r.Position, Section: r.Section, ResourceType: r.ResourceType, URL: r.Url, Page: r.Page, Access: r.Access,
+		Name: r.File, Position: r.Position, Section: r.Section, ResourceType: r.ResourceType, URL: r.Url, Page: r.Page, Access: r.Access, Checksum: r.Checksum,
 		Expected: r.ExpectedCount, State: r.State, Bytes: r.Bytes, WireBytes: r.WireBytes, SHA256: r.Sha256,
 		Lines: r.Lines, Blank: r.Blank, Delivered: r.Delivered, Quarantined: r.Quarantined,
 		StartedAt: at(r.StartedAt), StoredAt: at(r.StoredAt), IngestedAt: at(r.IngestedAt),

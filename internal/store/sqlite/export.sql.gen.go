@@ -337,7 +337,7 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 }
 
 const getFile = `-- name: GetFile :one
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 
 type GetFileParams struct {
@@ -372,6 +372,7 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 		&i.IngestedAt,
 		&i.Page,
 		&i.Access,
+		&i.Checksum,
 	)
 	return i, err
 }
@@ -496,8 +497,8 @@ func (q *Queries) InsertExport(ctx context.Context, arg InsertExportParams) erro
 }
 
 const insertFile = `-- name: InsertFile :exec
-INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, page, access, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed')
+INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, page, access, checksum, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed')
 `
 
 type InsertFileParams struct {
@@ -511,6 +512,7 @@ type InsertFileParams struct {
 	ExpectedCount int64
 	Page          int64
 	Access        string
+	Checksum      string
 }
 
 func (q *Queries) InsertFile(ctx context.Context, arg InsertFileParams) error {
@@ -525,6 +527,7 @@ func (q *Queries) InsertFile(ctx context.Context, arg InsertFileParams) error {
 		arg.ExpectedCount,
 		arg.Page,
 		arg.Access,
+		arg.Checksum,
 	)
 	return err
 }
@@ -871,7 +874,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 }
 
 const listFiles = `-- name: ListFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
 `
 
 type ListFilesParams struct {
@@ -911,6 +914,7 @@ func (q *Queries) ListFiles(ctx context.Context, arg ListFilesParams) ([]OutputF
 			&i.IngestedAt,
 			&i.Page,
 			&i.Access,
+			&i.Checksum,
 		); err != nil {
 			return nil, err
 		}

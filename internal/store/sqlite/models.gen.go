@@ -150,6 +150,7 @@ type OutputFile struct {
 	IngestedAt    int64
 	Page          int64
 	Access        string
+	Checksum      string
 }
 
 type Publication struct {

@@ -84,8 +84,8 @@ UPDATE export SET released_at = ? WHERE tenant_id = ? AND export_id = ?;
 UPDATE export SET server_errors = server_errors + ? WHERE tenant_id = ? AND export_id = ?;
 
 -- name: InsertFile :exec
-INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, page, access, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed');
+INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, page, access, checksum, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'listed');
 
 -- name: RenewFile :exec
 UPDATE output_file SET url = ? WHERE tenant_id = ? AND export_id = ? AND file = ? AND state IN ('listed', 'downloading', 'failed');
