@@ -210,6 +210,13 @@ func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
 	}
 	downloaded, ingested := w.app.Meter.Read(x.ID)
 	downloaded = max(downloaded, f.Bytes) // another process may do the work
+	spent, err := w.app.Store.In(x.Tenant).AttachmentSpending(ctx, x.ID)
+	if err != nil {
+		return "", err
+	}
+	if spent.Requests > 0 {
+		return fmt.Sprintf("%s · %s for documents, %s", some(f.Files, "file"), some(spent.Requests, "request"), size(spent.Bytes)), nil
+	}
 	return fmt.Sprintf("%s · %d stored, %s lines, %s, %.0f MB/s", some(f.Files, "file"), f.InRaw, thousands(f.Lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
 }
 

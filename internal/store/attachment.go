@@ -71,6 +71,15 @@ func (tx *Tx) AttachmentSpending(export string) (Spending, error) {
 	return Spending{r.Requests, r.Bytes}, err
 }
 
+// AttachmentSpending gives what an export has spent on attachments.
+func (s *Scope) AttachmentSpending(ctx context.Context, export string) (Spending, error) {
+	r, err := s.store.queries().AttachmentSpending(ctx, gen.AttachmentSpendingParams{TenantID: s.tenant, ExportID: export})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Spending{}, Explain(fmt.Errorf("read what was spent on attachments: %w", err))
+	}
+	return Spending{r.Requests, r.Bytes}, nil
+}
+
 // SpendOnAttachments adds to what an export has spent.
 func (tx *Tx) SpendOnAttachments(export string, s Spending) error {
 	return tx.q.SpendOnAttachments(tx.ctx, gen.SpendOnAttachmentsParams{
