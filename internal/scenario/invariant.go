@@ -14,9 +14,13 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 )
 
-// check tells what does not hold although it must in every world.
+// fault notes something that does not hold although it must in every world.
+func (w *World) fault(format string, args ...any) {
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// check looks at exports, servers and secrets while the bulkhead is there.
 func (w *World) check() {
-	w.t.Helper()
 	for _, x := range w.exports {
 		w.look(x)
 		w.checkExport(x)
@@ -28,53 +32,51 @@ func (w *World) check() {
 }
 
 func (w *World) checkExport(x *Export) {
-	w.t.Helper()
 	for _, f := range x.Files {
 		if f.State == "ingested" && f.Lines != f.Delivered+f.Quarantined+f.Blank { // I4
-			w.t.Errorf("file %s has %d lines, %d delivered, %d quarantined, %d blank", f.Name, f.Lines, f.Delivered, f.Quarantined, f.Blank)
+			w.fault("file %s has %d lines, %d delivered, %d quarantined, %d blank", f.Name, f.Lines, f.Delivered, f.Quarantined, f.Blank)
 		}
 	}
 	if most := max(w.spec.Kickoffs, 1); x.Kickoffs > int64(most) {
-		w.t.Errorf("%d kick-offs for one export: %s", x.Kickoffs, x)
+		w.fault("%d kick-offs for one export: %s", x.Kickoffs, x)
 	}
 	switch x.State {
 	case life.Failed, life.Gone, life.Denied, life.Unknown:
 		if x.ProblemCode == "" || x.ProblemSummary == "" || x.ProblemRemedy == "" || x.ProblemCode == "internal" {
-			w.t.Errorf("an export ended without a word about why, or about what to do: %s (%q)", x, x.ProblemRemedy)
+			w.fault("an export ended without a word about why, or about what to do: %s (%q)", x, x.ProblemRemedy)
 		}
 	case life.Waiting:
 		if x.WaitingFor == "" || x.WaitingUntil.IsZero() {
-			w.t.Errorf("an export waits without a reason or an end: %s", x)
+			w.fault("an export waits without a reason or an end: %s", x)
 		}
 	case life.Requested, life.KickingOff, life.Polling, life.Downloading, life.Ingesting, life.Publishing, life.Completed, life.Cancelled:
 	}
 	mark, ok, err := w.Store.In(x.Tenant).Watermark(w.t.Context(), x.Stream)
 	switch {
 	case err != nil:
-		w.t.Error(err)
+		w.fault("%v", err)
 	case ok && mark.Export == x.ID && x.State != life.Completed: // I6
-		w.t.Errorf("the watermark moved to %s by an export that did not complete: %s", mark.Since, x)
+		w.fault("the watermark moved to %s by an export that did not complete: %s", mark.Since, x)
 	}
 }
 
 // checkServer asks the sandbox about our manners.
 func (w *World) checkServer(t Tenant) {
-	w.t.Helper()
 	seen := w.Sandbox.Observations(t.Code())
 	if seen.EarlyPolls > w.spec.EarlyPolls {
-		w.t.Errorf("%d polls of %s earlier than told", seen.EarlyPolls, t.ID)
+		w.fault("%d polls of %s earlier than told", seen.EarlyPolls, t.ID)
 	}
 	if seen.StrayTokens > 0 { // I9
-		w.t.Errorf("%d tokens of %s where none belongs", seen.StrayTokens, t.ID)
+		w.fault("%d tokens of %s where none belongs", seen.StrayTokens, t.ID)
 	}
 	if seen.StrayCookies > 0 {
-		w.t.Errorf("%d cookies of %s where none belongs", seen.StrayCookies, t.ID)
+		w.fault("%d cookies of %s where none belongs", seen.StrayCookies, t.ID)
 	}
 	if seen.EarlyDeletes > 0 && !w.spec.LeavesFiles { // I8
-		w.t.Errorf("%d exports of %s deleted before every file was given", seen.EarlyDeletes, t.ID)
+		w.fault("%d exports of %s deleted before every file was given", seen.EarlyDeletes, t.ID)
 	}
 	if strays := w.Sandbox.Strays(); strays > 0 {
-		w.t.Errorf("%d Authorization headers where none belongs", strays)
+		w.fault("%d Authorization headers where none belongs", strays)
 	}
 	w.checkKickoffs(t, seen)
 }
@@ -82,7 +84,6 @@ func (w *World) checkServer(t Tenant) {
 // checkKickoffs compares the kick-offs that the server saw with those that the
 // ledger knows of.
 func (w *World) checkKickoffs(t Tenant, seen sandbox.Observations) {
-	w.t.Helper()
 	exports, err := w.Store.In(t.ID).Exports(w.t.Context(), 1000)
 	if err != nil {
 		w.t.Fatal(err)
@@ -92,13 +93,12 @@ func (w *World) checkKickoffs(t Tenant, seen sandbox.Observations) {
 		sent += int64(n)
 	}
 	if sent > known {
-		w.t.Errorf("%s saw %d kick-offs of %d exports", t.ID, sent, len(exports))
+		w.fault("%s saw %d kick-offs of %d exports", t.ID, sent, len(exports))
 	}
 }
 
 // checkFiles looks for what should be whole or gone when the bulkhead has ended.
 func (w *World) checkFiles() {
-	w.t.Helper()
 	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -106,18 +106,17 @@ func (w *World) checkFiles() {
 		name := d.Name()
 		left := strings.HasSuffix(name, ".tmp") || strings.HasSuffix(name, ".next") || strings.HasSuffix(name, ".spill") || name == "spill"
 		if left && name != ".tmp" { // which is the folder of what is being written
-			w.t.Errorf("%s was left behind", strings.TrimPrefix(path, w.dir))
+			w.fault("%s was left behind", strings.TrimPrefix(path, w.dir))
 		}
 		return nil
 	})
 	if err != nil {
-		w.t.Error(err)
+		w.fault("%v", err)
 	}
 }
 
 // checkSecrets looks for what no log and no ledger may hold (I9).
 func (w *World) checkSecrets() {
-	w.t.Helper()
 	secrets, err := w.secrets()
 	if err != nil {
 		w.t.Fatal(err)
@@ -129,7 +128,7 @@ func (w *World) checkSecrets() {
 	for where, text := range map[string]string{"the log": w.Log(), "the ledger": ledger} {
 		for what, secret := range secrets {
 			if i := strings.Index(text, secret); i >= 0 {
-				w.t.Errorf("%s is in %s: %.80q", what, where, text[max(0, i-40):])
+				w.fault("%s is in %s: %.80q", what, where, text[max(0, i-40):])
 			}
 		}
 	}

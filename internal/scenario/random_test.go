@@ -79,8 +79,8 @@ func draw(seed uint64) *drawn {
 		panic(err) // it is one of the names
 	}
 	profile := profileOf(d.preset, knobs.Dialect)
-	if d.restart > 0 && slices.Contains(d.names, "affinityCookie") {
-		d.ends = append(d.ends, problem.ExportGone) // the cookie was in memory
+	if slices.Contains(d.names, "affinityCookie") && (d.restart > 0 || !config.Profiles()[profile].KeepsCookies()) {
+		d.ends = append(d.ends, problem.ExportGone) // cookies are kept where the vendor wants it, and in memory
 	}
 	d.ends = append(d.ends, habits(knobs, config.Profiles()[profile])...)
 	var levels []string

@@ -40,6 +40,7 @@ type World struct {
 	log     *page
 	exports []*Export
 	stopped bool
+	faults  []string
 }
 
 // Run builds the world of spec in simulated time, plays the scenario in it,
@@ -60,11 +61,9 @@ func Run(t *testing.T, spec Spec, scenario func(w *World)) {
 		}
 		defer w.end()
 		scenario(w)
-		w.check()
-		if err := w.stop(); err != nil {
-			t.Error(err)
+		for _, f := range w.inspect() {
+			t.Error(f)
 		}
-		w.checkFiles()
 		if t.Failed() {
 			t.Log(w.story())
 		}
@@ -80,6 +79,16 @@ func (w *World) story() string {
 		}
 	}
 	return b.String()
+}
+
+// inspect ends the bulkhead and tells what does not hold.
+func (w *World) inspect() []string {
+	w.check()
+	if err := w.stop(); err != nil {
+		w.fault("%v", err)
+	}
+	w.checkFiles()
+	return w.faults
 }
 
 // prepare makes, outside of every bubble, what outlives one.
