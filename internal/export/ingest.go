@@ -45,14 +45,20 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	return Staged{Summary: summary, Notes: countNotes(file, summary), Short: max(0, file.Expected-(summary.Lines-summary.Blank))}, nil
+	return Staged{Summary: summary, Notes: countNotes(file, summary), Short: shortBy(file, summary)}, nil
+}
+
+// shortBy is how many resources the manifest promised beyond what came. A
+// server may or may not count the headers of organized blocks.
+func shortBy(file store.File, s ingest.Summary) int64 {
+	return max(0, file.Expected-(s.Lines-s.Blank+s.Headers))
 }
 
 // countNotes compares with the manifest, and says what in the lines was not as
 // the manifest had it.
 func countNotes(file store.File, s ingest.Summary) []Note {
 	var notes []Note
-	if got := s.Lines - s.Blank; file.Expected >= 0 && got != file.Expected {
+	if got := s.Lines - s.Blank; file.Expected >= 0 && (got > file.Expected || shortBy(file, s) > 0) {
 		notes = append(notes, Note{"count_mismatch", fmt.Sprintf("%s: %d resources, the manifest promised %d", file.Name, got, file.Expected)})
 	}
 	if s.Mismatched > 0 {
@@ -60,6 +66,9 @@ func countNotes(file store.File, s ingest.Summary) []Note {
 	}
 	if s.OutcomeLines > 0 {
 		notes = append(notes, Note{"outcomes_in_output", fmt.Sprintf("%s: %d lines are OperationOutcomes", file.Name, s.OutcomeLines)})
+	}
+	if len(s.EntriesRefused) > 0 {
+		notes = append(notes, Note{"deletions_refused", fmt.Sprintf("%s: entries that are no deletions of this server's resources: %v", file.Name, s.EntriesRefused)})
 	}
 	if len(s.Parameters) > 0 {
 		notes = append(notes, Note{"parameters_ignored", strings.Join(s.Parameters, ",")})
