@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+	"github.com/bulkhead-fhir/bulkhead/internal/sandbox/population"
 	"github.com/bulkhead-fhir/bulkhead/internal/scenario"
 )
 
@@ -291,6 +292,28 @@ func TestOddContentTogetherIsNoMoreTroubleThanApart(t *testing.T) {
 	p.arrives(t, func(w *scenario.World, x *scenario.Export) {
 		if n := reasons(w, x); len(n) > 0 {
 			t.Error("refused:", fmt.Sprint(n))
+		}
+	})
+}
+
+func TestResultsThatTheServerHidesShowAsLinksThatLeadNowhere(t *testing.T) {
+	t.Attr("shows", "N9")
+	const dangling = `SELECT count(*) FROM diagnostic_report_result r
+		LEFT JOIN observation o ON o.tenant_id = r.tenant_id AND o.id = r.observation_id WHERE o.id IS NULL`
+	p := odd(func(k *sandbox.Knobs) { k.HideMembers = true })
+	p.DuckDB, p.Types = true, []string{"DiagnosticReport", "Observation", "Patient"}
+	p.Source = sandbox.FromPopulation(population.New(population.Config{ // with enough observations for laboratories
+		Seed: 11, Practice: "lakeside", Patients: 3, Epoch: scenario.Begin, VisitsPerPatient: 3, ObservationsPerPatient: 60,
+	}))
+	scenario.Run(t, p.Spec, func(w *scenario.World) {
+		w.Want(w.Export(), life.Completed)
+		if n := w.Query(dangling)[0][0]; n == int64(0) {
+			t.Error("no report misses its results, though the server hides them")
+		}
+		w.Change(func(k *sandbox.Knobs) { k.HideMembers = false })
+		w.Want(w.Full(), life.Completed)
+		if n := w.Query(dangling)[0][0]; n != int64(0) {
+			t.Errorf("%v results are missing though the server gives all", n)
 		}
 	})
 }
