@@ -48,6 +48,7 @@ const canary = "Kanarienvogel"
 // names, with refused lines, failing files and a resume, and looks for the
 // canary, the tokens and the key in every log, problem and ledger row.
 func TestNoPatientNoTokenAndNoKeyLeavesTheFiles(t *testing.T) {
+	t.Attr("shows", "BS-020 BS-066 BS-093")
 	dir := t.TempDir()
 	key, err := smart.GenerateKey(smart.RS384)
 	if err != nil {

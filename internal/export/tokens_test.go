@@ -321,7 +321,7 @@ func TestANarrowGrantIsKnownBeforeTheKickoff(t *testing.T) {
 	if remedy := problem.Of(sayScopes(forbidden, grant)).Remedy; !strings.Contains(remedy, "it lacks system/Observation.read") {
 		t.Errorf("remedy = %s", remedy)
 	}
-	if said := sayScopes(forbidden, &smart.Grant{}); said != forbidden {
+	if said := sayScopes(forbidden, &smart.Grant{}); said.Error() != forbidden.Error() || problem.Of(said).Remedy != problem.Of(forbidden).Remedy {
 		t.Errorf("with all scopes: %v", said)
 	}
 	if grantNotes(nil) != nil {
