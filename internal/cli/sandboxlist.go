@@ -11,12 +11,13 @@ type sandboxList struct {
 	Knobs   []sandbox.KnobText      `json:"knobs"`
 	Presets []sandbox.PresetSummary `json:"presets"`
 	Actions []sandbox.ActionText    `json:"actions"`
+	Members []string                `json:"fault"` // of a fault
 	Kinds   []sandbox.Kind          `json:"kinds"` // of requests, for on of a fault
 }
 
 // list prints what there is to set.
 func (c *sandboxCommand) list(g *Globals) error {
-	all := sandboxList{sandbox.KnobTexts(), sandbox.PresetTexts(), sandbox.ActionTexts(), sandbox.FaultKinds()}
+	all := sandboxList{sandbox.KnobTexts(), sandbox.PresetTexts(), sandbox.ActionTexts(), sandbox.FaultMembers(), sandbox.FaultKinds()}
 	if g.JSON {
 		return g.emit(all)
 	}
@@ -36,6 +37,6 @@ func (c *sandboxCommand) list(g *Globals) error {
 	for _, k := range all.Kinds {
 		kinds = append(kinds, string(k))
 	}
-	g.printf("\nrequests that a fault may be for: %s\n", strings.Join(kinds, " "))
+	g.printf("\nmembers of a fault: %s\nrequests that it may be for (on): %s\n", strings.Join(all.Members, " "), strings.Join(kinds, " "))
 	return nil
 }

@@ -92,6 +92,15 @@ var actionTexts = []ActionText{
 	{ActionHTML, "answers a web page: 502, or status (quirk P13 for a poll)"},
 }
 
+// FaultMembers are the names of a fault's members in YAML.
+func FaultMembers() []string {
+	var names []string
+	for f := range reflect.TypeFor[Fault]().Fields() {
+		names = append(names, f.Tag.Get("yaml"))
+	}
+	return names
+}
+
 // FaultKinds are the kinds of requests that a fault may be for.
 func FaultKinds() []Kind {
 	return slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return k == "" })

@@ -53,6 +53,9 @@ func TestEveryActionSaysWhatItDoes(t *testing.T) {
 			t.Errorf("action %s is not listed", a)
 		}
 	}
+	if got := FaultMembers(); !slices.Contains(got, "atByte") || slices.Contains(got, "") {
+		t.Errorf("members %v", got)
+	}
 	if got := FaultKinds(); slices.Contains(got, "") || !slices.Contains(got, KindToken) {
 		t.Errorf("kinds %v", got)
 	}

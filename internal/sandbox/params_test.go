@@ -287,3 +287,20 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func FuzzFilter(f *testing.F) {
+	for _, text := range []string{"Observation?status=final,amended", `Patient?gender=a\,b&birthdate=ge2000-01`, "Observation?date=lt2024-02-30", "X"} {
+		f.Add(text, `{"resourceType":"Observation","status":"final","category":[{"coding":[{"system":"s","code":"c"}]}]}`)
+	}
+	f.Fuzz(func(t *testing.T, text, line string) {
+		filter, err := readFilter(text)
+		if err != nil {
+			return
+		}
+		again, err := readFilter(filter.kind + "?" + filter.search[0].name + "=" + url.QueryEscape(strings.Join(filter.search[0].values, ",")))
+		if err != nil || again.kind != filter.kind {
+			t.Errorf("%q is read, but not as it was understood: %v", text, err)
+		}
+		filter.matches([]byte(line))
+	})
+}

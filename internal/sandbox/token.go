@@ -1,19 +1,15 @@
 package sandbox
 
 import (
-	"cmp"
 	"crypto/rand"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -184,82 +180,6 @@ func (s *Server) sharedScopes() []string {
 		}
 	}
 	return all
-}
-
-// An oauthError is an error answer of a token endpoint.
-// https://www.rfc-editor.org/rfc/rfc6749#section-5.2
-type oauthError struct {
-	status int
-	code   string
-	text   string
-}
-
-func (e *oauthError) Error() string { return e.code + ": " + e.text }
-
-func invalidClient(format string, args ...any) error {
-	return &oauthError{http.StatusUnauthorized, "invalid_client", fmt.Sprintf(format, args...)}
-}
-
-func (t *tokens) answer(w http.ResponseWriter, q *tokenRequest, bodyErr error) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Pragma", "no-cache")
-	if q.k.Skew != 0 {
-		w.Header().Set("Date", t.now(q).UTC().Format(http.TimeFormat))
-	}
-	if wait, over := t.overLimit(q); over {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		w.WriteHeader(http.StatusTooManyRequests)
-		return
-	}
-	token, g, err := "", (*grant)(nil), bodyErr
-	if err == nil {
-		token, g, err = t.grant(q)
-	} else {
-		err = &oauthError{http.StatusBadRequest, "invalid_request", "the body cannot be read as a form"}
-	}
-	if err != nil {
-		e, ok := errors.AsType[*oauthError](err)
-		if !ok {
-			e = &oauthError{http.StatusInternalServerError, "server_error", "the token could not be made"}
-		}
-		writeJSON(w, e.status, "application/json", map[string]string{"error": e.code, "error_description": e.text})
-		return
-	}
-	answer := map[string]any{
-		"access_token": token,
-		"token_type":   "bearer",
-		"expires_in":   int(time.Until(g.expires).Round(time.Second) / time.Second),
-		"scope":        strings.Join(g.scopes, " "),
-	}
-	switch q.k.ExpiresIn {
-	case "":
-	case "string":
-		answer["expires_in"] = fmt.Sprint(answer["expires_in"])
-	case "missing":
-		delete(answer, "expires_in")
-	default:
-		if answer["expires_in"] = q.k.ExpiresIn; json.Valid([]byte(q.k.ExpiresIn)) {
-			answer["expires_in"] = json.RawMessage(q.k.ExpiresIn)
-		}
-	}
-	writeJSON(w, http.StatusOK, "application/json", answer)
-}
-
-// now is the time on the token server's clock.
-func (t *tokens) now(q *tokenRequest) time.Time { return time.Now().Add(q.k.Skew) }
-
-// overLimit counts a request against the endpoint's limit, and reports how long
-// to wait when it is used up.
-func (t *tokens) overLimit(q *tokenRequest) (time.Duration, bool) {
-	t.mu.Lock()
-	l := t.limit[q.url]
-	if l == nil {
-		l = &limit{}
-		t.limit[q.url] = l
-	}
-	t.mu.Unlock()
-	now, window := time.Now(), t.s.clock.real(cmp.Or(q.k.LimitWindow, time.Minute))
-	return now.Truncate(window).Add(window).Sub(now), !l.take(now, window, q.k.Limit)
 }
 
 // grant checks a token request and makes a token for it.

@@ -271,7 +271,7 @@ func TestAGroupThatIsSwitchedOffIsNotPolledForEver(t *testing.T) {
 func TestAManifestInPagesIsReadToItsEnd(t *testing.T) {
 	t.Attr("shows", "P12 BD-110")
 	for _, knobs := range []string{"pages: 3", "pages: 2\npageWaits: 2", "partial: true\ntakes: 1h\nretryAfter: 300s"} {
-		scenario.Run(t, vendor("standard-stu3", knobs+"\nfilesPer: 4"), func(w *scenario.World) {
+		scenario.Run(t, vendor("standard-stu3", knobs+"\nfilesPer: 15"), func(w *scenario.World) {
 			x := w.Want(w.Export(), life.Completed)
 			if rows := len(w.Rows("observation")); rows == 0 {
 				t.Errorf("%q: no observations: %s", knobs, x)
