@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -258,6 +259,41 @@ func TestTheSlotIsFreedForTheNextExport(t *testing.T) {
 		}
 		if n := w.Sandbox.EarlyDeletes("LAKESIDE"); n != 0 {
 			t.Errorf("%d DELETEs before every file was here", n)
+		}
+	})
+}
+
+func TestTroubleThatPassesIsWaitedOut(t *testing.T) {
+	t.Attr("shows", "BD-136 D7")
+	p := odd(func(k *sandbox.Knobs) {
+		k.Takes, k.FilesPer = 10*time.Minute, 10
+		k.Faults = []sandbox.Fault{
+			{On: sandbox.KindPoll, After: 2, Times: 1, Do: sandbox.ActionStatus, Status: 503},
+			{On: sandbox.KindPoll, After: 4, Times: 1, Do: sandbox.ActionLost},
+			{On: sandbox.KindFile, FileNo: 2, Times: 1, AtByte: 2000, Do: sandbox.ActionReset},
+			{On: sandbox.KindFile, FileNo: 3, Times: 1, AtByte: 1000, Do: sandbox.ActionHang},
+			{On: sandbox.KindFile, FileNo: 4, Times: 1, Do: sandbox.ActionWrongLength},
+			{On: sandbox.KindFile, FileNo: 5, Times: 1, Do: sandbox.ActionGarbage, Status: 502},
+			{On: sandbox.KindFile, FileNo: 6, Times: 1, Do: sandbox.ActionHTML},
+			{On: sandbox.KindFile, FileNo: 7, Do: sandbox.ActionStatus, Status: 503, For: 90 * time.Second},
+			{On: sandbox.KindToken, P: 0.3, Seed: 5, Do: sandbox.ActionStatus, Status: 503},
+		}
+	})
+	p.arrives(t, func(w *scenario.World, x *scenario.Export) {
+		met := map[sandbox.Action]bool{}
+		for _, r := range w.Requests() {
+			met[r.Fault] = true
+		}
+		for _, action := range []sandbox.Action{
+			sandbox.ActionStatus, sandbox.ActionLost, sandbox.ActionReset, sandbox.ActionHang,
+			sandbox.ActionWrongLength, sandbox.ActionGarbage, sandbox.ActionHTML,
+		} {
+			if !met[action] {
+				t.Errorf("the export never met %s", action)
+			}
+		}
+		if x.Kickoffs != 1 {
+			t.Errorf("%d kick-offs", x.Kickoffs)
 		}
 	})
 }

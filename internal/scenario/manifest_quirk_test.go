@@ -395,3 +395,53 @@ func TestLinksAreRenewedByTheManifest(t *testing.T) {
 		})
 	}
 }
+
+func TestFilesOrganizedByPatientGiveTheSameTables(t *testing.T) {
+	t.Attr("shows", "BD-145 BD-146 BD-147 BD-148")
+	p := odd(func(k *sandbox.Knobs) { k.Dialect, k.FilesPer = sandbox.STU3, 7 })
+	p.Profile, p.Tenant.Config = "standard-stu3", "organize_output_by: Patient"
+	scenario.Run(t, p.Spec, func(w *scenario.World) {
+		x := w.Want(w.Export(), life.Completed)
+		p.complete(w, x)
+		for _, f := range x.Files {
+			if f.Quarantined > 0 || f.ResourceType == "Patient" {
+				t.Errorf("file %s of type %s: %d lines refused", f.Name, f.ResourceType, f.Quarantined)
+			}
+		}
+		if manifest := w.Manifest(x); !strings.Contains(manifest, "continuesInFile") {
+			t.Error("no block goes on in another file, so nothing is shown")
+		}
+	})
+}
+
+func TestPagesOfARunningExportAreEachReadOnce(t *testing.T) {
+	t.Attr("shows", "BD-108 BD-109 P12")
+	p := odd(func(k *sandbox.Knobs) {
+		k.Dialect, k.Partial, k.Pages, k.FilesPer, k.Takes, k.RetryAfter = sandbox.STU3, true, 4, 5, 4*time.Hour, 10*time.Minute
+	})
+	p.Profile = "standard-stu3"
+	scenario.Run(t, p.Spec, func(w *scenario.World) {
+		began := time.Now()
+		x := w.Want(w.Export(), life.Completed)
+		p.complete(w, x)
+		if took := time.Since(began); took < 4*time.Hour || took > 5*time.Hour {
+			t.Errorf("the export took %v", took)
+		}
+		names := map[string]int{}
+		for _, f := range w.Sandbox.Files("LAKESIDE") {
+			names[f.Name] += f.Gets
+		}
+		for name, gets := range names {
+			if gets != 1 {
+				t.Errorf("file %s was fetched %d times", name, gets)
+			}
+		}
+	})
+}
+
+func TestRelativeLinksAreBelowTheStatusURL(t *testing.T) {
+	t.Attr("shows", "BD-097")
+	p := odd(func(k *sandbox.Knobs) { k.Dialect, k.URLs = sandbox.STU1, sandbox.URLsRelative })
+	p.Profile = "standard-stu1"
+	p.arrives(t, nil)
+}
