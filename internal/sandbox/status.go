@@ -160,7 +160,7 @@ func (p *PracticeServer) remove(x *exchange) {
 	}
 	status := http.StatusAccepted
 	if e.finished(x.k) {
-		e.noteDelete()
+		e.noteDelete(x.k)
 		status = cmp.Or(x.k.Delete, status)
 	}
 	if status >= http.StatusInternalServerError {
