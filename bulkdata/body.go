@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/gzip"
@@ -145,6 +146,9 @@ func (b *Body) sniff() error {
 	if bytes.HasPrefix(text, []byte("<")) {
 		return b.fail(ContentTypeUnexpected, "the body is HTML or XML")
 	}
+	if isBinary(text) {
+		return b.fail(ContentTypeUnexpected, "the body is binary")
+	}
 	if b.opening.outcomes {
 		return nil
 	}
@@ -156,6 +160,18 @@ func (b *Body) sniff() error {
 		return refused
 	}
 	return nil
+}
+
+// isBinary reports whether no line of text begins as JSON and the bytes are no
+// text either.
+func isBinary(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(bytes.TrimLeft(line, " \t\r\n"), []byte("{")) {
+			return false
+		}
+	}
+	whole := text[:max(0, len(text)-utf8.UTFMax)] // the last character may be cut
+	return bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(whole)
 }
 
 // isSingleJSON reports whether the content type is that of one resource.

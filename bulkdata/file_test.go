@@ -218,6 +218,8 @@ func TestABodyThatIsNoFile(t *testing.T) {
 		reason            Reason // "" for a file
 	}{
 		"HTML under a false name":    {ndjsonType, "\n <!doctype html>", patientFile(base, TokenRequired), ContentTypeUnexpected},
+		"binary":                     {ndjsonType, strings.Repeat("\xfe\x00{\x80\"\n", 100), patientFile(base, TokenRequired), ContentTypeUnexpected},
+		"a broken byte in a line":    {ndjsonType, "{\"id\":\"\xfe\x00\"}\n", patientFile(base, TokenRequired), ""},
 		"outcome":                    {"application/fhir+json", outcomeOf("expired"), patientFile(base, TokenRequired), OutcomeNotData},
 		"outcome as NDJSON":          {ndjsonType, outcomeOf("expired") + "\n", patientFile(base, TokenRequired), OutcomeNotData},
 		"pretty outcome":             {ndjsonType, pretty, patientFile(base, TokenRequired), OutcomeNotData},
