@@ -33,6 +33,7 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
+	end := &tail{}
 	summary, err := ingest.Run(ctx, ingest.Options{
 		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
 		Base: t.FHIRBaseURL, Organized: file.ResourceType == organized,
@@ -40,12 +41,29 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		Salt:    salt, First: w.Lease.Epoch == 1,
 	}, ingest.Source{
 		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType,
-		Open: func(ctx context.Context) (io.ReadCloser, error) { return s.openRaw(ctx, scope, w, file.Name) },
+		Open: func(ctx context.Context) (io.ReadCloser, error) {
+			raw, err := s.openRaw(ctx, scope, w, file.Name)
+			return watch(raw, end), err
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return Staged{Summary: summary, Notes: countNotes(file, summary), Short: shortBy(file, summary)}, nil
+	staged := Staged{Summary: summary, Notes: countNotes(file, summary), Short: shortBy(file, summary)}
+	if err := end.short(file, file.SHA256); err != nil && staged.Short == 0 {
+		staged.Short = 1
+		staged.Notes = append(staged.Notes, Note{"not_whole", err.Error()})
+	}
+	return staged, nil
+}
+
+// watch looks at a raw file from its beginning as it is read.
+func watch(raw io.ReadCloser, end *tail) io.ReadCloser {
+	*end = tail{}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(raw, end), raw}
 }
 
 // shortBy is how many resources the manifest promised beyond what came. A

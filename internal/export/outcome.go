@@ -97,7 +97,7 @@ type FileFailed struct{ Problem *problem.Problem }
 // Staged: the file's rows are staged, its refused lines in quarantine.
 type Staged struct {
 	Summary ingest.Summary
-	Short   int64 // resources that the manifest promised and that did not come
+	Short   int64 // resources that the manifest promised and that did not come; 1 where the file does not look whole
 	Notes   []Note
 }
 
