@@ -75,7 +75,7 @@ func (w *World) story() string {
 	var b strings.Builder
 	for _, t := range w.tenants {
 		for _, r := range w.Sandbox.Requests(t.Code()) {
-			fmt.Fprintf(&b, "\n%s %s %s %s %d %s %s", r.At.Format("15:04:05.000"), t.ID, r.Method, r.Kind, r.Status, r.File, r.Fault)
+			fmt.Fprintf(&b, "\n%s %s %s %s %d %s %s %d bytes", r.At.Format("15:04:05.000"), t.ID, r.Method, r.Kind, r.Status, r.File, r.Fault, r.Bytes)
 		}
 	}
 	return b.String()
