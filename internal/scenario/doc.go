@@ -53,6 +53,9 @@
 // while nothing is due the engine is stopped, and is started again when
 // something is (pass.go); whatever must survive that survives a restart too.
 //
+// Within a scenario the test's own t may fail and log. Its context is made
+// outside, so waiting on it holds the clock: use that of World.T.
+//
 // It never opens a socket, and it never asks the sandbox for more than it
 // would tell anybody else's test.
 //

@@ -19,13 +19,13 @@ func TestWhatMustAlwaysHoldIsMissedWhenItDoesNot(t *testing.T) {
 		"a token of lakeside is in the ledger": func(w *World) {
 			w.exec("UPDATE event SET detail = ? WHERE event_id = 1", w.token(w.tenants[0]))
 		},
-		"was left behind":                     func(w *World) { w.touch("state/files/raw/x.tmp") },
-		"lines, ":                             func(w *World) { w.exec("UPDATE output_file SET blank = blank + 1") },
-		"kick-offs for one export":            func(w *World) { w.exec("UPDATE export SET kickoffs = 2") },
-		"without a word about why":            func(w *World) { w.exec("UPDATE export SET state = 'failed'") },
-		"waits without a reason":              func(w *World) { w.exec("UPDATE export SET state = 'waiting'") },
-		"by an export that did not complete":  func(w *World) { w.exec("UPDATE export SET state = 'cancelled'") },
-		"saw 1 kick-offs of 0 exports":        func(w *World) {
+		"was left behind":                    func(w *World) { w.touch("state/files/raw/x.tmp") },
+		"lines, ":                            func(w *World) { w.exec("UPDATE output_file SET blank = blank + 1") },
+		"kick-offs for one export":           func(w *World) { w.exec("UPDATE export SET kickoffs = 2") },
+		"without a word about why":           func(w *World) { w.exec("UPDATE export SET state = 'failed'") },
+		"waits without a reason":             func(w *World) { w.exec("UPDATE export SET state = 'waiting'") },
+		"by an export that did not complete": func(w *World) { w.exec("UPDATE export SET state = 'cancelled'") },
+		"saw 1 kick-offs of 0 exports": func(w *World) {
 			w.exec("PRAGMA foreign_keys = 0")
 			w.exec("UPDATE export SET tenant_id = 'elsewhere'")
 			w.exports = nil

@@ -68,8 +68,10 @@ func kickoffVariations() []variation {
 		{"scopeDialect", func(k *sandbox.Knobs, r *rand.Rand) {
 			k.ScopeDialect = pick(r, sandbox.ScopesRead, sandbox.ScopesRS, sandbox.ScopesR, sandbox.ScopesMixed)
 		}, codes(problem.TokenRefused, problem.AccessDenied), false},
-		{"groups disabled", set(func(k *sandbox.Knobs) { k.DisabledGroups = []string{"g1", "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81"} }),
-			codes(problem.GroupMissing, problem.AccessDenied), false},
+		{
+			"groups disabled", set(func(k *sandbox.Knobs) { k.DisabledGroups = []string{"g1", "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81"} }),
+			codes(problem.GroupMissing, problem.AccessDenied), false,
+		},
 	}
 }
 
@@ -87,7 +89,9 @@ func pollVariations() []variation {
 		}, codes(problem.ExportFailed, problem.ServerFailing), true},
 		{"stuck", set(func(k *sandbox.Knobs) { k.Stuck, k.RetryText = true, "900" }), codes(problem.ExportStuck), true},
 		{"progress", set(func(k *sandbox.Knobs) { k.Progress = []string{"", "in progress", "Build in progress - 12", "99", "3"} }), nil, false},
-		{"takes long", func(k *sandbox.Knobs, r *rand.Rand) { k.Takes, k.RetryText = pick(r, 20*time.Minute, 5*time.Hour), "600" }, nil, false},
+		{"takes long", func(k *sandbox.Knobs, r *rand.Rand) {
+			k.Takes, k.RetryText = pick(r, 20*time.Minute, 5*time.Hour), "600"
+		}, nil, false},
 		{"expires", func(k *sandbox.Knobs, r *rand.Rand) {
 			k.Expires = pick(r, sandbox.ExpiresGo, sandbox.ExpiresZero, sandbox.ExpiresMissing)
 		}, nil, false},
@@ -208,13 +212,19 @@ func tokenVariations() []variation {
 	return []variation{
 		{"expiresIn", func(k *sandbox.Knobs, r *rand.Rand) { k.Token.ExpiresIn = pick(r, "string", "missing", "1200") }, nil, false},
 		{"expiresIn nonsense", set(func(k *sandbox.Knobs) { k.Token.ExpiresIn = "soon" }), refused, false},
-		{"token.limit", set(func(k *sandbox.Knobs) { k.Token.Limit, k.Token.LimitWindow = 1, 2 * time.Minute }), nil, false},
+		{"token.limit", set(func(k *sandbox.Knobs) { k.Token.Limit, k.Token.LimitWindow = 1, 2*time.Minute }), nil, false},
 		{"token.life", func(k *sandbox.Knobs, r *rand.Rand) { k.Token.Life = pick(r, 5*time.Second, 30*time.Second, time.Hour) }, nil, false},
-		{"token.narrow", set(func(k *sandbox.Knobs) { k.Token.Narrow = sandbox.Names{"Observation"} }),
-			codes(problem.TokenRefused, problem.AccessDenied, problem.KickoffRefused), false},
-		{"algorithms", func(k *sandbox.Knobs, r *rand.Rand) { k.Token.Algorithms = []string{pick(r, "RS384", "ES384")} },
-			codes(problem.TokenRefused, problem.DiscoveryFailed, problem.KeyInvalid), false},
-		{"jwks", func(k *sandbox.Knobs, r *rand.Rand) { k.Token.JWKS = pick(r, sandbox.JWKSUnreachable, sandbox.JWKSUnknownKID) }, refused, false},
+		{
+			"token.narrow", set(func(k *sandbox.Knobs) { k.Token.Narrow = sandbox.Names{"Observation"} }),
+			codes(problem.TokenRefused, problem.AccessDenied, problem.KickoffRefused), false,
+		},
+		{
+			"algorithms", func(k *sandbox.Knobs, r *rand.Rand) { k.Token.Algorithms = []string{pick(r, "RS384", "ES384")} },
+			codes(problem.TokenRefused, problem.DiscoveryFailed, problem.KeyInvalid), false,
+		},
+		{"jwks", func(k *sandbox.Knobs, r *rand.Rand) {
+			k.Token.JWKS = pick(r, sandbox.JWKSUnreachable, sandbox.JWKSUnknownKID)
+		}, refused, false},
 		{"jwksURLOnly", set(func(k *sandbox.Knobs) { k.Token.JWKSURLOnly = true }), refused, false},
 		{"propagationDelay", set(func(k *sandbox.Knobs) { k.Token.Propagation = 3 * time.Hour }), refused, false},
 		{"skew", func(k *sandbox.Knobs, r *rand.Rand) {
