@@ -172,7 +172,7 @@ func (e *Engine) feedSinks(tx *store.Tx, x *store.Export) error {
 		}
 	}
 	if open == 0 {
-		return e.complete(tx, x)
+		return e.afterSinks(tx, x)
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func (e *Engine) recordPublished(tx *store.Tx, x *store.Export, l store.Lease, o
 			return nil
 		}
 	}
-	return e.complete(tx, x)
+	return e.afterSinks(tx, x)
 }
 
 // complete ends an export that every sink has: watermark and state move in one

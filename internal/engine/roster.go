@@ -20,11 +20,23 @@ import (
 
 // afterIngest goes on when every file is staged.
 func (e *Engine) afterIngest(tx *store.Tx, x *store.Export) error {
-	t, err := e.config.Tenant(x.Tenant)
-	if err == nil && export.ShowsMembers(e.config, t, *x) {
+	if x.Purpose == store.Roster {
 		return tx.AddStep(x.ID, export.ReadMembers, "", tx.Now())
 	}
 	return e.feedSinks(tx, x)
+}
+
+// afterSinks goes on when every sink has the export. Only then are those whose
+// data it brought members of the group, and only if all of it came.
+func (e *Engine) afterSinks(tx *store.Tx, x *store.Export) error {
+	whole, _, err := moves(tx, x)
+	if err != nil {
+		return err
+	}
+	if t, err := e.config.Tenant(x.Tenant); err == nil && whole && export.ShowsMembers(e.config, t, *x) {
+		return tx.AddStep(x.ID, export.ReadMembers, "", tx.Now())
+	}
+	return e.complete(tx, x)
 }
 
 // recordMembers notes who is in the group. A patient whose data is still to
@@ -45,13 +57,10 @@ func (e *Engine) recordMembers(tx *store.Tx, x *store.Export, m export.Members) 
 	if err := tx.Note(x.ID, "engine", "roster", detail); err != nil {
 		return err
 	}
-	if x.Purpose != store.Roster {
-		return e.feedSinks(tx, x)
-	}
-	if err := e.complete(tx, x); err != nil {
+	if err := e.complete(tx, x); err != nil || x.Purpose != store.Roster {
 		return err
 	}
-	return e.followRoster(tx, x, m.Strangers)
+	return e.follow(tx, x, m.Strangers)
 }
 
 func without(all, some []string) []string {
@@ -68,57 +77,59 @@ func without(all, some []string) []string {
 	return rest
 }
 
-// followRoster requests what comes after the roster.
-func (e *Engine) followRoster(tx *store.Tx, x *store.Export, strangers []string) error {
-	if len(strangers) == 0 {
-		return e.follow(tx, x, export.Wish{By: x.RequestedBy}, nil)
+// recordNewcomers makes the patients whose data has come members of the group,
+// and goes on to what has changed.
+func (e *Engine) recordNewcomers(tx *store.Tx, x *store.Export) error {
+	if x.ServerErrors == 0 { // or else the next chain asks for them again
+		if _, _, err := tx.Members(x.Stream, x.Parameters.Patients, false); err != nil {
+			return err
+		}
 	}
-	return e.follow(tx, x, export.Wish{By: x.RequestedBy}, strangers)
+	return e.follow(tx, x, nil)
 }
 
 // follow requests the next link of the chain: the newcomers, all of the group
-// when they are too many, or what has changed.
-func (e *Engine) follow(tx *store.Tx, x *store.Export, w export.Wish, newcomers []string) error {
-	t, err := e.config.Tenant(x.Tenant)
-	if err != nil {
-		return err
-	}
+// when they are too many, or what has changed. A chain that the configuration
+// or the agreement no longer has ends here.
+func (e *Engine) follow(tx *store.Tx, x *store.Export, newcomers []string) error {
 	mark, ok, err := tx.Watermark(x.Stream)
 	if err != nil {
 		return err
 	}
-	order := export.Order{Config: e.config, Tenant: t, Wish: w}
-	i, err := order.Plan(mark, ok)
+	i, err := e.nextLink(x, mark, ok, newcomers)
+	if p, refused := errors.AsType[*problem.Problem](err); refused {
+		return tx.Note(x.ID, "engine", "not_followed", string(p.Code))
+	}
 	if err != nil {
 		return err
-	}
-	if len(newcomers) > 0 {
-		some, few := export.NewcomersOf(i, newcomers)
-		if few {
-			i = some
-		} else {
-			order.Wish.Full = true
-			if i, err = order.Plan(mark, ok); err != nil {
-				return err
-			}
-		}
-	}
-	if p := export.Permit(t, i, time.Now()); p != nil { // I1
-		return tx.Note(x.ID, "agreement", "not_followed", string(p.Code))
 	}
 	_, err = tx.Request(i)
 	return err
 }
 
-// recordNewcomers makes the patients whose data has come members of the group,
-// and goes on to what has changed.
-func (e *Engine) recordNewcomers(tx *store.Tx, x *store.Export) error {
-	if _, _, err := tx.Members(x.Stream, x.Parameters.Patients, false); err != nil {
-		return err
+func (e *Engine) nextLink(x *store.Export, mark store.Watermark, ok bool, newcomers []string) (store.Intent, error) {
+	t, err := e.config.Tenant(x.Tenant)
+	if err != nil {
+		return store.Intent{}, err
 	}
-	err := e.follow(tx, x, export.Wish{By: x.RequestedBy}, nil)
-	if p, ok := errors.AsType[*problem.Problem](err); ok { // the configuration has changed meanwhile
-		return tx.Note(x.ID, "engine", "not_followed", string(p.Code))
+	order := export.Order{Config: e.config, Tenant: t, Wish: export.WishOf(*x)}
+	if order.Stream() != x.Stream {
+		return store.Intent{}, problem.New(problem.ConfigInvalid, "the configuration no longer has exports such as this one", "Start a new export.")
 	}
-	return err
+	i, err := order.Plan(mark, ok)
+	if err != nil {
+		return i, err
+	}
+	if len(newcomers) > 0 {
+		some, few := export.NewcomersOf(i, newcomers)
+		if order.Wish.Full = !few; few {
+			i = some
+		} else if i, err = order.Plan(mark, ok); err != nil {
+			return i, err
+		}
+	}
+	if p := export.Permit(t, i, time.Now()); p != nil { // I1
+		return i, p
+	}
+	return i, nil
 }

@@ -22,10 +22,9 @@ func Watched(c *config.Config, t *config.Tenant, i store.Intent) bool {
 	return i.Level == config.LevelGroup && c.NewMembers(t) == config.MembersExport
 }
 
-// ShowsMembers reports whether the export shows everybody who is in its group.
+// ShowsMembers reports whether a delivery shows everybody who is in its group.
 func ShowsMembers(c *config.Config, t *config.Tenant, x store.Export) bool {
-	whole := x.Purpose == store.Delivery && x.Mode == Full && x.Since == "" && x.Plain()
-	return Watched(c, t, x.Intent) && (x.Purpose == store.Roster || whole)
+	return Watched(c, t, x.Intent) && x.Purpose == store.Delivery && x.Mode == Full && x.Since == "" && x.Plain()
 }
 
 // RosterOf gives the export that tells who is in the group of i now: the first
@@ -33,8 +32,18 @@ func ShowsMembers(c *config.Config, t *config.Tenant, x store.Export) bool {
 // https://hl7.org/fhir/uv/bulkdata/export.html#group-export
 func RosterOf(i store.Intent) store.Intent {
 	i.Purpose, i.Mode, i.Since, i.Sinks = store.Roster, Full, "", nil
-	i.Types, i.Parameters = []string{"Patient"}, store.Parameters{Elements: []string{"id"}}
+	i.Parameters = store.Parameters{Elements: []string{"id"}, Following: i.Types}
+	i.Types = []string{"Patient"}
 	return i
+}
+
+// WishOf gives what was asked for when the chain began that x is a link of.
+func WishOf(x store.Export) Wish {
+	w := Wish{By: x.RequestedBy, Group: x.Group, Types: x.Types}
+	if x.Purpose == store.Roster {
+		w.Types = x.Parameters.Following
+	}
+	return w
 }
 
 // NewcomersOf gives the export of everything about the patients who joined the

@@ -45,6 +45,7 @@ type Parameters struct {
 	Patients       []string `json:"patients,omitempty"` // ids
 	AssociatedData []string `json:"associated_data,omitempty"`
 	OrganizeBy     string   `json:"organize_by,omitempty"`
+	Following      []string `json:"following,omitempty"`     // types of the exports that a roster begins
 	WithoutTypes   bool     `json:"without_types,omitempty"` // the server refused _type
 	AllowPartial   bool     `json:"allow_partial,omitempty"`
 	SeparateStatus bool     `json:"separate_status,omitempty"`
