@@ -69,7 +69,7 @@ func (w *World) profileOf(t Tenant) (string, error) {
 	if err := os.MkdirAll(w.path("profiles"), 0o700); err != nil {
 		return "", err
 	}
-	if len(config.Profiles()[t.Profile].FileOrigins) == 0 {
+	if len(profiles()[t.Profile].FileOrigins) == 0 {
 		return t.Profile, nil
 	}
 	here := t.Profile + "-here"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ func TestRandomCombinationsEndWell(t *testing.T) {
 	}
 }
 
+var profiles = sync.OnceValue(config.Profiles)
+
 // drawn is one combination.
 type drawn struct {
 	seed    uint64
@@ -79,12 +82,12 @@ func draw(seed uint64) *drawn {
 		panic(err) // it is one of the names
 	}
 	profile := profileOf(d.preset, knobs.Dialect)
-	if slices.Contains(d.names, "affinityCookie") && (d.restart > 0 || !config.Profiles()[profile].KeepsCookies()) {
+	if slices.Contains(d.names, "affinityCookie") && (d.restart > 0 || !profiles()[profile].KeepsCookies()) {
 		d.ends = append(d.ends, problem.ExportGone) // cookies are kept where the vendor wants it, and in memory
 	}
-	d.ends = append(d.ends, habits(knobs, config.Profiles()[profile])...)
+	d.ends = append(d.ends, habits(knobs, profiles()[profile])...)
 	var levels []string
-	for _, level := range config.Profiles()[profile].Levels {
+	for _, level := range profiles()[profile].Levels {
 		if slices.Contains(knobs.Levels, sandbox.Level(level)) {
 			levels = append(levels, level)
 		}
@@ -104,7 +107,7 @@ func draw(seed uint64) *drawn {
 
 // profileOf is the vendor profile of a preset.
 func profileOf(preset string, dialect sandbox.Dialect) string {
-	if _, ok := config.Profiles()[preset]; ok {
+	if _, ok := profiles()[preset]; ok {
 		return preset
 	}
 	return "standard-" + string(dialect)

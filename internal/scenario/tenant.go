@@ -23,6 +23,9 @@ var keys = sync.OnceValues(func() (pair map[smart.Algorithm]*smart.Key, err erro
 	return pair, nil
 })
 
+// profiles are the built-in vendor profiles, only to be read.
+var profiles = sync.OnceValue(config.Profiles)
+
 // tenants are the Spec's tenants with their defaults filled in.
 func (s Spec) tenants() ([]Tenant, error) {
 	all := append([]Tenant{s.Tenant}, s.More...)
@@ -40,7 +43,7 @@ func (s Spec) tenants() ([]Tenant, error) {
 		if t.Profile == "" {
 			t.Profile = t.Preset
 		}
-		profile, ok := config.Profiles()[t.Profile]
+		profile, ok := profiles()[t.Profile]
 		if !ok {
 			return nil, fmt.Errorf("there is no vendor profile %q", t.Profile)
 		}
@@ -111,7 +114,7 @@ func (t Tenant) key() (*smart.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, alg := range config.Profiles()[t.Profile].Algorithms {
+	for _, alg := range profiles()[t.Profile].Algorithms {
 		if key, ok := made[smart.Algorithm(alg)]; ok {
 			return key, nil
 		}
