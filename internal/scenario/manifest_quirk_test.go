@@ -205,7 +205,7 @@ func TestTheNextExportBeginsBeforeOurOwnKickoff(t *testing.T) {
 		tolerance string
 	}{{sandbox.TxEnd, ""}, {sandbox.TxMissing, "transaction-time-missing"}, {sandbox.TxNoZone, ""}, {sandbox.TxGarbage, ""}} {
 		t.Run(string(c.at), func(t *testing.T) {
-			p := odd(func(k *sandbox.Knobs) { k.TxTime, k.Takes = c.at, 3*time.Hour })
+			p := odd(func(k *sandbox.Knobs) { k.TxTime, k.Takes, k.RetryAfter = c.at, 3*time.Hour, time.Hour })
 			if c.tolerance != "" {
 				p = p.tolerating(t, c.tolerance)
 			}
@@ -249,7 +249,7 @@ func TestAnEmptyExportRemovesNothing(t *testing.T) {
 
 func TestManyFilesOfATypeAreAllKeptApart(t *testing.T) {
 	t.Attr("shows", "M7")
-	p := odd(func(k *sandbox.Knobs) { k.FilesPerType = 150 })
+	p := odd(func(k *sandbox.Knobs) { k.FilesPerType = 75 })
 	p.Types = []string{"Observation", "Patient"}
 	scenario.Run(t, p.Spec, func(w *scenario.World) {
 		x := w.Want(w.Export(), life.Completed)
@@ -257,8 +257,8 @@ func TestManyFilesOfATypeAreAllKeptApart(t *testing.T) {
 		for _, f := range x.Files {
 			names[f.Name] = true
 		}
-		if len(names) != 300 || len(x.Files) != 300 {
-			t.Errorf("%d names of %d files, want 300", len(names), len(x.Files))
+		if len(names) != 150 || len(x.Files) != 150 {
+			t.Errorf("%d names of %d files, want 150", len(names), len(x.Files))
 		}
 		for _, resourceType := range p.Types {
 			if got, want := ids(w, tables[resourceType]), p.held(w, x, resourceType); !slices.Equal(got, want) {
@@ -326,25 +326,29 @@ func TestAChecksumTellsAFileThatIsNotWhatItShouldBe(t *testing.T) {
 
 func TestOnlyErrorsOfTheServerHoldTheWatermark(t *testing.T) {
 	t.Attr("shows", "M10 BD-100")
-	for _, dialect := range []sandbox.Dialect{sandbox.STU2, sandbox.STU4} {
-		for outcomes, errors := range map[sandbox.Outcomes]int64{
-			sandbox.OutcomesInfo: 0, sandbox.OutcomesWarning: 0, sandbox.OutcomesError: 1, sandbox.OutcomesMixed: 3,
-		} {
-			t.Run(string(dialect)+" "+string(outcomes), func(t *testing.T) {
-				p := odd(func(k *sandbox.Knobs) { k.Dialect, k.Outcomes = dialect, outcomes })
-				p.Profile = "standard-" + string(dialect)
-				scenario.Run(t, p.Spec, func(w *scenario.World) {
-					x := w.Want(w.Export(), life.Completed)
-					p.complete(w, x)
-					if x.ServerErrors != errors {
-						t.Errorf("%d errors of the server, want %d", x.ServerErrors, errors)
-					}
-					if kept := x.Happened("watermark_kept") > 0; kept != (errors > 0) {
-						t.Errorf("the watermark was held: %v: %s", kept, x)
-					}
-				})
+	for _, c := range []struct {
+		dialect  sandbox.Dialect
+		outcomes sandbox.Outcomes
+		errors   int64
+	}{
+		{sandbox.STU2, sandbox.OutcomesInfo, 0},
+		{sandbox.STU2, sandbox.OutcomesWarning, 0},
+		{sandbox.STU2, sandbox.OutcomesError, 1},
+		{sandbox.STU4, sandbox.OutcomesInfo, 0},
+		{sandbox.STU4, sandbox.OutcomesMixed, 3},
+	} {
+		t.Run(string(c.dialect)+" "+string(c.outcomes), func(t *testing.T) {
+			p := odd(func(k *sandbox.Knobs) { k.Dialect, k.Outcomes = c.dialect, c.outcomes })
+			p.Profile = "standard-" + string(c.dialect)
+			p.arrives(t, func(_ *scenario.World, x *scenario.Export) {
+				if x.ServerErrors != c.errors {
+					t.Errorf("%d errors of the server, want %d", x.ServerErrors, c.errors)
+				}
+				if kept := x.Happened("watermark_kept") > 0; kept != (c.errors > 0) {
+					t.Errorf("the watermark was held: %v: %s", kept, x)
+				}
 			})
-		}
+		})
 	}
 }
 
