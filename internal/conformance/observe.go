@@ -92,7 +92,7 @@ func runTests(ctx context.Context, o options, module string, claims []claim) (se
 		packages = append(packages, "./"+t.pkg)
 	}
 	slices.Sort(names)
-	args := append([]string{"test", "-json", "-count=1", "-run", "^(" + strings.Join(slices.Compact(names), "|") + ")$"}, slices.Compact(packages)...)
+	args := append([]string{"test", "-json", "-count=1", "-timeout=30m", "-run", "^(" + strings.Join(slices.Compact(names), "|") + ")$"}, slices.Compact(packages)...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = o.root
 	var complaints strings.Builder
