@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -99,22 +101,59 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 	if err := fresh.read(t, w.Export.Intent, status.Manifest, nil); err != nil {
 		return "", err
 	}
-	url := ""
+	files, err := scope.Files(ctx, w.Export.ID)
+	if err != nil {
+		return "", err
+	}
+	links := freshLinks(slices.DeleteFunc(files, func(f store.File) bool { return f.Page != file.Page }), fresh.Files)
 	err = scope.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.Hold(w.Lease); err != nil {
 			return err
 		}
-		for _, f := range fresh.Files {
-			if f.Name == file.Name && f.URL != "" {
-				url = f.URL
-			}
-			if err := tx.RenewFile(&w.Export, f.Name, f.URL); err != nil {
+		for name, url := range links {
+			if err := tx.RenewFile(&w.Export, name, url); err != nil {
 				return err
 			}
 		}
 		return tx.Note(w.Export.ID, "engine", "links_renewed", file.Name)
 	})
-	return url, err
+	return links[file.Name], err
+}
+
+// freshLinks gives the fresh URLs of a page's files by name. A server need not
+// keep their order: a file is found again by its URL without the query, which
+// holds the signature; where no file is, by its place, if nothing speaks
+// against that. No file gets the URL of another.
+func freshLinks(known, fresh []store.File) map[string]string {
+	byURL, byPlace := map[string][]string{}, map[string]store.File{}
+	for _, f := range known {
+		byURL[unsigned(f.URL)] = append(byURL[unsigned(f.URL)], f.Name)
+		byPlace[f.Name] = f
+	}
+	links, placed := map[string]string{}, map[string]string{}
+	for _, f := range fresh {
+		names := byURL[unsigned(f.URL)]
+		now, ok := byPlace[f.Name]
+		same := ok && now.Expected == f.Expected && now.Checksum == f.Checksum
+		switch {
+		case len(names) == 1:
+			links[names[0]] = f.URL
+		case same && slices.Contains(names, f.Name): // their queries tell them apart
+			links[f.Name] = f.URL
+		case same && len(names) == 0:
+			placed[f.Name] = f.URL
+		}
+	}
+	if len(links) > 0 {
+		return links
+	}
+	return placed
+}
+
+// unsigned gives a URL without its query.
+func unsigned(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return url
 }
 
 // ask requests the status, or the page of the manifest, that the export stands at.
