@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -109,5 +111,28 @@ func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
 				t.Errorf("Replaceable = %v, %v, want %v", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestLinesOfAnotherTypeAreNotAllOfIt(t *testing.T) {
+	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Goal", "Observation", "Patient"}}}
+	lines := func(of ...string) (text []byte) {
+		var s ingest.Summary
+		for _, name := range of {
+			s.Types = append(s.Types, ingest.TypeLines{Type: name, Lines: 1})
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	files := []store.File{
+		{Section: "output", ResourceType: "Patient", Summary: lines("Patient", "Observation")}, // one strayed
+		{Section: "output", ResourceType: "Condition", Summary: lines("Goal")},                 // said to be of another type
+	}
+	got, err := Replaceable(x, files, nil)
+	if want := []string{"Patient"}; err != nil || !cmp.Equal(want, got) {
+		t.Errorf("Replaceable = %v, %v, want %v", got, err, want)
 	}
 }

@@ -11,9 +11,10 @@ import (
 // Replaceable gives the types of which this export's delivery is the whole
 // truth, so that what it does not deliver may be removed from the sinks. It
 // errs on the side of keeping rows: nothing is removed by an incremental
-// export or one with a _since; by one that is narrowed; when the server reported errors; of a type of
-// which no file came, because a lost scope or an emptied group looks the same;
-// of a type with refused lines, whose resources may be among them; or of a type
+// export or one with a _since; by one that is narrowed; when the server
+// reported errors; of a type of which no file came, because a lost scope or an
+// emptied group looks the same, and a line of it that strayed into a file of
+// another type is not all of it; of a type with refused lines, whose resources may be among them; or of a type
 // that another group or level of the tenant also delivers, which may still have it.
 func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
 	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 || !x.Plain() {
@@ -21,12 +22,17 @@ func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]s
 	}
 	keep, listed := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
-		types := outputTypes(f)
+		types, came := outputTypes(f), ingested(f)
 		for _, t := range types {
-			listed[t] = true
+			if f.ResourceType == organized || f.ResourceType == t {
+				listed[t] = true
+			}
 			if f.Quarantined > 0 {
 				keep[t] = true
 			}
+		}
+		if len(came) > 0 && !slices.Contains(came, f.ResourceType) {
+			keep[f.ResourceType] = true // the file is of other types than it is said to be
 		}
 		if f.Quarantined > 0 && (f.ResourceType == organized || len(types) > 1) {
 			return nil, nil // a refused line may be of any type
