@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -67,7 +69,7 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	o := attachment.Options{
 		Scope: scope, Ledger: s.Store.In(t.ID), Lease: w.Lease, Rules: rulesOf(t), Base: t.FHIRBaseURL, Refused: refused,
 		Open:  func(ctx context.Context) (io.ReadCloser, error) { return s.openDecoded(ctx, scope, w, file.Name) },
-		Fetch: fetchFrom(client, entryOf(file, w.Export).Access),
+		Fetch: s.fetchFrom(client, t, w.Export, entryOf(file, w.Export).Access),
 		Ends:  endsAttaching,
 		Last:  w.Lease.Attempt+1 >= min(attachTries, int64(s.Config.Limits.Retry.Attempts)),
 	}
@@ -98,9 +100,17 @@ func (s *Steps) attachTypes(t *config.Tenant, x store.Export) []string {
 }
 
 // fetchFrom asks the practice's server, by the rule of the manifest for tokens:
-// never at a host that may not have one (I9).
-func fetchFrom(client *bulkdata.Client, access bulkdata.AccessRule) func(context.Context, attachment.Request) (*attachment.Answer, error) {
+// never at a host that may not have one (I9), nor at one where the vendor has
+// nothing, and not when the agreement ends while a file's documents are
+// fetched, which may take a night.
+func (s *Steps) fetchFrom(client *bulkdata.Client, t *config.Tenant, x store.Export, access bulkdata.AccessRule) func(context.Context, attachment.Request) (*attachment.Answer, error) {
 	return func(ctx context.Context, r attachment.Request) (*attachment.Answer, error) {
+		if err := permitted(t, x, x.Sinks); err != nil { // I1
+			return nil, err
+		}
+		if u, err := url.Parse(r.URL); err == nil && u.IsAbs() && !s.Config.FileAllowed(t, r.URL) {
+			return nil, &bulkdata.OriginError{Op: bulkdata.OpAttachment, Why: "the vendor has no files there", URL: r.URL}
+		}
 		body, err := client.OpenAttachment(ctx, bulkdata.Attachment{URL: r.URL, Access: access, Accept: r.Accept}, bulkdata.OpenOptions{})
 		if err != nil {
 			return nil, err
@@ -109,8 +119,12 @@ func fetchFrom(client *bulkdata.Client, access bulkdata.AccessRule) func(context
 	}
 }
 
-// endsAttaching gives the *Later of a request that must wait for a known time.
+// endsAttaching gives the *Later of a request that must wait for a known time,
+// and the problem of an agreement that has ended.
 func endsAttaching(err error) error {
+	if p, ok := errors.AsType[*problem.Problem](err); ok && (p.Code == problem.AgreementDenied || p.Code == problem.AgreementMissing) {
+		return p
+	}
 	if later, ok := errors.AsType[*Later](err); ok {
 		return later
 	}

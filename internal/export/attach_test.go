@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -137,6 +138,42 @@ func TestDocumentsNeedTheAgreementsWord(t *testing.T) {
 	if _, err = s.Run(t.Context(), w); problem.Of(err) == nil || problem.Of(err).Code != problem.AgreementDenied || asked.Load() > 0 {
 		t.Errorf("%d requests, %v, want the problem agreement_denied", asked.Load(), err)
 	}
+}
+
+func TestNoDocumentIsAskedForOnceTheAgreementHasEnded(t *testing.T) {
+	w, s, asked := attaching(t, strings.Replace(attachable, "status: active", "status: suspended", 1), text)
+	lakeside := &s.Config.Tenants[0]
+	client, err := s.Connect(lakeside, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.fetchFrom(client, lakeside, w.Export, bulkdata.TokenForbidden)(t.Context(), attachment.Request{URL: "Binary/1"})
+	if p, ok := errors.AsType[*problem.Problem](endsAttaching(err)); !ok || p.Code != problem.AgreementDenied || asked.Load() > 0 {
+		t.Errorf("%d requests, %v: the file's run must end with the problem agreement_denied", asked.Load(), err)
+	}
+}
+
+func TestNoDocumentIsAskedForWhereTheVendorHasNone(t *testing.T) {
+	w, s, _ := attaching(t, attachable, text)
+	var elsewhere atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(srv.Close)
+	lakeside := &s.Config.Tenants[0]
+	s.Config.Profile(lakeside).FileOrigins = []string{"https://*.store.example"}
+	client, err := s.Connect(lakeside, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := s.fetchFrom(client, lakeside, w.Export, bulkdata.TokenForbidden)
+	_, err = fetch(t.Context(), attachment.Request{URL: srv.URL + "/1"})
+	if _, ok := errors.AsType[*bulkdata.OriginError](err); !ok || elsewhere.Load() > 0 {
+		t.Errorf("%d requests, %v", elsewhere.Load(), err)
+	}
+	answer, err := fetch(t.Context(), attachment.Request{URL: "Binary/1"})
+	if err != nil {
+		t.Fatalf("a document of the practice's own server: %v", err)
+	}
+	_ = answer.Body.Close()
 }
 
 func TestDocumentsWaitWhenTheServerAsksForIt(t *testing.T) {
