@@ -51,7 +51,7 @@ func Run(t *testing.T, spec Spec, scenario func(w *World)) {
 	if err := prepare(); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := folder(t)
 	t.Context().Done() // made here, so that a scenario may use t's context for what ends soon
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(Begin))
