@@ -49,9 +49,6 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 		l.keepEarliest(x)
 	}
 	l.Notes = append(l.Notes, remarks(status)...)
-	if x.Mode == Incremental && len(m.Deleted) == 0 && m.Next == "" {
-		l.Notes = append(l.Notes, Note{"deletions_not_reported", "the next full export finds what was deleted"})
-	}
 	return l, l.read(t, w.Export.Intent, m, known)
 }
 

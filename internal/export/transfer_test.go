@@ -213,3 +213,23 @@ func TestABrokenTransferGoesOnWhereItStopped(t *testing.T) {
 		})
 	}
 }
+
+func TestDeletionsOnAnEarlierPageAreReported(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		io.WriteString(rw, `{"transactionTime":"2026-01-01T00:00:00Z","request":"x","requiresAccessToken":false,"output":[],"error":[]}`)
+	}))
+	defer server.Close()
+	w, s := downloadFrom(t, server, "/file")
+	w.Lease.Kind, w.Lease.Subject = Poll, ""
+	w.Export.Mode, w.Export.Page, w.Export.PageURL, w.Export.NextPollAt = Incremental, 1, server.URL+"/page", time.Time{}
+	outcome, err := s.Run(t.Context(), w)
+	listed, ok := outcome.(Listed)
+	if !ok || err != nil {
+		t.Fatalf("outcome %T, %v", outcome, err)
+	}
+	for _, n := range listed.Notes { // the engine knows all pages, and tells
+		if n.Kind == "deletions_not_reported" {
+			t.Errorf("the last page alone makes it say: %+v", n)
+		}
+	}
+}
