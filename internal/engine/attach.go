@@ -14,8 +14,8 @@ import (
 // file is in raw: those have links that lapse, and share the server's patience.
 func (e *Engine) feedAttach(tx *store.Tx, x *store.Export) (int64, error) {
 	t, err := e.config.Tenant(x.Tenant)
-	if err != nil || !t.Attachments.Fetch {
-		return 0, nil // a practice that is no longer configured wants none
+	if err != nil || !t.Attachments.Fetch || x.Purpose == store.Roster {
+		return 0, nil // a practice that is no longer configured wants none, and no sink takes a roster
 	}
 	running, err := tx.OpenSteps(x, export.Attach)
 	if err != nil {

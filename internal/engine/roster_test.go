@@ -149,3 +149,18 @@ func TestAChainThatTheConfigurationNoLongerHasEnds(t *testing.T) {
 		t.Errorf("nobody is told that the chain ends: %v, %v", timeline, err)
 	}
 }
+
+func TestARosterAsksForNoDocuments(t *testing.T) {
+	s := newScript(1)
+	s.on[export.Attach] = attaches
+	g := watchedGroup(t, s, "old")
+	g.stop()
+	g.yaml = strings.Replace(g.yaml, "new_members: export", "new_members: export\n    attachments: {fetch: true}", 1)
+	g.start()
+	g.wait("lakeside", g.request("lakeside", export.Wish{}), life.Completed)
+	g.wait("lakeside", g.request("lakeside", export.Wish{}), life.Completed)
+	g.want(wholeGroup, roster, changes)
+	if n := s.count("lakeside attach"); n != 2 {
+		t.Errorf("documents of %d files, want those of the two deliveries", n)
+	}
+}
