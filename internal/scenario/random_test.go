@@ -93,7 +93,7 @@ func draw(seed uint64) *drawn {
 		}
 	}
 	choices := r.Uint64()
-	d.spec = scenario.Spec{Kickoffs: 8, Bound: 12 * time.Hour, Tenant: scenario.Tenant{
+	d.spec = scenario.Spec{Kickoffs: 32, Bound: 12 * time.Hour, Tenant: scenario.Tenant{
 		Preset: d.preset, Profile: profile, Level: pick(r, levels...), Patients: 5 + r.IntN(8),
 		Knobs: func(k *sandbox.Knobs) {
 			again := rand.New(rand.NewPCG(choices, 1))
