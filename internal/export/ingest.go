@@ -38,7 +38,7 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
 		Base: t.FHIRBaseURL, Organized: file.ResourceType == organized,
 		Permits: func(resourceType string) bool { return wanted(t, w.Export.Intent, resourceType) },
-		Salt:    salt, First: w.Lease.Epoch == 1,
+		Salt:    salt, First: w.Lease.Epoch == 1 && w.Export.EndedAt.IsZero(), // a resumed export has new steps
 	}, ingest.Source{
 		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType,
 		Open: func(ctx context.Context) (io.ReadCloser, error) {
