@@ -35,8 +35,14 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if p := Permit(t, w.Export.Intent, time.Now()); p != nil { // I1
 		return nil, p
 	}
+	if err := s.afterRelease(ctx, t, w); err != nil {
+		return nil, err
+	}
 	if wait, err := s.cooling(ctx, t, w); err != nil || wait != nil {
 		return wait, err
+	}
+	if err := s.releasing(ctx, t, w); err != nil {
+		return nil, err
 	}
 	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
@@ -77,6 +83,18 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	}, nil
 }
 
+// parting is how long a kick-off waits for the server to be told that it may
+// forget the export before: some have one slot, and would be busy.
+const parting = 30 * time.Second
+
+func (s *Steps) afterRelease(ctx context.Context, t *config.Tenant, w Work) error {
+	open, err := s.Store.In(t.ID).Releasing(ctx, w.Export.Endpoint, Release, time.Now().Add(-parting))
+	if err != nil || !open {
+		return err
+	}
+	return &Later{Until: time.Now().Add(time.Second), Reason: "the server is first told to forget the export before"}
+}
+
 // cooling waits where the vendor takes only so many kick-offs of a group in a
 // time. What was sent is in the ledger, so a restart does not forget it.
 func (s *Steps) cooling(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
@@ -89,6 +107,28 @@ func (s *Steps) cooling(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		return nil, err
 	}
 	return Busy{Until: last.Add(cool), Reason: "the server takes one kick-off of a group in " + cool.String()}, nil
+}
+
+const (
+	// releases is how long the next link of a chain waits at most for the
+	// DELETE of the last: a courtesy to the server must not hold up an export.
+	releases = 30 * time.Second
+	// releaseLook is how often it looks.
+	releaseLook = time.Second
+)
+
+// releasing waits until the server was told that it may forget the link of the
+// chain before this one: some hold its place until then, and refuse another.
+func (s *Steps) releasing(ctx context.Context, t *config.Tenant, w Work) error {
+	last, ok, err := s.Store.In(t.ID).LatestCompleted(ctx)
+	if err != nil || !ok || last.Purpose == store.Delivery || last.Endpoint != w.Export.Endpoint || time.Since(last.EndedAt) > releases {
+		return err
+	}
+	open, err := s.Store.In(t.ID).OpenSteps(ctx, last.ID, Release)
+	if err != nil || open == 0 {
+		return err
+	}
+	return &Later{Until: time.Now().Add(releaseLook), Reason: "the server is first told that it may forget the export before"}
 }
 
 // speak gives the client in the release of the standard that the server
