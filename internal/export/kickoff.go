@@ -41,9 +41,6 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if wait, err := s.cooling(ctx, t, w); err != nil || wait != nil {
 		return wait, err
 	}
-	if err := s.releasing(ctx, t, w); err != nil {
-		return nil, err
-	}
 	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
@@ -83,8 +80,9 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	}, nil
 }
 
-// parting is how long a kick-off waits for the server to be told that it may
-// forget the export before: some have one slot, and would be busy.
+// parting is how long a kick-off waits at most for the server to be told that
+// it may forget the export before: some hold its slot until then, and refuse
+// another. A courtesy to the server must not hold up an export.
 const parting = 30 * time.Second
 
 func (s *Steps) afterRelease(ctx context.Context, t *config.Tenant, w Work) error {
@@ -107,28 +105,6 @@ func (s *Steps) cooling(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		return nil, err
 	}
 	return Busy{Until: last.Add(cool), Reason: "the server takes one kick-off of a group in " + cool.String()}, nil
-}
-
-const (
-	// releases is how long the next link of a chain waits at most for the
-	// DELETE of the last: a courtesy to the server must not hold up an export.
-	releases = 30 * time.Second
-	// releaseLook is how often it looks.
-	releaseLook = time.Second
-)
-
-// releasing waits until the server was told that it may forget the link of the
-// chain before this one: some hold its place until then, and refuse another.
-func (s *Steps) releasing(ctx context.Context, t *config.Tenant, w Work) error {
-	last, ok, err := s.Store.In(t.ID).LatestCompleted(ctx)
-	if err != nil || !ok || last.Purpose == store.Delivery || last.Endpoint != w.Export.Endpoint || time.Since(last.EndedAt) > releases {
-		return err
-	}
-	open, err := s.Store.In(t.ID).OpenSteps(ctx, last.ID, Release)
-	if err != nil || open == 0 {
-		return err
-	}
-	return &Later{Until: time.Now().Add(releaseLook), Reason: "the server is first told that it may forget the export before"}
 }
 
 // speak gives the client in the release of the standard that the server

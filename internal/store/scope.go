@@ -72,6 +72,13 @@ func (s *Scope) LastKickoff(ctx context.Context, x Export) (time.Time, error) {
 	return at(t), Explain(err)
 }
 
+// Releasing reports whether the endpoint is still to be told to forget an
+// export that ended since a time; release is that step's kind.
+func (s *Scope) Releasing(ctx context.Context, endpoint, release string, since time.Time) (bool, error) {
+	n, err := s.store.queries().Releasing(ctx, gen.ReleasingParams{TenantID: s.tenant, Release: release, Endpoint: endpoint, Since: ms(since)})
+	return n > 0, Explain(err)
+}
+
 // LatestCompleted gives the tenant's latest export that completed; ok is false
 // when none did.
 func (s *Scope) LatestCompleted(ctx context.Context) (x Export, ok bool, err error) {

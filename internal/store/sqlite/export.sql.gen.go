@@ -1346,6 +1346,30 @@ func (q *Queries) ReadyStep(ctx context.Context, arg ReadyStepParams) (int64, er
 	return result.RowsAffected()
 }
 
+const releasing = `-- name: Releasing :one
+SELECT count(*) FROM step s JOIN export x ON x.tenant_id = s.tenant_id AND x.export_id = s.export_id
+WHERE s.tenant_id = ? AND s.kind = ?3 AND s.state <> 'done' AND x.endpoint = ? AND x.ended_at >= ?4
+`
+
+type ReleasingParams struct {
+	TenantID string
+	Release  string
+	Endpoint string
+	Since    int64
+}
+
+func (q *Queries) Releasing(ctx context.Context, arg ReleasingParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, releasing,
+		arg.TenantID,
+		arg.Release,
+		arg.Endpoint,
+		arg.Since,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const renewFile = `-- name: RenewFile :exec
 UPDATE output_file SET url = ? WHERE tenant_id = ? AND export_id = ? AND file = ? AND state IN ('listed', 'downloading', 'failed')
 `

@@ -45,6 +45,10 @@ UPDATE export SET retry_count = retry_count + 1, last_error = ? WHERE tenant_id 
 SELECT CAST(coalesce(max(kickoff_sent_at), 0) AS INTEGER) FROM export
 WHERE tenant_id = ? AND endpoint = ? AND level = ? AND group_id = ? AND export_id <> ?;
 
+-- name: Releasing :one
+SELECT count(*) FROM step s JOIN export x ON x.tenant_id = s.tenant_id AND x.export_id = s.export_id
+WHERE s.tenant_id = ? AND s.kind = sqlc.arg(release) AND s.state <> 'done' AND x.endpoint = ? AND x.ended_at >= sqlc.arg(since);
+
 -- name: SetKickoffIntent :execrows
 UPDATE export SET kickoff_sent_at = ?, kickoffs = kickoffs + 1
 WHERE tenant_id = ? AND export_id = ? AND kickoff_sent_at = 0 AND state = 'kicking_off';
