@@ -1348,7 +1348,8 @@ func (q *Queries) ReadyStep(ctx context.Context, arg ReadyStepParams) (int64, er
 
 const releasing = `-- name: Releasing :one
 SELECT count(*) FROM step s JOIN export x ON x.tenant_id = s.tenant_id AND x.export_id = s.export_id
-WHERE s.tenant_id = ? AND s.kind = ?3 AND s.state <> 'done' AND x.endpoint = ? AND x.ended_at >= ?4
+WHERE s.tenant_id = ?1 AND s.kind = ?2 AND s.state <> 'done'
+  AND x.endpoint = ?3 AND x.ended_at >= ?4
 `
 
 type ReleasingParams struct {

@@ -47,7 +47,8 @@ WHERE tenant_id = ? AND endpoint = ? AND level = ? AND group_id = ? AND export_i
 
 -- name: Releasing :one
 SELECT count(*) FROM step s JOIN export x ON x.tenant_id = s.tenant_id AND x.export_id = s.export_id
-WHERE s.tenant_id = ? AND s.kind = sqlc.arg(release) AND s.state <> 'done' AND x.endpoint = ? AND x.ended_at >= sqlc.arg(since);
+WHERE s.tenant_id = sqlc.arg(tenant_id) AND s.kind = sqlc.arg(release) AND s.state <> 'done'
+  AND x.endpoint = sqlc.arg(endpoint) AND x.ended_at >= sqlc.arg(since);
 
 -- name: SetKickoffIntent :execrows
 UPDATE export SET kickoff_sent_at = ?, kickoffs = kickoffs + 1
