@@ -48,6 +48,9 @@ func (r *reader) checkRequest(at place, t *Tenant, c *Config) {
 	if level := or(t.Level, LevelGroup); t.NewMembers != "" && level != LevelGroup {
 		r.miss(at.at("new_members"), "is for exports of a group")
 	}
+	if t.NewMembers == MembersExport && !t.Since.IsZero() {
+		r.miss(at.at("new_members"), "export and since contradict each other: who is in the group is known from an export of everything")
+	}
 	r.checkTaken(at, t, c)
 }
 

@@ -32,6 +32,7 @@ func TestWhatATenantAsksForIsCheckedBeforeItIsSent(t *testing.T) {
 		{"a set that nobody has", "standard", "    associated_data: [Everything]\n", "associated_data[0] must be LatestProvenanceResources"},
 		{"an order by two", "standard", "    organize_output_by: Patient,Encounter\n", "organize_output_by must be one resource type"},
 		{"a word for new members", "standard", "    new_members: maybe\n", "new_members must be backfilled, export or full"},
+		{"new members and a floor", "standard-stu2", "    new_members: export\n    since: 2025-01-01\n", "new_members export and since contradict each other"},
 		{"a dialect that nobody speaks", "standard", "    dialect: stu5\n", "dialect must be stu1, stu2, stu3, stu4 or discover"},
 		{"an element of a later release", "standard-stu1", "    elements: [id]\n", "needs _elements, which began with stu2; the dialect here is stu1"},
 		{"an order of a later release", "standard-stu2", "    organize_output_by: Patient\n", "which began with stu3"},

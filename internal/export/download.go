@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -103,6 +104,10 @@ func downloadFailed(t *config.Tenant, w Work, err error) (Outcome, error) {
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code.Kind() == problem.DownloadFailed.Kind() {
 		p := problem.Wrap(p.Err, problem.DownloadFailed, fmt.Sprintf("output file %s: %s", w.Lease.Subject, p.Summary), p.Remedy)
 		return FileFailed{p}, nil
+	}
+	if isLater(err) && time.Since(w.Export.StateAt) > stuckAfter { // a server that only ever says later
+		return nil, problem.Wrap(err, problem.ExportStuck, "the server has put off the files of the export for over "+days(stuckAfter),
+			"Ask the practice or its vendor why; then resume with bulkhead export "+t.ID+" --resume.").For(t.ID)
 	}
 	return nil, err
 }

@@ -42,6 +42,7 @@ func Run(ctx context.Context, o Options, src Source) (Summary, error) {
 	s, err := r.commit()
 	if err != nil {
 		// A context that has ended must not keep what was committed.
+		o.First = false
 		return Summary{}, errors.Join(err, clearFormer(context.WithoutCancel(ctx), &o, &src))
 	}
 	return s, nil
