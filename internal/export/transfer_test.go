@@ -148,8 +148,10 @@ func TestAFreshLinkIsThatOfTheSameFile(t *testing.T) {
 	for name, c := range map[string]struct{ fresh, want []store.File }{
 		"in the same order": {[]store.File{file(0, "a?sig=2", 5), file(1, "b?sig=2", 7)}, []store.File{file(0, "a?sig=2", 0), file(1, "b?sig=2", 0)}},
 		"in another order":  {[]store.File{file(0, "b?sig=2", 7), file(1, "a?sig=2", 5)}, []store.File{file(0, "a?sig=2", 0), file(1, "b?sig=2", 0)}},
-		"with files told apart by their query": {[]store.File{file(0, "a?sig=2", 5), file(2, "q?f=2&sig=2", 9), file(3, "q?f=3&sig=2", 9)},
-			[]store.File{file(0, "a?sig=2", 0), file(2, "q?f=2&sig=2", 0), file(3, "q?f=3&sig=2", 0)}},
+		"with files told apart by their query": {
+			[]store.File{file(0, "a?sig=2", 5), file(2, "q?f=2&sig=2", 9), file(3, "q?f=3&sig=2", 9)},
+			[]store.File{file(0, "a?sig=2", 0), file(2, "q?f=2&sig=2", 0), file(3, "q?f=3&sig=2", 0)},
+		},
 		"under other names":                  {[]store.File{file(0, "c", 5), file(1, "d", 7)}, []store.File{file(0, "c", 0), file(1, "d", 0)}},
 		"under other names in another order": {[]store.File{file(0, "d", 7), file(1, "c", 5)}, nil},
 	} {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -11,8 +12,6 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"crypto/sha1"
 )
 
 // patients exports patients with a knob turned and returns the one file's bytes.
