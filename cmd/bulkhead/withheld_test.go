@@ -54,13 +54,14 @@ func TestTheReportTellsHowAServerWithholds(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := "folder: state\ntls: {ca_file: ca.pem}\ntenants:\n"
+	var text strings.Builder
+	text.WriteString("folder: state\ntls: {ca_file: ca.pem}\ntenants:\n")
 	for _, practice := range []string{"refuses", "tells", "hides"} {
-		text += fmt.Sprintf("  - {id: %s, open: true, level: patient, fhir_base_url: %q, types: [Patient, Observation], "+
-			"agreement: {reference: A, status: active, effective_from: 2020-01-01, types: ['*'], groups: ['*'], sinks: ['*']}}\n", practice, base+"/"+practice)
+		text.WriteString(fmt.Sprintf("  - {id: %s, open: true, level: patient, fhir_base_url: %q, types: [Patient, Observation], "+
+			"agreement: {reference: A, status: active, effective_from: 2020-01-01, types: ['*'], groups: ['*'], sinks: ['*']}}\n", practice, base+"/"+practice))
 	}
 	config := filepath.Join(dir, "bulkhead.yaml")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const absent, reports = "asked for in full, and nothing came: ", "the server itself reports about "

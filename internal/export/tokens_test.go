@@ -106,11 +106,12 @@ func (s *fhirServer) connections(t *testing.T, folder, profile string) (*config.
 		t.Fatal(err)
 	}
 	agreement := "agreement: {reference: A, status: active, effective_from: 2020-01-01, types: ['*'], groups: ['*'], sinks: ['*']}"
-	text := fmt.Sprintf("tls: {ca_file: ca.pem}\nregistrations:\n  vendor: {profile: %s, client_id: client-1, key_folder: %q}\ntenants:\n", profile, folder)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("tls: {ca_file: ca.pem}\nregistrations:\n  vendor: {profile: %s, client_id: client-1, key_folder: %q}\ntenants:\n", profile, folder))
 	for _, id := range []string{"elm", "fir"} {
-		text += fmt.Sprintf("  - {id: %s, registration: vendor, fhir_base_url: %q, level: group, group: g1, types: [Patient, Observation], %s}\n", id, s.URL+"/"+id, agreement)
+		text.WriteString(fmt.Sprintf("  - {id: %s, registration: vendor, fhir_base_url: %q, level: group, group: g1, types: [Patient, Observation], %s}\n", id, s.URL+"/"+id, agreement))
 	}
-	cfg, err := config.Parse(filepath.Join(dir, "bulkhead.yaml"), []byte(text))
+	cfg, err := config.Parse(filepath.Join(dir, "bulkhead.yaml"), []byte(text.String()))
 	if err != nil {
 		t.Fatalf("%v: %v", err, problem.Of(err).Err)
 	}

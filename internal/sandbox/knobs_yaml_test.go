@@ -48,11 +48,12 @@ func TestKnobsGoByTheNamesOfTheQuirkTable(t *testing.T) {
 		"faults: [{do: lost, clock: start}]": func(k *Knobs) { k.Faults = []Fault{{Do: ActionLost, Clock: FromStart}} },
 	} {
 		practices := []Practice{openPractice(nil)}
-		indented := "open:"
+		var indented strings.Builder
+		indented.WriteString("open:")
 		for line := range splitLines(text) {
-			indented += "\n  " + line
+			indented.WriteString("\n  " + line)
 		}
-		if err := ApplyKnobs([]byte(indented), practices); err != nil {
+		if err := ApplyKnobs([]byte(indented.String()), practices); err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
@@ -72,11 +73,12 @@ func TestValuesOfKnobsThatMeanNothingAreErrors(t *testing.T) {
 		"faults: [{do: hang, p: 2}]", "faults: [{do: hang, from: -1s}]", "faults: [{do: hang, clock: now}]",
 		"faults: [{do: status, status: 200}]", "faults: [{do: html, status: 99}]", "faults: [{do: hang, every: -1}]",
 	} {
-		indented := "open:"
+		var indented strings.Builder
+		indented.WriteString("open:")
 		for line := range splitLines(text) {
-			indented += "\n  " + line
+			indented.WriteString("\n  " + line)
 		}
-		if ApplyKnobs([]byte(indented), []Practice{openPractice(nil)}) == nil {
+		if ApplyKnobs([]byte(indented.String()), []Practice{openPractice(nil)}) == nil {
 			t.Errorf("%s: no error", text)
 		}
 	}

@@ -67,7 +67,7 @@ func TestEveryPresetSaysWhatItIs(t *testing.T) {
 			t.Errorf("preset %+v", p)
 		}
 	}
-	for _, want := range strings.Fields("standard standard-stu1 standard-stu3 standard-stu4 ecw epic oracle-millennium athena nextgen veradigm " +
+	for want := range strings.FieldsSeq("standard standard-stu1 standard-stu3 standard-stu4 ecw epic oracle-millennium athena nextgen veradigm " +
 		"bcda ab2d dpc hapi azure healthlake firely medplum smart-reference") {
 		if !slices.Contains(PresetNames(), want) {
 			t.Errorf("there is no preset %s", want)

@@ -20,7 +20,7 @@ func folder(t *testing.T) string {
 	if err := syscall.Statfs(inMemory, &free); err != nil || free.Bavail*uint64(free.Bsize) < roomNeeded {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(inMemory, "bulkhead-scenario-")
+	dir, err := os.MkdirTemp(inMemory, "bulkhead-scenario-") //nolint:usetesting // it must be in memory
 	if err != nil {
 		return t.TempDir()
 	}

@@ -323,12 +323,7 @@ func (w *World) bound() time.Duration {
 func (w *World) Await(x *Export, states ...life.State) *Export {
 	w.t.Helper()
 	in := func() bool {
-		for _, s := range states {
-			if x.State == s {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(states, x.State)
 	}
 	w.await(x, w.bound(), func() bool { return in() || x.State.Settled() })
 	if !in() {
