@@ -16,16 +16,12 @@ const (
 	lookAgain  = time.Second     // whether the engine has become idle
 )
 
-// pass lets time pass until something changes, or something becomes due, or
-// the end.
-func (w *World) pass(changed <-chan struct{}, end time.Time) {
+// pass lets time pass until something changes, or the time has come: that at
+// which something becomes due, while nothing is, or the end.
+func (w *World) pass(changed <-chan struct{}, next, end time.Time) {
 	w.t.Helper()
-	if next := w.idleUntil(end); time.Until(next) > shortPause {
-		select {
-		case <-changed: // since the last look: it may be what is waited for
-		default:
-			w.pause(next)
-		}
+	if time.Until(next) > shortPause {
+		w.pause(next)
 		return
 	}
 	wait := time.NewTimer(min(lookAgain, time.Until(end)))

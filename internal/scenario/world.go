@@ -189,7 +189,7 @@ func (w *World) Reconfigure(text string) {
 func (w *World) Pass(d time.Duration) {
 	w.t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		w.pass(nil, end)
+		w.pass(nil, w.idleUntil(end), end)
 	}
 }
 
@@ -338,12 +338,12 @@ func (w *World) await(x *Export, within time.Duration, done func() bool) {
 	w.t.Helper()
 	end := time.Now().Add(within)
 	for {
-		changed := w.Engine.Changed()
+		changed, next := w.Engine.Changed(), w.idleUntil(end) // before the look: what is idle then has moved for the last time
 		w.look(x)
 		if done() || !time.Now().Before(end) {
 			return
 		}
-		w.pass(changed, end)
+		w.pass(changed, next, end)
 	}
 }
 
