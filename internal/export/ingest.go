@@ -18,14 +18,7 @@ import (
 
 // ingest turns one raw file into staged rows and quarantined lines.
 func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	if err := permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
-		return nil, err
-	}
-	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
-	if err != nil {
-		return nil, err
-	}
-	scope, err := s.Files.Tenant(t.ID)
+	file, scope, err := s.subject(ctx, t, w)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +57,19 @@ func watch(raw io.ReadCloser, end *tail) io.ReadCloser {
 		io.Reader
 		io.Closer
 	}{io.TeeReader(raw, end), raw}
+}
+
+// subject gives the output file that a step is about, and where the tenant's
+// files are, while the agreement permits the export (I1).
+func (s *Steps) subject(ctx context.Context, t *config.Tenant, w Work) (file store.File, scope *blob.Scope, err error) {
+	if err = permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
+		return file, nil, err
+	}
+	if file, err = s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject); err != nil {
+		return file, nil, err
+	}
+	scope, err = s.Files.Tenant(t.ID)
+	return file, scope, err
 }
 
 // shortBy is how many resources the manifest promised beyond what came. A
