@@ -26,6 +26,7 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	r.notNegative(limits.at("ingest_workers"), c.Limits.IngestWorkers)
 	r.notNegative(limits.at("requests_per_minute"), c.Limits.RequestsPerMinute)
 	r.notNegative(limits.at("retry").at("attempts"), c.Limits.Retry.Attempts)
+	r.checkValidation(root.at("validation"), &c.Validation)
 	if w := c.Limits.Retry; w.LongestWait > 0 && w.LongestWait < w.FirstWait {
 		r.miss(limits.at("retry").at("longest_wait"), "must not be shorter than first_wait")
 	}
@@ -145,6 +146,13 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	r.checkSinkNames(at.at("sinks"), t.Sinks, c)
 	r.notNegative(at.at("requests_per_minute"), t.RequestsPerMinute)
 	r.checkAttachments(at.at("attachments"), &t.Attachments)
+	r.checkValidation(at.at("validation"), &t.Validation)
+	for i, name := range t.GenericTables {
+		oneOf(r, at.at("generic_tables").index(i), name, TableCoding, TableReference, NoTables)
+		if name == NoTables && len(t.GenericTables) > 1 {
+			r.miss(at.at("generic_tables").index(i), "must stand alone")
+		}
+	}
 	if t.Agreement != nil {
 		r.checkAgreement(at.at("agreement"), t.Agreement, c)
 	}

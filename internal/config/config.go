@@ -42,6 +42,9 @@ type Config struct {
 	// Profiles is a folder of vendor profiles (*.yaml) that add to the
 	// built-in ones, or replace those of the same name. Default: none.
 	Profiles string `yaml:"profiles"`
+	// Validation says by which rules the resources of all tenants are judged; a
+	// tenant may say otherwise.
+	Validation Validation `yaml:"validation"`
 	// Registrations are our identities at EHR vendors, by a name of ours.
 	Registrations map[string]Registration `yaml:"registrations"`
 	// Sinks are the destinations, by a name of ours. Default: a DuckDB file
@@ -69,6 +72,9 @@ type Limits struct {
 	// RequestsPerMinute is the most requests to one practice's server in one
 	// clock minute. Default: 0, which means what the vendor profile says.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// LineBytes is the longest line that is parsed; a longer one goes to the
+	// quarantine, without being held in memory. Default: 256MiB.
+	LineBytes Size `yaml:"line_bytes"`
 	// Retry says how failures that waiting may cure are waited out.
 	Retry Retry `yaml:"retry"`
 }
@@ -221,6 +227,7 @@ func (c *Config) fill(base string) {
 	c.Limits.Retry.LongestWait = or(c.Limits.Retry.LongestWait, Duration(5*time.Minute))
 	c.Limits.Retry.Attempts = or(c.Limits.Retry.Attempts, 8)
 	c.Limits.IngestWorkers = or(c.Limits.IngestWorkers, runtime.GOMAXPROCS(0))
+	c.Limits.LineBytes = or(c.Limits.LineBytes, 256<<20)
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
 	c.JWKS.TLSCert, c.JWKS.TLSKey = absolute(base, c.JWKS.TLSCert), absolute(base, c.JWKS.TLSKey)
 	c.Profiles = absolute(base, c.Profiles)
@@ -243,6 +250,7 @@ func (c *Config) fill(base string) {
 		r.KeyExpires.in(time.UTC)
 		c.Registrations[name] = r
 	}
+	c.Validation.fill(Validation{})
 	for i := range c.Tenants {
 		c.Tenants[i].fill(c)
 	}

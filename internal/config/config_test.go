@@ -19,6 +19,7 @@ folder: state
 limits: {exports: 3, requests_per_minute: 100}
 tls: {ca_file: ca.pem}
 views: views
+validation: {us_core: 8.0.0}
 registrations:
   vendor: {profile: ecw, client_id: abc, key_env: VENDOR_KEY}
 sinks:
@@ -47,6 +48,8 @@ tenants:
     level: system
     types: [Patient]
     requests_per_minute: 9
+    validation: {us_core: none, on_error: quarantine}
+    generic_tables: none
     agreement: {<<: *baa, reference: BAA-2}
 `
 
@@ -75,9 +78,10 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 	second := agreement
 	second.Reference = "BAA-2"
 	second.EffectiveFrom = Moment{Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	judged := Validation{USCore: "8.0.0", OnError: DeliverErrors}
 	want := &Config{
-		Folder:        "/etc/bulkhead/state",
-		Limits:        Limits{Exports: 3, DownloadsPerExport: 4, IngestWorkers: runtime.GOMAXPROCS(0), RequestsPerMinute: 100, Retry: Retry{FirstWait: Duration(2 * time.Second), LongestWait: Duration(5 * time.Minute), Attempts: 8}},
+		Folder: "/etc/bulkhead/state", Validation: judged,
+		Limits:        Limits{Exports: 3, DownloadsPerExport: 4, IngestWorkers: runtime.GOMAXPROCS(0), RequestsPerMinute: 100, LineBytes: 256 << 20, Retry: Retry{FirstWait: Duration(2 * time.Second), LongestWait: Duration(5 * time.Minute), Attempts: 8}},
 		TLS:           TLS{CAFile: "/etc/bulkhead/ca.pem"},
 		Views:         []string{"/etc/bulkhead/views"},
 		Registrations: map[string]Registration{"vendor": {Profile: "ecw", ClientID: "abc", KeyEnv: "VENDOR_KEY", JWKSMaxAge: Duration(time.Hour)}},
@@ -87,10 +91,12 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 			Level: LevelGroup, Group: "42", Types: []string{"Patient", "Condition"},
 			Since:    Moment{Time: time.Date(2026, 3, 1, 0, 0, 0, 0, newYork)},
 			Schedule: "30 2 * * *", TimeZone: "America/New_York", FullEvery: Cadence{Every: 30 * 24 * time.Hour},
+			Validation: judged, GenericTables: []string{TableCoding, TableReference},
 			Sinks: []string{"lake"}, Agreement: &agreement,
 		}, {
 			ID: "fir", Name: "fir", Open: true, Profile: "standard", FHIRBaseURL: "http://localhost:8080/fhir",
 			AllowHTTP: true, Level: LevelSystem, Types: []string{"Patient"}, TimeZone: "UTC",
+			Validation: Validation{USCore: NoGuide, OnError: QuarantineErrors}, GenericTables: []string{NoTables},
 			Sinks: []string{"lake"}, RequestsPerMinute: 9, Agreement: &second,
 		}},
 	}

@@ -36,6 +36,7 @@ var sections = []struct {
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},
+	{"validation", "Validation", "Of all tenants, and below a tenant's `validation`; what is checked: [us-core.md](us-core.md)."},
 	{"attachments", "Attachments", "Below a tenant's `attachments`; what becomes of them: [attachments.md](attachments.md)."},
 	{"agreement", "Agreement", "Below a tenant's `agreement`:"},
 	{"Vendor profiles", "Profile", "How one EHR differs from the standard. The built-in ones stand in [vendors.md](vendors.md), with what is known of each vendor. A file in the folder that `profiles` names adds one, or replaces the one of the same name; with `extends: standard` it says only what differs:"},

@@ -22,6 +22,16 @@ const (
 	MembersUnknown    = "" // nothing is configured, and nothing is known
 )
 
+// The tables that resources of all types fill; see Tenant.GenericTables.
+const (
+	TableCoding    = "coding"
+	TableReference = "reference"
+	NoTables       = "none"
+)
+
+// Fills reports whether a generic table is wanted.
+func (t *Tenant) Fills(name string) bool { return slices.Contains(t.GenericTables, name) }
+
 // A Tenant is a practice whose data we hold: the unit of isolation.
 type Tenant struct {
 	// ID names the tenant in files, tables and commands: 1 to 63 of a-z, 0-9
@@ -98,6 +108,13 @@ type Tenant struct {
 	// RequestsPerMinute is the most requests to this practice's server in one
 	// clock minute. Default: 0, what Limits or the profile say.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// Validation says by which rules this practice's resources are judged, and
+	// what becomes of those that break one. Default: that of the whole file.
+	Validation Validation `yaml:"validation"`
+	// GenericTables are the tables that are filled from resources of all types:
+	// coding (each code, wherever it stands) and reference (each link to another
+	// resource); `none` alone leaves both out. Default: both.
+	GenericTables []string `yaml:"generic_tables"`
 	// Attachments say whether documents are stored beside the resources that
 	// name them, and within which bounds. Default: they are not.
 	Attachments Attachments `yaml:"attachments"`
@@ -163,6 +180,10 @@ func (t *Tenant) fill(c *Config) {
 		t.Sinks = c.SinkNames()
 	}
 	t.Attachments.fill()
+	t.Validation.fill(c.Validation)
+	if len(t.GenericTables) == 0 {
+		t.GenericTables = []string{TableCoding, TableReference}
+	}
 	loc := t.Location()
 	t.Since.in(loc)
 	if a := t.Agreement; a != nil {
