@@ -161,6 +161,12 @@ type Publication struct {
 	PublishedAt int64
 }
 
+type Quality struct {
+	TenantID string
+	ExportID string
+	Summary  string
+}
+
 type RateWindow struct {
 	TenantID string
 	Endpoint string
