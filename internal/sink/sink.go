@@ -86,6 +86,19 @@ type Receipt struct {
 	Export      string
 	PublishedAt time.Time
 	Types       []TypeCount // by resource type, in alphabetical order; only types with a count
+
+	// Links count the references that the delivery's lines hold to resources of
+	// the same server, in the order of From, then To; none when the delivery has
+	// no table.Reference.
+	Links []LinkCount `json:",omitempty"`
+}
+
+// A LinkCount counts the references from resources of one type to those of
+// another.
+type LinkCount struct {
+	From, To string // resource types
+	Links    int64
+	Missing  int64 // of them, those to a resource that the tenant does not have after the publication
 }
 
 // A TypeCount counts the resources of one type.
