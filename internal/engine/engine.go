@@ -27,19 +27,22 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// Options are what an engine needs. All fields but the last two are required.
+// Options are what an engine needs. All fields but the last one are required.
 type Options struct {
 	Config *config.Config
 	Store  *store.Store
 	Steps  Steps
 	Log    *slog.Logger
 	Retry  Retry
-	Logs   Logs // nil: event logs stay in the ledger
+	// Followers make what is made of settled exports: their log files, their
+	// summaries.
+	Followers []Follower
 }
 
-// Logs brings the event logs of settled exports into files. *exportlog.Files is
-// the one there is.
-type Logs interface {
+// A Follower makes something of the exports that have settled since it was
+// called last. What it failed to make it makes when it is called again, and
+// making it twice changes nothing.
+type Follower interface {
 	CatchUp(ctx context.Context) error
 }
 
@@ -56,7 +59,7 @@ type Engine struct {
 	steps  Steps
 	log    *slog.Logger
 	retry  Retry
-	logs   Logs
+	follow []Follower
 	owner  string
 	river  *river.Client[*sql.Tx]
 
@@ -87,7 +90,7 @@ type unrecorded struct {
 // New makes an engine and binds it to its store. Nothing runs before Start.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
-		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), logs: o.Logs,
+		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), follow: o.Followers,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
 		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
 	}
@@ -174,7 +177,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	soft, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(deadline(ctx)))
 	defer cancel()
 	if err := e.river.Stop(soft); err == nil {
-		e.complain("write event logs", e.catchUp(soft))
+		e.complain("follow settled exports", e.catchUp(soft))
 		return nil
 	}
 	hard, cancelHard := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
@@ -185,12 +188,13 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return nil
 }
 
-// catchUp writes the event logs of exports that have settled.
+// catchUp calls every follower.
 func (e *Engine) catchUp(ctx context.Context) error {
-	if e.logs == nil {
-		return nil
+	var errs []error
+	for _, f := range e.follow {
+		errs = append(errs, f.CatchUp(ctx))
 	}
-	return e.logs.CatchUp(ctx)
+	return errors.Join(errs...)
 }
 
 func deadline(ctx context.Context) time.Time {

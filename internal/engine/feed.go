@@ -222,6 +222,9 @@ func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
 	if err := logComplete(tx, x); err != nil {
 		return err
 	}
+	if err := tx.ExpectQuality(x); err != nil {
+		return err
+	}
 	if err := e.release(tx, x); err != nil || x.Purpose != store.Newcomers {
 		return err
 	}

@@ -28,7 +28,7 @@ func (e *Engine) tick(ctx context.Context) {
 	defer second.Stop()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
-	var logs time.Time // not before: a storage that cannot be written is complained of once a minute
+	var follow time.Time // not before: a storage that cannot be written is complained of once a minute
 	for {
 		select {
 		case <-ctx.Done():
@@ -38,11 +38,11 @@ func (e *Engine) tick(ctx context.Context) {
 		case <-second.C:
 			e.complain("look at schedules", e.startDue(ctx))
 			e.complain("look at waits", e.wake(ctx))
-			if now := time.Now(); !now.Before(logs) {
+			if now := time.Now(); !now.Before(follow) {
 				err := e.catchUp(ctx)
-				e.complain("write event logs", err)
+				e.complain("follow settled exports", err)
 				if err != nil {
-					logs = now.Add(time.Minute)
+					follow = now.Add(time.Minute)
 				}
 			}
 		}
