@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
@@ -17,7 +19,7 @@ type deletionLines struct {
 	tape    tape.Tape
 	shape   *tape.Shape
 	base    []byte // "https://ehr.example/fhir/", or empty
-	to      *tableWriter
+	to      *rows.Writer
 	deleted int64
 	skipped map[string]int64 // entries not executed beside others that were
 	key     struct{ resourceType, kind, entry, request, method, url int32 }
@@ -75,7 +77,7 @@ func (w *deletionLines) take(l ndjson.Line) (verdict, error) {
 		w.skipped[reason]++
 	}
 	w.deleted += added
-	return verdict{}, w.to.keep(len(l.Bytes))
+	return verdict{}, w.to.Keep(len(l.Bytes))
 }
 
 // entry adds the row of one entry, or says why it cannot.
@@ -92,12 +94,12 @@ func (w *deletionLines) entry(n int32, line int64) string {
 	if !ok {
 		return ReasonURL
 	}
-	c := w.to.columns
-	c[0].(*constColumn).append()
-	c[1].(*textColumn).append(resourceType)
-	c[2].(*textColumn).append(id)
-	c[3].(*constColumn).append()
-	c[4].(*fixedColumn[int64]).append(line)
+	c := w.to.Columns()
+	c[0].(*columnar.Const).Append()
+	c[1].(*columnar.Text).Append(resourceType)
+	c[2].(*columnar.Text).Append(id)
+	c[3].(*columnar.Const).Append()
+	c[4].(*columnar.Int64).Append(line)
 	return ""
 }
 

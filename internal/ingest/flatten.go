@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 )
 
@@ -214,8 +215,8 @@ func (f *Flattener) write(t *flatType, length int) (string, error) {
 		for _, s := range t.sinks {
 			s.drop()
 		}
-		if m, ok := errors.AsType[*misfit](err); ok {
-			return ReasonView + m.view + "." + m.column, nil
+		if m, ok := errors.AsType[*rows.Misfit](err); ok {
+			return ReasonView + m.View + "." + m.Column, nil
 		}
 		if reason, ok := viewReason(err); ok {
 			return reason, nil

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -24,7 +25,7 @@ func FuzzALineIsTakenOrRefused(f *testing.F) {
 		f.Add([]byte(seed), false)
 	}
 	o := testOptions(f)
-	o.Base, o.Permits, o.RowGroupRows = base, func(string) bool { return true }, defaultRowGroupRows
+	o.Base, o.Permits = base, func(string) bool { return true }
 	f.Fuzz(func(t *testing.T, text []byte, organized bool) {
 		line := ndjson.Line{Number: 1, Bytes: text}
 		if line.Blank() || slices.Contains(text, '\n') {
@@ -33,10 +34,10 @@ func FuzzALineIsTakenOrRefused(f *testing.F) {
 		o := o
 		o.Organized = organized
 		for _, section := range []Section{Output, Deleted, Errors} {
-			var tables []*tableWriter
+			var tables []*rows.Writer
 			taker, err := newTaker(&o, &Source{File: "0-output-0-Patient", Section: section, Type: "Patient"},
-				func(shape table.Table, constant map[string]string) *tableWriter {
-					tables = append(tables, newTableWriter(shape, constant, defaultRowGroupRows))
+				func(shape table.Table, constant map[string]string) *rows.Writer {
+					tables = append(tables, rows.NewWriter(rows.Options{Table: shape, Constant: constant}))
 					return tables[len(tables)-1]
 				})
 			if err != nil {
@@ -47,8 +48,8 @@ func FuzzALineIsTakenOrRefused(f *testing.F) {
 				t.Fatalf("%s: %v", section, err)
 			}
 			for _, to := range tables {
-				if to.held() != to.mark || v != (verdict{}) && to.held() > 0 {
-					t.Errorf("%s: table %s holds %d rows, %d of whole lines; verdict %+v", section, to.table.Name, to.held(), to.mark, v)
+				if to.Pending() > 0 || v != (verdict{}) && to.Held() > 0 {
+					t.Errorf("%s: table %s holds %d rows, %d of no whole line; verdict %+v", section, to.Table().Name, to.Held(), to.Pending(), v)
 				}
 			}
 			sum := newTally()

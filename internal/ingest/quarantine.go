@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -153,4 +154,13 @@ func (r contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.Reader.Read(p)
+}
+
+// appendQuoted writes text, which is valid UTF-8, as a JSON string.
+func appendQuoted(dst, text []byte) []byte {
+	dst, err := jsontext.AppendQuote(dst, text)
+	if err != nil {
+		panic("text of a checked line is not UTF-8") // the scanner refuses such lines
+	}
+	return dst
 }

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"errors"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
-	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 	"github.com/cespare/xxhash/v2"
 )
@@ -28,14 +29,13 @@ type resourceLines struct {
 	declared string // the type that the manifest gives; empty in an organized file
 	newTable newTable
 	constant map[string]string
-	index    *tableWriter
-	other    *tableWriter // rows of table.Resource; nil until a type needs it
+	index    *rows.Writer
+	other    *rows.Writer // rows of table.Resource; nil until a type needs it
 	types    map[string]*typeLines
 	last     *typeLines // of the line before: most lines are of the same type
 	outcomes *outcomeScan
 	framing  *framingScan
 
-	line         int64 // number of the current line
 	newest       int64 // latest last update, in microseconds; 0 when there is none
 	subsetted    int64
 	outcomeLines int64
@@ -47,8 +47,8 @@ type typeLines struct {
 	permitted bool
 	runner    *sqlonfhir.Runner
 	views     []viewRows
-	tables    []*tableWriter // all that its lines fill
-	other     *tableWriter   // nil when views cover the type
+	tables    []*rows.Writer // all that its lines fill
+	other     *rows.Writer   // nil when views cover the type
 	salt      func(key []byte) uint64
 	shape     uint64 // of the type's views: part of the hash, so that a changed view makes every row a changed one
 	key       []byte // "Type/id" of the current line
@@ -57,16 +57,10 @@ type typeLines struct {
 
 // viewRows writes the rows of one view.
 type viewRows struct {
-	name  string
-	fills []views.Fill
-	to    *tableWriter
-	emit  func(row []sqlonfhir.Value) error
+	to     *rows.Writer
+	filler *rows.Filler
+	emit   func(row []sqlonfhir.Value) error
 }
-
-// misfit says at which column a row could not be written.
-type misfit struct{ view, column string }
-
-func (m *misfit) Error() string { return "value does not fit column " + m.view + "." + m.column }
 
 func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines, error) {
 	w := &resourceLines{
@@ -95,7 +89,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	}
 	o := w.opts
 	t := &typeLines{
-		name: []byte(name), permitted: name == w.declared, shape: o.Views.Fingerprint(name), tables: []*tableWriter{w.index},
+		name: []byte(name), permitted: name == w.declared, shape: o.Views.Fingerprint(name), tables: []*rows.Writer{w.index},
 	}
 	if o.Permits != nil {
 		t.permitted = o.Permits(name) // I1: what the line is, not what the manifest says
@@ -120,11 +114,10 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 		t.tables = append(t.tables, w.other)
 	}
 	for _, v := range o.Views.For(name) {
-		t.views = append(t.views, viewRows{name: v.Name, fills: v.Fills, to: w.newTable(v.Table, w.constant)})
-	}
-	for i := range t.views {
-		t.tables = append(t.tables, t.views[i].to)
-		t.views[i].emit = w.rowsOf(t, &t.views[i])
+		to := w.newTable(v.Table, w.constant)
+		filler := rows.NewFiller(v.Name, v.Fills, to)
+		t.views = append(t.views, viewRows{to, filler, filler.Add})
+		t.tables = append(t.tables, to)
 	}
 	t.runner = program.NewRunner()
 	t.runner.Rooted(o.Base)
@@ -152,7 +145,7 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 	case !legalID(id):
 		return refusal(ReasonBadID), nil
 	}
-	return w.rows(t, l)
+	return w.write(t, l)
 }
 
 // turn brings a line of another type than the line before to its own type. It
@@ -186,20 +179,21 @@ func (w *resourceLines) turn(kind string, absent bool, l ndjson.Line) (*typeLine
 	return t, verdict{}, nil
 }
 
-// rows writes all rows of the loaded line, or none.
-func (w *resourceLines) rows(t *typeLines, l ndjson.Line) (verdict, error) {
+// write writes all rows of the loaded line, or none.
+func (w *resourceLines) write(t *typeLines, l ndjson.Line) (verdict, error) {
 	id := t.runner.ID()
 	t.key = append(append(append(t.key[:0], t.name...), '/'), id...)
-	w.line = l.Number
 	for i := range t.views {
-		if err := t.runner.Rows(i, t.views[i].emit); err != nil {
+		v := &t.views[i]
+		v.filler.Key, v.filler.Line = t.key, l.Number
+		if err := t.runner.Rows(i, v.emit); err != nil {
 			return t.dropped(err)
 		}
 	}
 	w.writeIndex(t, l, id)
 	t.lines++
 	for _, to := range t.tables {
-		if err := to.keep(len(l.Bytes)); err != nil {
+		if err := to.Keep(len(l.Bytes)); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -209,10 +203,10 @@ func (w *resourceLines) rows(t *typeLines, l ndjson.Line) (verdict, error) {
 // dropped forgets the rows of a line at which a view failed.
 func (t *typeLines) dropped(err error) (verdict, error) {
 	for i := range t.views {
-		t.views[i].to.drop()
+		t.views[i].to.Drop()
 	}
-	if m, ok := errors.AsType[*misfit](err); ok {
-		return refusal(ReasonView + m.view + "." + m.column), nil
+	if m, ok := errors.AsType[*rows.Misfit](err); ok {
+		return refusal(ReasonView + m.View + "." + m.Column), nil
 	}
 	if reason, ok := viewReason(err); ok {
 		return refusal(reason), nil
@@ -220,34 +214,11 @@ func (t *typeLines) dropped(err error) (verdict, error) {
 	return verdict{}, err
 }
 
-// rowsOf returns what writes one row of the view.
-func (w *resourceLines) rowsOf(t *typeLines, v *viewRows) func([]sqlonfhir.Value) error {
-	var scratch []byte
-	return func(row []sqlonfhir.Value) error {
-		for i := range v.fills {
-			f, c := &v.fills[i], v.to.columns[i]
-			switch f.As {
-			case views.Tenant, views.FileName:
-				c.(*constColumn).append()
-			case views.Key:
-				c.(*textColumn).append(t.key)
-			case views.LineCount:
-				c.(*fixedColumn[int64]).append(w.line)
-			default:
-				if err := fill(c, f.As, &row[f.From], &scratch); err != nil {
-					return &misfit{v.name, f.Column.Name}
-				}
-			}
-		}
-		return nil
-	}
-}
-
 // writeIndex adds the line's row of table.Index, and of table.Resource when no
 // view covers the type.
 func (w *resourceLines) writeIndex(t *typeLines, l ndjson.Line, id []byte) {
 	updated := t.runner.LastUpdated()
-	at, known := parseTime(updated)
+	at, known := rows.ParseTime(updated)
 	if known {
 		w.newest = max(w.newest, at)
 	}
@@ -259,32 +230,32 @@ func (w *resourceLines) writeIndex(t *typeLines, l ndjson.Line, id []byte) {
 	if t.salt != nil {
 		hash ^= t.salt(t.key)
 	}
-	c := w.index.columns
-	c[0].(*constColumn).append()
-	c[1].(*textColumn).append(t.name)
-	c[2].(*textColumn).append(id)
-	appendOrNull(c[3].(*fixedColumn[int64]), at, known)
-	c[4].(*fixedColumn[int64]).append(int64(hash))
-	c[5].(*boolColumn).append(partial)
-	c[6].(*constColumn).append()
-	c[7].(*fixedColumn[int64]).append(l.Number)
+	c := w.index.Columns()
+	c[0].(*columnar.Const).Append()
+	c[1].(*columnar.Text).Append(t.name)
+	c[2].(*columnar.Text).Append(id)
+	c[3].(*columnar.Int64).AppendIf(at, known)
+	c[4].(*columnar.Int64).Append(int64(hash))
+	c[5].(*columnar.Bool).Append(partial)
+	c[6].(*columnar.Const).Append()
+	c[7].(*columnar.Int64).Append(l.Number)
 	if t.other == nil {
 		return
 	}
-	c = t.other.columns
-	c[0].(*constColumn).append()
-	c[1].(*textColumn).append(t.name)
-	c[2].(*textColumn).append(id)
-	c[3].(*textColumn).append(t.key)
+	c = t.other.Columns()
+	c[0].(*columnar.Const).Append()
+	c[1].(*columnar.Text).Append(t.name)
+	c[2].(*columnar.Text).Append(id)
+	c[3].(*columnar.Text).Append(t.key)
 	if updated == nil {
-		c[4].null()
+		c[4].Null()
 	} else {
-		c[4].(*textColumn).append(updated)
+		c[4].(*columnar.Text).Append(updated)
 	}
-	appendOrNull(c[5].(*fixedColumn[int64]), at, known)
-	c[6].(*textColumn).append(l.Bytes) // I10: as it was sent
-	c[7].(*constColumn).append()
-	c[8].(*fixedColumn[int64]).append(l.Number)
+	c[5].(*columnar.Int64).AppendIf(at, known)
+	c[6].(*columnar.Text).Append(l.Bytes) // I10: as it was sent
+	c[7].(*columnar.Const).Append()
+	c[8].(*columnar.Int64).Append(l.Number)
 }
 
 func (w *resourceLines) report(t *tally) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
@@ -36,19 +37,20 @@ func newRowSink(f Format, v *sqlonfhir.View, to io.Writer) (rowSink, error) {
 
 // parquetRows writes the columns of a view, without companions.
 type parquetRows struct {
-	view    string
-	table   *tableWriter
-	scratch []byte
+	table *rows.Writer
+	*rows.Filler
 }
 
 func newParquetRows(v *sqlonfhir.View, to io.Writer) *parquetRows {
 	t := table.Table{Name: v.Name, ResourceType: v.Resource}
-	for _, c := range v.Columns() {
-		t.Columns = append(t.Columns, table.Column{Name: c.Name, Type: columnType(c)})
+	var fills []views.Fill
+	for i, c := range v.Columns() {
+		column := table.Column{Name: c.Name, Type: columnType(c)}
+		t.Columns = append(t.Columns, column)
+		fills = append(fills, views.Fill{Column: column, From: i, As: views.Plain})
 	}
-	w := newTableWriter(t, nil, defaultRowGroupRows)
-	w.open = func() (io.Writer, error) { return to, nil }
-	return &parquetRows{view: v.Name, table: w}
+	w := rows.NewWriter(rows.Options{Table: t, Open: func() (io.Writer, error) { return to, nil }})
+	return &parquetRows{w, rows.NewFiller(v.Name, fills, w)}
 }
 
 // columnType returns the type of a view's column. Text is the rule: it keeps
@@ -66,27 +68,11 @@ func columnType(c sqlonfhir.Column) table.Type {
 	return table.Text
 }
 
-func (p *parquetRows) add(row []sqlonfhir.Value) error {
-	for i := range row {
-		if err := fill(p.table.columns[i], views.Plain, &row[i], &p.scratch); err != nil {
-			return &misfit{p.view, p.table.table.Columns[i].Name}
-		}
-	}
-	return nil
-}
-
-func (p *parquetRows) keep(length int) error { return p.table.keep(length) }
-func (p *parquetRows) drop()                 { p.table.drop() }
-func (p *parquetRows) held() int             { return p.table.held() - p.table.mark }
-
-func (p *parquetRows) close() error {
-	if p.table.file == nil && p.table.held() == 0 {
-		if err := p.table.start(); err != nil { // a file without rows has columns still
-			return err
-		}
-	}
-	return p.table.finish()
-}
+func (p *parquetRows) add(row []sqlonfhir.Value) error { return p.Add(row) }
+func (p *parquetRows) keep(length int) error           { return p.table.Keep(length) }
+func (p *parquetRows) drop()                           { p.table.Drop() }
+func (p *parquetRows) held() int                       { return p.table.Pending() }
+func (p *parquetRows) close() error                    { return p.table.FinishFile() }
 
 // textRows gathers rows as text.
 type textRows struct {
@@ -130,7 +116,7 @@ func csvRow(dst []byte, row []sqlonfhir.Value) []byte {
 		switch v := &row[i]; v.Kind {
 		case sqlonfhir.Null:
 		case sqlonfhir.Collection:
-			scratch = appendArray(scratch[:0], v.Items)
+			scratch = rows.AppendJSON(scratch[:0], v)
 			dst = appendField(dst, scratch)
 		default:
 			dst = appendField(dst, v.Text)
@@ -166,7 +152,7 @@ func objectRow(columns []sqlonfhir.Column) func([]byte, []sqlonfhir.Value) []byt
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendJSON(append(dst, names[i]...), &row[i])
+			dst = rows.AppendJSON(append(dst, names[i]...), &row[i])
 		}
 		return append(dst, '}', '\n')
 	}

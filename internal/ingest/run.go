@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -52,9 +53,6 @@ func withDefaults(o Options) Options {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	if o.RowGroupRows <= 0 {
-		o.RowGroupRows = defaultRowGroupRows
-	}
 	return o
 }
 
@@ -91,7 +89,7 @@ func refusal(reason string) verdict { return verdict{refused: reason} }
 
 // newTable makes the writer of one of the worker's tables. constant gives the
 // text of the columns that have the same one in every row.
-type newTable func(t table.Table, constant map[string]string) *tableWriter
+type newTable func(t table.Table, constant map[string]string) *rows.Writer
 
 func newTaker(o *Options, src *Source, tables newTable) (lineTaker, error) {
 	switch src.Section {

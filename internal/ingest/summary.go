@@ -64,14 +64,14 @@ func (r *run) commitParts() error {
 }
 
 func addPart(byTable map[string]*TableParts, p *part) {
-	name := p.table.table.Name
+	name := p.table.Table().Name
 	t := byTable[name]
 	if t == nil {
 		t = &TableParts{Name: name}
 		byTable[name] = t
 	}
-	t.Rows += p.table.rows
-	t.Parts = append(t.Parts, Part{Key: p.key, Rows: p.table.rows, Bytes: p.file.Size()})
+	t.Rows += p.table.Written()
+	t.Parts = append(t.Parts, Part{Key: p.key, Rows: p.table.Written(), Bytes: p.file.Size()})
 }
 
 // A tally adds up what the workers saw.

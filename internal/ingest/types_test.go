@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -198,8 +199,8 @@ func TestManyTablesTogetherHoldLittle(t *testing.T) {
 	long := []byte(strings.Repeat("x", 3<<20)) // a table alone would wait for 8 MiB
 	for i := range 20 {
 		to := w.table(table.Table{Name: fmt.Sprintf("t%d", i), Columns: []table.Column{{Name: "c", Type: table.Text}}}, nil)
-		to.columns[0].(*textColumn).append(long)
-		if err := to.keep(len(long)); err != nil {
+		to.Columns()[0].(*columnar.Text).Append(long)
+		if err := to.Keep(len(long)); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.relieve(len(long)); err != nil {
@@ -207,7 +208,7 @@ func TestManyTablesTogetherHoldLittle(t *testing.T) {
 		}
 		held := 0
 		for _, t := range w.tables {
-			held += t.size()
+			held += t.Size()
 		}
 		if held > maxHeld+2*len(long) {
 			t.Fatalf("after %d tables %d bytes are held", i+1, held)

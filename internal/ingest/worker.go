@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -19,7 +20,7 @@ type worker struct {
 	run    *run
 	part   int // number of its part of each table
 	taker  lineTaker
-	tables []*tableWriter
+	tables []*rows.Writer
 	parts  []*part
 
 	delivered, blank, headers int64
@@ -38,7 +39,7 @@ const (
 
 // part is the file of one table.
 type part struct {
-	table *tableWriter
+	table *rows.Writer
 	key   blob.Key
 	file  *blob.Writer
 }
@@ -51,17 +52,20 @@ func newWorker(r *run, n int) (*worker, error) {
 }
 
 // table is a newTable.
-func (w *worker) table(t table.Table, constant map[string]string) *tableWriter {
-	to := newTableWriter(t, constant, w.run.opts.RowGroupRows)
-	to.open = func() (io.Writer, error) { return w.create(to) }
+func (w *worker) table(t table.Table, constant map[string]string) *rows.Writer {
+	var to *rows.Writer
+	to = rows.NewWriter(rows.Options{
+		Table: t, Constant: constant, MaxRows: w.run.opts.RowGroupRows,
+		Open: func() (io.Writer, error) { return w.create(to) },
+	})
 	w.tables = append(w.tables, to)
 	return to
 }
 
 // create begins the worker's part of a table.
-func (w *worker) create(t *tableWriter) (io.Writer, error) {
+func (w *worker) create(t *rows.Writer) (io.Writer, error) {
 	o := w.run.opts
-	key, err := o.Scope.StagedKey(o.Export, t.table.Name, w.run.src.File, w.part)
+	key, err := o.Scope.StagedKey(o.Export, t.Table().Name, w.run.src.File, w.part)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func (w *worker) work(blocks <-chan *ndjson.Block) {
 		if w.run.ctx.Err() != nil {
 			return
 		}
-		if err := t.finish(); err != nil {
+		if err := t.Finish(); err != nil {
 			w.run.cancel(err)
 		}
 	}
@@ -150,12 +154,12 @@ func (w *worker) relieve(length int) error {
 	w.read = 0
 	held := 0
 	for _, t := range w.tables {
-		held += t.size()
+		held += t.Size()
 	}
 	for held > maxHeld {
-		largest := slices.MaxFunc(w.tables, func(a, b *tableWriter) int { return a.size() - b.size() })
-		held -= largest.size()
-		if err := largest.flush(); err != nil {
+		largest := slices.MaxFunc(w.tables, func(a, b *rows.Writer) int { return a.Size() - b.Size() })
+		held -= largest.Size()
+		if err := largest.Flush(); err != nil {
 			return err
 		}
 	}

@@ -1,16 +1,11 @@
-package ingest
+package rows
 
-import (
-	"bytes"
-	"strconv"
-	"unicode"
-	"unicode/utf8"
-)
+import "strconv"
 
-// parseDate reads the date of a FHIR date or dateTime as days since
+// ParseDate reads the date of a FHIR date or dateTime as days since
 // 1970-01-01. A partial date is none.
 // https://hl7.org/fhir/R4/datatypes.html#date
-func parseDate(s []byte) (int32, bool) {
+func ParseDate(s []byte) (int32, bool) {
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' || len(s) > 10 && s[10] != 'T' {
 		return 0, false
 	}
@@ -23,12 +18,12 @@ func parseDate(s []byte) (int32, bool) {
 	return int32(daysSinceEpoch(year, month, day)), true
 }
 
-// parseTime reads a FHIR dateTime or instant as microseconds since
+// ParseTime reads a FHIR dateTime or instant as microseconds since
 // 1970-01-01T00:00:00Z. Without a time and a zone it is none; digits beyond
 // the microsecond are cut off.
 // https://hl7.org/fhir/R4/datatypes.html#dateTime
-func parseTime(s []byte) (int64, bool) {
-	days, ok := parseDate(s)
+func ParseTime(s []byte) (int64, bool) {
+	days, ok := ParseDate(s)
 	if !ok || len(s) < len("2006-01-02T15:04:05Z") || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
@@ -178,22 +173,3 @@ func parseInt(s []byte, bits int) (int64, bool) {
 	}
 	return n, bits == 64 || n == int64(int32(n))
 }
-
-// legalID reports whether id can name a resource. It is wider than FHIR's id,
-// because servers send others: any length, and all characters but those that
-// would end the id in a reference.
-// https://hl7.org/fhir/R4/datatypes.html#id
-func legalID(id []byte) bool {
-	for i := range id {
-		c := id[i]
-		if c >= utf8.RuneSelf {
-			return !bytes.ContainsFunc(id, cannotBeInID)
-		}
-		if cannotBeInID(rune(c)) {
-			return false
-		}
-	}
-	return len(id) > 0
-}
-
-func cannotBeInID(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }

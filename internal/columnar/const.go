@@ -1,0 +1,45 @@
+package columnar
+
+import "github.com/apache/arrow-go/v18/arrow"
+
+// A Const is a column with the same text in every row: a dictionary of one.
+type Const struct {
+	text  Texts
+	zeros []int32
+	n     int
+}
+
+// NewConst makes an empty column of text.
+func NewConst(text string) *Const {
+	c := &Const{}
+	c.text.append([]byte(text))
+	return c
+}
+
+// Append adds a row.
+func (c *Const) Append() {
+	if c.n == len(c.zeros) {
+		c.zeros = append(c.zeros, 0)
+	}
+	c.n++
+}
+
+// Null panics: a constant is never null.
+func (c *Const) Null() { panic("a constant is never null") }
+
+// Len returns the number of rows.
+func (c *Const) Len() int { return c.n }
+
+// Size returns roughly how many bytes the rows take.
+func (c *Const) Size() int { return 4 * c.n }
+
+// Truncate forgets the rows from n on.
+func (c *Const) Truncate(n int) { c.n = n }
+
+// Reset begins the next row group.
+func (c *Const) Reset() { c.n = 0 }
+
+// Array borrows the column's memory.
+func (c *Const) Array() arrow.Array {
+	return dictionaryOf(c.zeros[:c.n], &Bitmap{n: c.n}, &c.text)
+}

@@ -1,0 +1,39 @@
+package columnar
+
+// Texts are texts one behind the other, in Arrow's layout.
+type Texts struct {
+	text []byte
+	ends []int32 // ends[i] is where the text i begins, ends[len] where the last ends
+}
+
+// Len returns the number of texts.
+func (v *Texts) Len() int { return max(len(v.ends)-1, 0) }
+
+// At returns text i, which is valid until the texts change.
+func (v *Texts) At(i int32) []byte { return v.text[v.ends[i]:v.ends[i+1]] }
+
+func (v *Texts) append(text []byte) {
+	if len(v.ends) == 0 {
+		v.ends = append(v.ends, 0)
+	}
+	v.text = append(v.text, text...)
+	v.ends = append(v.ends, int32(len(v.text)))
+}
+
+func (v *Texts) appendEmpty(k int) {
+	if len(v.ends) == 0 {
+		v.ends = append(v.ends, 0)
+	}
+	for range k {
+		v.ends = append(v.ends, int32(len(v.text)))
+	}
+}
+
+func (v *Texts) truncate(n int) {
+	if n < v.Len() {
+		v.ends = v.ends[:n+1]
+		v.text = v.text[:v.ends[n]]
+	}
+}
+
+func (v *Texts) reset() { v.text, v.ends = v.text[:0], v.ends[:0] }

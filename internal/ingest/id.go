@@ -1,0 +1,26 @@
+package ingest
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// legalID reports whether id can name a resource. It is wider than FHIR's id,
+// because servers send others: any length, and all characters but those that
+// would end the id in a reference.
+// https://hl7.org/fhir/R4/datatypes.html#id
+func legalID(id []byte) bool {
+	for i := range id {
+		c := id[i]
+		if c >= utf8.RuneSelf {
+			return !bytes.ContainsFunc(id, cannotBeInID)
+		}
+		if cannotBeInID(rune(c)) {
+			return false
+		}
+	}
+	return len(id) > 0
+}
+
+func cannotBeInID(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }
