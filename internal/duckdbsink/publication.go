@@ -46,7 +46,11 @@ func (p publication) run(ctx context.Context) (sink.Receipt, error) {
 	if err != nil {
 		return sink.Receipt{}, err
 	}
-	receipt := sink.Receipt{Export: p.d.Export, PublishedAt: time.Now().UTC().Truncate(time.Microsecond), Types: x.Types}
+	links, err := p.Links(ctx, x, p.state())
+	if err != nil {
+		return sink.Receipt{}, err
+	}
+	receipt := sink.Receipt{Export: p.d.Export, PublishedAt: time.Now().UTC().Truncate(time.Microsecond), Types: x.Types, Links: links}
 	return receipt, p.commit(ctx, x, receipt)
 }
 

@@ -38,11 +38,15 @@ func (p publication) build(ctx context.Context) (note, error) {
 	if err != nil {
 		return note{}, err
 	}
+	links, err := p.Links(ctx, x, p.oldRows(stateTable, merge.State))
+	if err != nil {
+		return note{}, err
+	}
 	if err := p.home.root.Mkdir(snapshotPath(p.d.Export), 0o700); err != nil {
 		return note{}, fmt.Errorf("make the snapshot: %w", err)
 	}
 	next := note{Export: p.d.Export, Previous: p.old.Export, Tables: maps.Clone(p.old.Tables), Receipts: maps.Clone(p.old.Receipts)}
-	next.Receipts[p.d.Export] = sink.Receipt{Export: p.d.Export, PublishedAt: time.Now().UTC().Truncate(time.Microsecond), Types: x.Types}
+	next.Receipts[p.d.Export] = sink.Receipt{Export: p.d.Export, PublishedAt: time.Now().UTC().Truncate(time.Microsecond), Types: x.Types, Links: links}
 	brought := map[string]sink.Table{}
 	for _, t := range p.d.Tables {
 		brought[t.Name] = t

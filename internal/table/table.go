@@ -97,3 +97,37 @@ var Attachment = Table{Name: "attachment", Columns: []Column{
 	{SourceFile, Text},
 	{SourceLine, Int64},
 }}
+
+// Coding has one row for each Coding of a resource that has a code, whatever
+// element holds it; it exists where it is wanted. Its rows come and go with
+// those of their resource.
+var Coding = Table{Name: "coding", Columns: []Column{
+	{TenantID, Text},
+	{"resource_type", Text},
+	{"id", Text},
+	{ResourceKey, Text},
+	{"path", Text},   // of the Coding, without indexes: "component.code.coding"
+	{"index", Int32}, // among the resource's rows here, from 0, in the order of its text
+	{"system", Text},
+	{"code", Text},
+	{"display", Text},
+	{SourceFile, Text},
+	{SourceLine, Int64},
+}}
+
+// Reference has one row for each reference of a resource that names a target,
+// whatever element holds it; it exists where it is wanted. Its rows come and
+// go with those of their resource.
+var Reference = Table{Name: "reference", Columns: []Column{
+	{TenantID, Text},
+	{"resource_type", Text},
+	{"id", Text},
+	{ResourceKey, Text},
+	{"path", Text},    // of the Reference, without indexes: "participant.individual"
+	{"index", Int32},  // among the resource's rows here, from 0, in the order of its text
+	{"to_type", Text}, // null when neither the reference nor its type element says it
+	{"to_id", Text},   // the bare id for the kinds relative and absolute, else what names the target
+	{"kind", Text},    // one of package generic's
+	{SourceFile, Text},
+	{SourceLine, Int64},
+}}

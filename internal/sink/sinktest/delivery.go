@@ -42,6 +42,7 @@ type line struct {
 	hash             int64    // 0: made from the rest
 	partial          bool     // tagged SUBSETTED
 	cells            Row      // further columns of the main table
+	refers           []string // rows of table.Reference: targets as "Type/id", foreign ones as a whole URL
 }
 
 func (l line) key() string { return l.resourceType + "/" + l.id }
@@ -51,7 +52,7 @@ func (l line) contentHash() int64 {
 		return l.hash
 	}
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%q", []any{l.resourceType, l.id, l.updated, l.value, l.children, l.cells})
+	fmt.Fprintf(h, "%q", []any{l.resourceType, l.id, l.updated, l.value, l.children, l.cells, l.refers})
 	return int64(h.Sum64())
 }
 

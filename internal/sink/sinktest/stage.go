@@ -109,9 +109,24 @@ func (d *delivery) tableRows(t table.Table, i int) (rows []Row) {
 			for _, child := range l.children {
 				rows = append(rows, row(child))
 			}
+		case table.Reference.Name:
+			for i, target := range l.refers {
+				r := row("")
+				maps.Copy(r, referenceCells(i, target))
+				rows = append(rows, r)
+			}
 		}
 	}
 	return rows
+}
+
+// referenceCells are the columns of a row of table.Reference.
+func referenceCells(i int, target string) Row {
+	if strings.Contains(target, "://") {
+		return Row{"path": "subject", "index": int32(i), "to_id": target, "kind": "foreign"}
+	}
+	resourceType, id, _ := strings.Cut(target, "/")
+	return Row{"path": "subject", "index": int32(i), "to_type": resourceType, "to_id": id, "kind": "relative"}
 }
 
 // file writes rows as one Parquet file; every other file has its texts as

@@ -38,7 +38,7 @@ type Row map[string]any
 // Run checks every promise of sink.Sink. newHarness is called for each of
 // them, and gives empty storage.
 func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
-	for _, group := range [][]promise{lines, parts, removals, publications, shapes, values, wholeWay} {
+	for _, group := range [][]promise{lines, parts, removals, links, publications, shapes, values, wholeWay} {
 		for _, p := range group {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
