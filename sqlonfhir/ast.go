@@ -26,19 +26,27 @@ type syntax struct {
 	args  []*syntax
 	value item
 	at    int
+
+	pattern *pattern // of matches and replaceMatches
 }
 
 // A function describes a function of the language: how many arguments it
 // takes, and what they are.
 type function struct {
 	min, max int
-	types    bool // the argument is the name of a type
+	types    bool                // the argument is the name of a type
+	check    func(*syntax) error // of a call; its error is a *pathError; nil when there is nothing to check
 }
 
 var functions = map[string]function{
-	"where": {1, 1, false}, "exists": {0, 1, false}, "empty": {}, "not": {}, "count": {}, "first": {}, "last": {},
-	"ofType": {1, 1, true}, "extension": {1, 1, false}, "join": {0, 1, false}, "iif": {2, 3, false},
-	"lowBoundary": {}, "highBoundary": {}, "getResourceKey": {}, "getReferenceKey": {0, 1, true},
+	"where": {min: 1, max: 1}, "select": {min: 1, max: 1}, "exists": {max: 1}, "empty": {}, "not": {}, "count": {},
+	"first": {}, "last": {}, "ofType": {min: 1, max: 1, types: true}, "extension": {min: 1, max: 1}, "join": {max: 1},
+	"iif": {min: 2, max: 3}, "coalesce": {min: 1, max: 16},
+	"toString": {}, "lower": {}, "upper": {}, "trim": {}, "length": {}, "substring": {min: 1, max: 2},
+	"indexOf": {min: 1, max: 1}, "startsWith": {min: 1, max: 1}, "endsWith": {min: 1, max: 1}, "contains": {min: 1, max: 1},
+	"replace": {min: 2, max: 2}, "matches": {min: 1, max: 2, check: checkPattern}, "replaceMatches": {min: 2, max: 3, check: checkPattern},
+	"duration": {min: 2, max: 2, check: checkUnit}, "difference": {min: 2, max: 2, check: checkUnit},
+	"lowBoundary": {}, "highBoundary": {}, "getResourceKey": {}, "getReferenceKey": {max: 1, types: true},
 }
 
 // precedence of the binary operators; higher binds tighter.
@@ -64,7 +72,7 @@ func (s *syntax) readsFocus() bool {
 		case opMember:
 			return x.src == nil
 		case opCall:
-			return x.src == nil && x.name != "iif"
+			return x.src == nil && x.name != "iif" && x.name != "coalesce"
 		}
 		return false
 	})

@@ -65,9 +65,16 @@ func (b *builder) call(s *syntax, focus []place) (expr, []place) {
 		return &extensionExpr{src, url, b.shape.Key("url")}, at
 	case "iif":
 		return b.iif(s, focus)
+	case "coalesce":
+		return b.coalesce(s, focus)
 	}
 	src, at := b.source(s, focus)
+	if f := scalars[s.name]; f != nil {
+		return b.scalar(s, src, f, focus), nil
+	}
 	switch s.name {
+	case "select":
+		return b.project(s, src, at)
 	case "where":
 		return &whereExpr{src, b.criterion(s.args[0], at)}, at
 	case "exists":

@@ -93,11 +93,15 @@ func (p *pathParser) unary() (*syntax, error) {
 	if !p.is("-") && !p.is("+") {
 		return p.invocation()
 	}
+	if p.nesting++; p.nesting > maxNesting {
+		return nil, &pathError{p.tok.at, "the expression nests too deep"}
+	}
+	defer func() { p.nesting-- }()
 	sign := p.tok
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	x, err := p.invocation()
+	x, err := p.unary()
 	if err != nil || sign.text == "+" {
 		return x, err
 	}
@@ -185,11 +189,18 @@ func (p *pathParser) external() (*syntax, error) {
 	switch t.text {
 	case "rowIndex":
 		return &syntax{op: opRowIndex, at: t.at}, p.advance()
-	case "resource":
+	case "resource", "rootResource":
 		return &syntax{op: opResource, at: t.at}, p.advance()
+	}
+	if url, ok := systems[t.text]; ok {
+		return p.literal(item{kind: kindString, node: -1, text: []byte(url)})
 	}
 	return nil, &pathError{t.at, fmt.Sprintf("the constant %%%s is not defined", t.text)}
 }
+
+// systems are the code systems that FHIR names in every expression.
+// https://hl7.org/fhir/R4/fhirpath.html#vars
+var systems = map[string]string{"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
 
 // named parses a member or a function call on src.
 func (p *pathParser) named(src *syntax) (*syntax, error) {
@@ -223,11 +234,19 @@ func (p *pathParser) named(src *syntax) (*syntax, error) {
 	if n := len(x.args); n < f.min || n > f.max {
 		return nil, &pathError{t.at, fmt.Sprintf("%s() takes %s, not %d", t.text, arity(f), n)}
 	}
+	if f.check != nil {
+		if err := f.check(x); err != nil {
+			return nil, err
+		}
+	}
 	return x, p.advance()
 }
 
 func arity(f function) string {
-	if f.min == f.max {
+	switch {
+	case f.max == 1 && f.min == 1:
+		return "1 argument"
+	case f.min == f.max:
 		return fmt.Sprintf("%d arguments", f.min)
 	}
 	return fmt.Sprintf("%d to %d arguments", f.min, f.max)
