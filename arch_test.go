@@ -24,7 +24,7 @@ var rooms = []string{
 	"internal/export", "internal/schedule", "internal/engine",
 	"internal/duckdbsink", "internal/parquetsink",
 	"internal/sandbox/population", "internal/sandbox",
-	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench",
+	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
 }
 
 // public rooms know nothing of Bulkhead.
@@ -39,7 +39,7 @@ var confined = []struct {
 }{
 	{
 		"github.com/duckdb/duckdb-go", "it is heavy and needs cgo",
-		[]string{"internal/duckdbsink", "internal/parquetsink", "internal/sink/merge", "internal/sink/sinktest", "internal/app"},
+		[]string{"internal/duckdbsink", "internal/parquetsink", "internal/sink/merge", "internal/sink/sinktest", "internal/app", "bench"},
 		nil,
 	},
 	{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,14 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
+
+// The processes that are measured are this test binary too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == childWord {
+		os.Exit(runChild(context.Background(), os.Args[2:])) //nolint:forbidigo // this is main
+	}
+	os.Exit(m.Run()) //nolint:forbidigo // this is main
+}
 
 func TestTheMedianIsTheMiddleOrTheMeanOfTheTwoMiddles(t *testing.T) {
 	for _, c := range []struct {
@@ -101,6 +110,69 @@ func TestIngestionTellsEveryWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"encoding/json", "workers: 1", "workers: 2", "CPU ratio"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not told:\n%s", want, text)
+		}
+	}
+}
+
+// Both sides must give the same rows of every file, or there is no figure.
+func TestFlatteningComparesTheRowsOfBothSides(t *testing.T) {
+	c, err := newCorpus(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := flattening(t.Context(), options{pairs: 1, scale: 0.01, out: io.Discard}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := strings.Count(text, "\n| "); rows != len(contests)+2 {
+		t.Errorf("%d contests give %d rows with the head:\n%s", len(contests), rows, text)
+	}
+}
+
+func TestRowsThatOneSideLacksAreCounted(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, rows string) string {
+		path := filepath.Join(dir, name)
+		if _, err := spend(t.Context(), 1, "duckdb", "1", copyStatement("SELECT * FROM (VALUES "+rows+") AS t(id, value)", path)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	columns, numeric := []string{"id", "value"}, map[string]bool{"value": true}
+	ours := file("ours", "('a', '1.50'), ('b', '2'), ('b', '2')")
+	for rows, want := range map[string]int64{
+		"('b', '2.0'), ('a', '1.5'), ('b', '2')": 0,
+		"('b', '2'), ('a', '1.5')":               1,
+		"('b', '2'), ('b', '2'), ('a', '1.6')":   2,
+		"('b', '2'), ('b', '2'), ('a', NULL)":    2,
+	} {
+		got, err := ask(t.Context(), differences(ours, file("theirs", rows), columns, numeric))
+		if err != nil || got != want {
+			t.Errorf("against %s: %d rows differ, want %d: %v", rows, got, want, err)
+		}
+	}
+}
+
+func TestAChildThatFailsIsNotMeasured(t *testing.T) {
+	for _, args := range [][]string{{"luck"}, {"bulkhead", "flatten"}, {"duckdb", "1", "SELECT"}} {
+		if s, err := spend(t.Context(), 1, args...); err == nil {
+			t.Errorf("%v took %v", args, s.cost)
+		}
+	}
+}
+
+func TestParsingTellsEveryWayOfEachFile(t *testing.T) {
+	c, err := newCorpus(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := parsing(t.Context(), options{rounds: 1, scale: 0.01}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"json.Valid", "jsontext", extraction, "Encounter", "1 GB/s"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not told:\n%s", want, text)
 		}

@@ -17,6 +17,8 @@ import (
 // sectionTitles are the sections of RESULTS.md in their order; that of memory
 // is written by scripts/memory.sh, into memory.txt beside RESULTS.md.
 var sectionTitles = []struct{ part, title, command string }{
+	{"flatten", "Flatten to Parquet", "go run ./bench -parts flatten"},
+	{"parse", "Parse", "go run ./bench -parts parse"},
 	{"isolation", "Failure isolation", "go run ./bench -parts isolation"},
 	{"ingest", "Ingest", "go run ./bench -parts ingest"},
 	{"memory", "Memory", "make memory"},
