@@ -24,8 +24,8 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// value reads the value at i, and lays it out when want is not nil.
-func (t *Tape) value(i int, want *Want, key int32, depth int) int {
+// value reads the value at i, of which s is wanted; nothing when s is nil.
+func (t *Tape) value(i int, s *state, key int32, depth int) int {
 	b := t.line
 	if i >= len(b) {
 		return t.fail(i, ReasonTruncated)
@@ -38,12 +38,12 @@ func (t *Tape) value(i int, want *Want, key int32, depth int) int {
 		if end < 0 {
 			return -1
 		}
-		if want != nil {
-			t.lay(Node{String, escaped, key, int32(i + 1), int32(end), 0})
+		if s != nil {
+			t.scalar(s, Node{String, escaped, key, int32(i + 1), int32(end), 0})
 		}
 		return end + 1
 	case '{', '[':
-		return t.container(i, want, key, depth)
+		return t.container(i, s, key, depth)
 	case 't':
 		kind, end = True, t.literal(i, "true")
 	case 'f':
@@ -56,10 +56,42 @@ func (t *Tape) value(i int, want *Want, key int32, depth int) int {
 		}
 		kind, end = Number, t.number(i)
 	}
-	if want != nil && end >= 0 {
-		t.lay(Node{kind, false, key, int32(i), int32(end), 0})
+	if s != nil && end >= 0 {
+		t.scalar(s, Node{kind, false, key, int32(i), int32(end), 0})
 	}
 	return end
+}
+
+// scalar does what is wanted of a scalar.
+func (t *Tape) scalar(s *state, n Node) {
+	if s.lay {
+		t.lay(n)
+	}
+	if s.notes && n.Kind != Null {
+		t.note(t.join(s), &n)
+	}
+}
+
+// join returns s with the firsts whose first value this is.
+func (t *Tape) join(s *state) *state {
+	for i, w := range s.firsts {
+		if !t.taken[w.index] {
+			t.taken[w.index] = true
+			s = t.plan.join(s, i)
+		}
+	}
+	return s
+}
+
+// note remembers a value in the slots of s.
+func (t *Tape) note(s *state, n *Node) {
+	for _, slot := range s.slots {
+		if f := &t.found[slot]; f.Kind != Null {
+			f.Many = true
+		} else {
+			*f = Found{Start: n.Start, End: n.End, Kind: n.Kind, Escaped: n.Escaped}
+		}
+	}
 }
 
 // lay adds a node without children.
@@ -68,38 +100,54 @@ func (t *Tape) lay(n Node) {
 	t.nodes = append(t.nodes, n)
 }
 
-func (t *Tape) container(i int, want *Want, key int32, depth int) int {
+func (t *Tape) container(i int, s *state, key int32, depth int) int {
 	if depth >= MaxDepth {
 		return t.fail(i, ReasonDepth)
 	}
-	kind, n := Object, len(t.nodes)
-	if t.line[i] == '[' {
-		kind = Array
+	if s == nil {
+		if t.line[i] == '{' {
+			return t.object(i+1, nil, depth+1)
+		}
+		return t.array(i+1, nil, depth+1)
 	}
-	if want != nil {
-		t.lay(Node{kind, false, key, int32(i), 0, 0})
+	n, lay := len(t.nodes), s.lay
+	x := Node{Object, false, key, int32(i), 0, 0}
+	if t.line[i] == '[' {
+		x.Kind = Array
+	}
+	if lay {
+		t.lay(x)
 	}
 	var end int
-	if kind == Object {
-		end = t.object(i+1, want, depth+1)
+	if x.Kind == Array {
+		end = t.array(i+1, s, depth+1)
 	} else {
-		end = t.array(i+1, want, depth+1)
+		if s.notes {
+			s = t.join(s)
+			t.note(s, &x)
+		}
+		end = t.object(i+1, s, depth+1)
+		for _, slot := range s.slots {
+			if f := &t.found[slot]; f.Start == x.Start {
+				f.End = int32(end)
+			}
+		}
 	}
-	if want != nil && end >= 0 {
+	if lay && end >= 0 {
 		t.nodes[n].End, t.nodes[n].Next = int32(end), int32(len(t.nodes))
 	}
 	return end
 }
 
 // array reads the elements behind a '['.
-func (t *Tape) array(i int, want *Want, depth int) int {
+func (t *Tape) array(i int, s *state, depth int) int {
 	b := t.line
 	i = space(b, i)
 	if i < len(b) && b[i] == ']' {
 		return i + 1
 	}
 	for {
-		if i = t.value(i, want, -1, depth); i < 0 {
+		if i = t.value(i, s, -1, depth); i < 0 {
 			return -1
 		}
 		if i = space(b, i); i >= len(b) {
@@ -117,7 +165,7 @@ func (t *Tape) array(i int, want *Want, depth int) int {
 }
 
 // object reads the members behind a '{'.
-func (t *Tape) object(i int, want *Want, depth int) int {
+func (t *Tape) object(i int, s *state, depth int) int {
 	b := t.line
 	i = space(b, i)
 	if i < len(b) && b[i] == '}' {
@@ -149,10 +197,10 @@ func (t *Tape) object(i int, want *Want, depth int) int {
 		if i = i + 1; i < len(b) && b[i] <= ' ' {
 			i = space(b, i)
 		}
-		var child *Want
+		var child *state
 		id := int32(-1)
-		if want != nil {
-			id, child = want.find(k.hash, name)
+		if s != nil {
+			id, child = t.plan.member(s, k.hash, name)
 		}
 		if i = t.value(i, child, id, depth); i < 0 {
 			return -1

@@ -1,24 +1,26 @@
 package tape
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
-
-// A Shape says which members of a text become nodes, and numbers their names.
-// It is built first and used afterwards: while tapes parse with it, from any
-// number of goroutines, it must not be changed.
+// A Shape says what is wanted of a text: which values become nodes, which are
+// remembered in slots. It numbers the names of members and the slots. The
+// first Parse with it seals it: from then on it must not be changed, and any
+// number of tapes may parse with it at the same time.
 type Shape struct {
-	root  *Want
-	names Want // every name that has a number, as the members of an `all` subtree
-	count int32
+	root   *Want
+	below  *Want // the place of whatever lies below a place marked All
+	names  table // every name that has a number, under it
+	places int32
+	slots  int32
+	firsts int32
 }
 
 // NewShape returns a shape that wants the outermost value only, and its
 // elements when it is an array.
 func NewShape() *Shape {
 	s := &Shape{}
-	s.root = &Want{shape: s}
+	s.root = s.place(nil, "")
+	s.root.node = true
+	s.below = s.place(nil, "")
+	s.below.node, s.below.all = true, true
 	return s
 }
 
@@ -29,119 +31,117 @@ func (s *Shape) Root() *Want { return s.root }
 // the next number, from 0 without gaps.
 func (s *Shape) Key(name string) int32 {
 	if e := s.names.lookup(keyHash([]byte(name)), []byte(name)); e != nil {
-		return e.id
+		return e.key
 	}
-	s.names.add(entry{hash: keyHash([]byte(name)), name: name, id: s.count, child: s.root})
-	s.count++
-	return s.count - 1
+	key := int32(s.names.used)
+	s.names.add(entry{name: name, key: key})
+	return key
 }
 
 // Keys returns how many names have a number.
-func (s *Shape) Keys() int { return int(s.count) }
+func (s *Shape) Keys() int { return s.names.used }
 
-// A Want is a place in a shape: a value whose node is wanted. Arrays are
-// transparent: what is wanted of a value is wanted of each element when the
-// value is an array.
+// Slots returns how many slots have a number.
+func (s *Shape) Slots() int { return int(s.slots) }
+
+func (s *Shape) place(up *Want, name string) *Want {
+	s.places++
+	return &Want{shape: s, up: up, name: name, number: s.places - 1, slot: -1}
+}
+
+// A Want is a place in a shape: the values that lie at one path of member
+// names. Arrays are transparent: what is wanted of a value is wanted of each
+// element when the value is an array.
 type Want struct {
-	shape *Shape
-	all   bool
-	used  int
-	table []entry // open-addressed, a power of two long; child == nil means free
+	shape   *Shape
+	up      *Want // the place whose members, or whose first value, this one has; nil for the root
+	name    string
+	number  int32 // of the place in its shape
+	slot    int32 // -1 for none
+	index   int32 // of a First: its number among them
+	node    bool
+	all     bool
+	isFirst bool
+	first   *Want
+	members map[string]*Want
+	order   []*Want // the members in the order in which they were asked for
 }
 
-type entry struct {
-	hash  uint64
-	name  string
-	id    int32
-	child *Want
-}
-
-// Member returns the place of the member with that name, which is now wanted.
-// Below a place marked All it is the place itself.
+// Member returns the place of the member with that name, and asks for nodes of
+// its values and of the values of all places above it. Below a place marked
+// All it is the place itself, which has the nodes of everything below it.
 func (w *Want) Member(name string) *Want {
-	id := w.shape.Key(name)
+	w.shape.Key(name)
 	if w.all {
 		return w
 	}
-	h := keyHash([]byte(name))
-	if e := w.lookup(h, []byte(name)); e != nil {
-		return e.child
-	}
-	child := &Want{shape: w.shape}
-	w.add(entry{hash: h, name: name, id: id, child: child})
-	return child
+	m := w.Under(name)
+	m.lay()
+	return m
 }
 
-// All marks the whole value as wanted, down to its scalars. Members whose
+// Under returns the place of the member with that name without asking for
+// nodes. A place that is asked for by Member as well has nodes. Below a place
+// marked All it is that one member's, so slots below it are asked for by Under.
+func (w *Want) Under(name string) *Want {
+	if m := w.members[name]; m != nil {
+		return m
+	}
+	m := w.shape.place(w, name)
+	if w.members == nil {
+		w.members = map[string]*Want{}
+	}
+	w.members[name] = m
+	w.order = append(w.order, m)
+	return m
+}
+
+// First returns the place of only the first value at w: the first in the
+// order of the text, in the whole text and whatever its parents are, that is
+// neither null nor an array. The First of a First is itself. Nodes that are
+// asked for below it are laid for that value only; the nodes above them are
+// those of the places above, and so are laid for every value at w.
+func (w *Want) First() *Want {
+	if w.isFirst {
+		return w
+	}
+	if w.first == nil {
+		w.first = w.shape.place(w, "")
+		w.first.isFirst, w.first.index = true, w.shape.firsts
+		w.shape.firsts++
+	}
+	return w.first
+}
+
+// All asks for nodes of the whole value, down to its scalars. Members whose
 // names have no number get nodes with Key -1.
-func (w *Want) All() { w.all = true }
-
-// find returns the number and the place of a member; a nil place means that
-// the member is not wanted.
-func (w *Want) find(hash uint64, key []byte) (int32, *Want) {
-	if w.all {
-		if e := w.shape.names.lookup(hash, key); e != nil {
-			return e.id, w
-		}
-		return -1, w
-	}
-	if e := w.lookup(hash, key); e != nil {
-		return e.id, e.child
-	}
-	return -1, nil
+func (w *Want) All() {
+	w.all = true
+	w.lay()
 }
 
-func (w *Want) lookup(hash uint64, key []byte) *entry {
-	mask := uint64(len(w.table)) - 1
-	if mask == ^uint64(0) {
-		return nil
+// Slot asks that the values at w be remembered without nodes, and returns the
+// number of their slot, from 0 without gaps; see [Tape.Slot]. Asked again it
+// returns the same number.
+func (w *Want) Slot() int32 {
+	if w.slot < 0 {
+		w.slot = w.shape.slots
+		w.shape.slots++
 	}
-	for i := hash & mask; ; i = (i + 1) & mask {
-		e := &w.table[i]
-		if e.child == nil {
-			return nil
-		}
-		if e.hash == hash && e.name == string(key) {
-			return e
+	return w.slot
+}
+
+// lay asks for nodes of w and of all places above it.
+func (w *Want) lay() {
+	for ; w != nil && !w.node; w = w.up {
+		w.node = true
+		if !w.isFirst && w.up != nil {
+			w.shape.Key(w.name)
 		}
 	}
 }
 
-func (w *Want) add(e entry) {
-	if 3*(w.used+1) > len(w.table) {
-		old := w.table
-		w.table = make([]entry, max(4, 2*len(old)))
-		for _, o := range old {
-			if o.child != nil {
-				w.place(o)
-			}
-		}
-	}
-	w.place(e)
-	w.used++
-}
-
-func (w *Want) place(e entry) {
-	mask := uint64(len(w.table)) - 1
-	i := e.hash & mask
-	for w.table[i].child != nil {
-		i = (i + 1) & mask
-	}
-	w.table[i] = e
-}
-
-// keyHash is a hash of the first eight bytes, the last eight and the length.
-// Whoever uses it compares the bytes as well.
-func keyHash(k []byte) uint64 {
-	var a, z uint64
-	switch n := len(k); {
-	case n >= 8:
-		a, z = binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[n-8:])
-	case n >= 4:
-		a, z = uint64(binary.LittleEndian.Uint32(k)), uint64(binary.LittleEndian.Uint32(k[n-4:]))
-	case n > 0:
-		a = uint64(k[0]) | uint64(k[n>>1])<<8 | uint64(k[n-1])<<16
-	}
-	h := (a ^ bits.RotateLeft64(z, 29) ^ uint64(len(k))*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93
-	return h ^ h>>32
+// idle reports whether nothing at all is wanted of w and of what lies below.
+func (w *Want) idle() bool {
+	return !w.node && !w.all && w.slot < 0 && w.first == nil && len(w.order) == 0
 }
