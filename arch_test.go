@@ -17,7 +17,7 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 // above it; its tests do too.
 var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir",
-	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table",
+	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
 	"internal/config", "internal/agreement", "internal/keyring",
 	"internal/store/sqlite", "internal/store", "internal/blob",
 	"internal/views", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",

@@ -124,11 +124,13 @@ func checkView(def *sqlonfhir.View) error {
 	if !columnName.MatchString(def.Name) {
 		return fmt.Errorf("name: %q cannot be a table's name: lower-case letters, digits and underscores, letter first, at most 63", def.Name)
 	}
-	if def.Name == table.Resource.Name {
+	switch def.Name {
+	case table.Resource.Name:
 		return fmt.Errorf("name: %q is the table of types without a view", def.Name)
-	}
-	if def.Name == table.Attachment.Name {
+	case table.Attachment.Name:
 		return fmt.Errorf("name: %q is the table of the documents that resources carry or point to", def.Name)
+	case table.Coding.Name, table.Reference.Name:
+		return fmt.Errorf("name: %q is the table of all %ss of all types", def.Name, def.Name)
 	}
 	if !slices.Contains(resourceTypes, def.Resource) {
 		return fmt.Errorf("resource: %q is no resource type of FHIR R4", def.Resource)

@@ -80,6 +80,7 @@ func TestAFolderThatCannotBeUsedIsExplained(t *testing.T) {
 		{"upper-case name", map[string]string{"x.json": strings.Replace(tinySlot, `"name":"slot"`, `"name":"Slot"`, 1)}, "x.json", `name: "Slot"`},
 		{"name of the documents' table", map[string]string{"x.json": strings.Replace(tinySlot, `"name":"slot"`, `"name":"attachment"`, 1)}, "x.json", "documents that resources carry"},
 		{"reserved name", map[string]string{"x.json": strings.Replace(tinySlot, `"name":"slot"`, `"name":"resource"`, 1)}, "x.json", "types without a view"},
+		{"name of the codings' table", map[string]string{"x.json": strings.Replace(tinySlot, `"name":"slot"`, `"name":"coding"`, 1)}, "x.json", "all codings of all types"},
 		{"another type's name", map[string]string{"x.json": strings.Replace(tinySlot, `"name":"slot"`, `"name":"patient"`, 1)}, "x.json", "main table of Patient"},
 		{"unknown type", map[string]string{"x.json": strings.Replace(tinySlot, `"resource":"Slot"`, `"resource":"Slott"`, 1)}, "x.json", `"Slott" is no resource type`},
 		{"faulty path", map[string]string{"x.json": strings.Replace(tinySlot, "getResourceKey()", "getResourceKey(", 1)}, "x.json", "select[0].column[0].path"},
