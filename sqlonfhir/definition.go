@@ -2,6 +2,7 @@ package sqlonfhir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -48,7 +49,8 @@ type selectDefinition struct {
 var metadata = strings.Fields(`resourceType meta implicitRules language text contained url identifier version
 	versionAlgorithmString versionAlgorithmCoding name title status experimental date publisher contact description
 	useContext jurisdiction purpose copyright copyrightLabel approvalDate lastReviewDate effectivePeriod topic author
-	editor reviewer endorser relatedArtifact fhirVersion profile resource constant where select $schema`)
+	editor reviewer endorser relatedArtifact fhirVersion profile resource constant where select resourceDefinition
+	$schema`)
 
 var (
 	selectElements = []string{"column", "select", "forEach", "forEachOrNull", "repeat", "unionAll"}
@@ -70,7 +72,7 @@ func readView(raw []byte) (*View, error) {
 	}
 	v := &View{}
 	for name, field := range map[string]*string{"url": &v.URL, "title": &v.Title, "description": &v.Description, "status": &v.Status} {
-		if *field, err = e.text(name); err != nil {
+		if *field, err = e.note(name); err != nil {
 			return nil, err
 		}
 	}
@@ -158,11 +160,8 @@ func (r *reader) where(view element) ([]pathDefinition, error) {
 }
 
 // allColumns returns the columns of a select in the order of the row.
-func (s *selectDefinition) allColumns() []Column {
-	var all []Column
-	for _, c := range s.columns {
-		all = append(all, c.Column)
-	}
+func (s *selectDefinition) allColumns() []columnDefinition {
+	all := slices.Clone(s.columns)
 	for _, child := range s.selects {
 		all = append(all, child.allColumns()...)
 	}
@@ -181,31 +180,47 @@ func (s *selectDefinition) checkBranches() error {
 		if len(got) != len(want) {
 			return &DefinitionError{b.place, fmt.Sprintf("%d columns, but the first branch of the unionAll has %d", len(got), len(want))}
 		}
-		for i, c := range got {
-			switch {
-			case c.Name != want[i].Name:
-				return &DefinitionError{b.place, fmt.Sprintf("column %d is %s, but %s in the first branch of the unionAll", i+1, c.Name, want[i].Name)}
-			case c.Collection != want[i].Collection:
-				return &DefinitionError{b.place, fmt.Sprintf("column %s is a collection in one branch of the unionAll only", c.Name)}
+		for i := range got {
+			if got[i].Name != want[i].Name {
+				return &DefinitionError{b.place, fmt.Sprintf("column %d is %s, but %s in the first branch of the unionAll", i+1, got[i].Name, want[i].Name)}
+			}
+			if err := checkTypes(&got[i], &want[i]); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
+// checkTypes demands that a column of a branch is of the type that it has in
+// the first branch, as far as both say.
+func checkTypes(got, want *columnDefinition) error {
+	place := strings.TrimSuffix(got.place, ".path")
+	switch {
+	case got.Collection != want.Collection:
+		return &DefinitionError{place, fmt.Sprintf("column %s is a collection in one branch of the unionAll only", got.Name)}
+	case !got.isTyped() || !want.isTyped() || got.SQLType() == want.SQLType():
+		return nil
+	}
+	return &DefinitionError{place, fmt.Sprintf("column %s is %s, but %s in the first branch of the unionAll", got.Name, got.SQLType(), want.SQLType())}
+}
+
+func (c *columnDefinition) isTyped() bool { return c.Type != "" || len(c.Tags) > 0 }
+
 func (v *View) setColumns() error {
+	places := map[string]string{}
 	for _, s := range v.selects {
-		v.columns = append(v.columns, s.allColumns()...)
+		for _, c := range s.allColumns() {
+			place := strings.TrimSuffix(c.place, ".path")
+			if first, taken := places[c.Name]; taken {
+				return &DefinitionError{place + ".name", fmt.Sprintf("%s is the name of %s", c.Name, first)}
+			}
+			places[c.Name] = place
+			v.columns = append(v.columns, c.Column)
+		}
 	}
 	if len(v.columns) == 0 {
 		return &DefinitionError{"select", "the view has no columns"}
-	}
-	seen := map[string]bool{}
-	for _, c := range v.columns {
-		if seen[c.Name] {
-			return &DefinitionError{"select", fmt.Sprintf("there are two columns %s", c.Name)}
-		}
-		seen[c.Name] = true
 	}
 	return nil
 }

@@ -44,8 +44,12 @@ func (r *reader) readSelect(m member, first int) (*selectDefinition, error) {
 	for _, child := range s.selects {
 		s.width += child.width
 	}
-	if s.branches, err = r.selects(e, "unionAll", first+s.width); err != nil || len(s.branches) == 0 {
+	s.branches, err = r.selects(e, "unionAll", first+s.width)
+	switch {
+	case err != nil || !e.has("unionAll"):
 		return s, err
+	case len(s.branches) == 0:
+		return s, &DefinitionError{e.at("unionAll"), "the branches are missing"}
 	}
 	s.width += s.branches[0].width
 	return s, s.checkBranches()
@@ -122,7 +126,8 @@ func (r *reader) column(m member) (c columnDefinition, err error) {
 	if c.Type, err = e.text("type"); err != nil {
 		return c, err
 	}
-	if c.Description, err = e.text("description"); err != nil {
+	c.Type = typeCode(c.Type)
+	if c.Description, err = e.note("description"); err != nil {
 		return c, err
 	}
 	if c.Collection, err = e.boolean("collection"); err != nil {

@@ -57,6 +57,14 @@ func (e element) text(name string) (string, error) {
 	return readText(raw, e.at(name))
 }
 
+// note returns a string member that says nothing about rows; it may be empty.
+func (e element) note(name string) (string, error) {
+	if string(e.members[name]) == `""` {
+		return "", nil
+	}
+	return e.text(name)
+}
+
 func readText(raw jsontext.Value, place string) (string, error) {
 	var s string
 	if raw.Kind() != '"' || json.Unmarshal(raw, &s) != nil {

@@ -18,7 +18,7 @@ type View struct {
 // A Column describes one column of a view's rows.
 type Column struct {
 	Name        string
-	Type        string // FHIR type as declared, such as "dateTime"; empty when not declared
+	Type        string // FHIR type as declared, such as "dateTime", without the URL before it; empty when not declared
 	Collection  bool   // values are of kind Collection
 	Path        string // the FHIRPath expression
 	Description string

@@ -36,7 +36,7 @@ func TestDefinitionErrorsNameTheirPlace(t *testing.T) {
 		{`{"resource":"Patient","select":[{"column":[{"name":"a","path":"id","collection":"yes"}]}]}`, "select[0].column[0].collection", "a boolean expected"},
 		{`{"resource":"Patient","select":[{"column":[{"name":"a","path":"id","type":""}]}]}`, "select[0].column[0].type", "an empty string"},
 		{`{"resource":"Patient","select":[{"column":[{"name":"a","path":"id","tag":[{"name":"t"}]}]}]}`, "select[0].column[0].tag[0]", "a tag has a name and a value"},
-		{`{"resource":"Patient","select":[{"column":[{"name":"a","path":"id"},{"name":"a","path":"id"}]}]}`, "select", "there are two columns a"},
+		{`{"resource":"Patient","select":[{"column":[{"name":"a","path":"id"},{"name":"a","path":"id"}]}]}`, "select[0].column[1].name", "a is the name of select[0].column[0]"},
 		{`{"resource":"Patient","select":[{"forEach":"name","repeat":["name"]}]}`, "select[0]", "at most one of forEach, forEachOrNull and repeat"},
 		{`{"resource":"Patient","select":[{"repeat":["a", 1]}]}`, "select[0].repeat[1]", "a string expected"},
 		{`{"resource":"Patient","select":[{"select":[{"forEach":"a..b"}]}]}`, "select[0].select[0].forEach", `unexpected "." (at character 3)`},
