@@ -20,8 +20,11 @@ type builder struct {
 	resource string
 	root     []place
 	sharing  *sharing            // nil where the focus is not that of a select
-	slots    int                 // of sharedExpr
+	memos    int                 // of sharedExpr
 	owners   map[*syntax][]place // of a member: the places whose member it is
+	nodes    bool                // what is compiled must give nodes where it gives values of the resource
+	whole    *builder            // of the general forms of plain paths; nil when nothing is to be plain
+	crowded  bool                // the root stands for places below it as well
 }
 
 func newBuilder(resource string) *builder {
@@ -30,12 +33,37 @@ func newBuilder(resource string) *builder {
 }
 
 // compile compiles an expression whose focus lies at the places of focus, and
-// returns the places where its values lie.
+// returns the places where its values lie; none when they are not nodes.
+// Whether they have to be nodes is for the expression around it to say: it is
+// the argument that may give values of that, or [builder.values] is called.
 func (b *builder) compile(s *syntax, focus []place) (expr, []place) {
+	if !b.nodes {
+		if x := b.plainOrExists(s, focus); x != nil {
+			return x, nil
+		}
+	}
 	if x, at, ok := b.shared(s, focus); ok {
 		return x, at
 	}
 	return b.compileAlone(s, focus)
+}
+
+// compileNodes is compile for expressions from whose values others step.
+func (b *builder) compileNodes(s *syntax, focus []place) (expr, []place) {
+	outer := b.nodes
+	b.nodes = true
+	x, at := b.compile(s, focus)
+	b.nodes = outer
+	return x, at
+}
+
+// values is compile for expressions from whose values nobody steps.
+func (b *builder) values(s *syntax, focus []place) expr {
+	outer := b.nodes
+	b.nodes = false
+	x, _ := b.compile(s, focus)
+	b.nodes = outer
+	return x
 }
 
 func (b *builder) compileAlone(s *syntax, focus []place) (expr, []place) {
@@ -70,7 +98,10 @@ func (b *builder) source(s *syntax, focus []place) (expr, []place) {
 	if s.src == nil {
 		return this{}, focus
 	}
-	return b.compile(s.src, focus)
+	if s.src.makesValues() {
+		return b.values(s.src, focus), nil
+	}
+	return b.compileNodes(s.src, focus)
 }
 
 // manyTypes is the number of types from which a choice element asks for all of
@@ -93,7 +124,7 @@ func (b *builder) member(s *syntax, focus []place) (expr, []place) {
 		}
 		types := choicesOf(p.name, s.name)
 		if len(types) > manyTypes {
-			p.want.All() // fewer places than one for each type, at each level
+			b.wantAll(p.want) // fewer places than one for each type, at each level
 		}
 		next = add(next, place{p.want.Member(s.name), s.name})
 		for _, t := range types {
@@ -133,6 +164,13 @@ func onRoot(focus []place) expr {
 	return thisRoot{}
 }
 
+// wantAll asks for all below a place. Below a root of which all is wanted, all
+// places are the root.
+func (b *builder) wantAll(w *tape.Want) {
+	w.All()
+	b.crowded = b.crowded || w == b.shape.Root()
+}
+
 // maxPlaces is from how many places on the whole resource is wanted instead.
 const maxPlaces = 128
 
@@ -142,7 +180,7 @@ func (b *builder) bounded(at []place) []place {
 	if len(at) <= maxPlaces {
 		return at
 	}
-	b.shape.Root().All()
+	b.wantAll(b.shape.Root())
 	var few []place
 	for _, p := range at {
 		few = add(few, place{b.shape.Root(), p.name})

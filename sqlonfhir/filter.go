@@ -104,7 +104,7 @@ func (b *builder) iif(s *syntax, focus []place) (expr, []place) {
 		defer func() { b.sharing = outer }()
 	}
 	x := &iifExpr{src: src, otherwise: none{}}
-	x.condition, _ = b.compile(s.args[0], at)
+	x.condition = b.values(s.args[0], at)
 	var places, more []place
 	x.then, places = b.compile(s.args[1], at)
 	if len(s.args) == 3 {

@@ -103,12 +103,17 @@ const (
 // their collections on the stack.
 type machine struct {
 	tape     tape.Tape
+	shape    *tape.Shape
+	line     []byte   // on the tape; nil when nothing is loaded
+	whole    *machine // over the same line, for the general forms of plain paths; nil when there are none
 	stack    []item
 	members  []int32  // of the root, by key: the node, 0 when absent
 	made     []byte   // text of made values since Load
 	keys     [][]byte // the types of keys since Load
 	rowIndex int
 	base     origin // of the server whose resources are loaded
+
+	resourceType, id []byte // nil when absent or not a string
 
 	focus uint64 // counts the foci of selects
 	memos []memo

@@ -13,46 +13,65 @@ const MaxRows = 1 << 20
 // A Program is the compiled form of all views of one resource type. It is
 // immutable and safe for concurrent use.
 type Program struct {
-	views    []*View
-	plans    []*viewPlan
-	shape    *tape.Shape
-	resource string
-	keys     programKeys
-	slots    int // of shared expressions
+	views []*View
+	plans []*viewPlan
+	shape *tape.Shape
+	whole *tape.Shape // of the general forms of plain paths
+	own   ownSlots
+	keys  int // of the members that the views read
+	memos int
 }
 
-// programKeys are the members that every program reads.
-type programKeys struct{ resourceType, id, meta, lastUpdated, tag, system, code int32 }
+// ownSlots are the slots that every program reads.
+type ownSlots struct{ resourceType, id, meta, lastUpdated, tag int32 }
+
+// Options say what a program is compiled of.
+type Options struct {
+	// Views all have the same Resource. Without views the program gives only
+	// what every resource has: its type, id and last update.
+	Views []*View
+	// Also, when it is not nil, is called once and asks the shape for what
+	// others than the views want of the same pass; it must not mark the root
+	// All. They find it in [Runner.Tape].
+	Also func(*tape.Shape)
+}
 
 // Compile makes one program of views that all have the same Resource. Without
 // views the program gives only the resource's type, id and last update. The
 // error is a [*DefinitionError].
-func Compile(views ...*View) (*Program, error) {
-	p := &Program{views: views}
-	if len(views) > 0 {
-		p.resource = views[0].Resource
-	}
-	b := newBuilder(p.resource)
-	root := b.shape.Root()
-	root.Member("resourceType")
-	root.Member("id")
-	meta := root.Member("meta")
-	meta.Member("lastUpdated")
-	tag := meta.Member("tag")
-	tag.Member("system")
-	tag.Member("code")
-	p.keys = programKeys{
-		b.shape.Key("resourceType"), b.shape.Key("id"), b.shape.Key("meta"), b.shape.Key("lastUpdated"),
-		b.shape.Key("tag"), b.shape.Key("system"), b.shape.Key("code"),
-	}
-	for _, v := range views {
-		if v.Resource != p.resource {
-			return nil, &DefinitionError{"resource", fmt.Sprintf("a program has the views of one type, not of %s and %s", p.resource, v.Resource)}
+func Compile(views ...*View) (*Program, error) { return CompileWith(Options{Views: views}) }
+
+// CompileWith is [Compile] with options.
+func CompileWith(o Options) (*Program, error) {
+	resource := ""
+	for _, v := range o.Views {
+		if resource == "" {
+			resource = v.Resource
 		}
+		if v.Resource != resource {
+			return nil, &DefinitionError{"resource", fmt.Sprintf("a program has the views of one type, not of %s and %s", resource, v.Resource)}
+		}
+	}
+	b := newBuilder(resource)
+	b.whole = newBuilder(resource)
+	p := &Program{views: o.Views, shape: b.shape, whole: b.whole.shape}
+	p.own = newOwnSlots(b.shape.Root())
+	for _, v := range o.Views {
 		p.plans = append(p.plans, b.view(v))
 	}
-	p.shape, p.slots = b.shape, b.slots
+	p.keys, p.memos = b.shape.Keys(), b.memos
+	if o.Also != nil {
+		o.Also(b.shape)
+	}
 	return p, nil
+}
+
+func newOwnSlots(root *tape.Want) ownSlots {
+	meta := root.Under("meta")
+	return ownSlots{
+		root.Under("resourceType").Slot(), root.Under("id").Slot(),
+		meta.Slot(), meta.Under("lastUpdated").Slot(), meta.Under("tag").Slot(),
+	}
 }
 
 // Views returns the views in the order that [Runner.Rows] numbers them.
@@ -61,8 +80,9 @@ func (p *Program) Views() []*View { return p.views }
 // NewRunner returns a runner for one goroutine.
 func (p *Program) NewRunner() *Runner {
 	r := &Runner{program: p}
-	r.members = make([]int32, p.shape.Keys())
-	r.memos = make([]memo, p.slots)
+	r.shape, r.whole = p.shape, &machine{shape: p.whole, members: make([]int32, p.whole.Keys())}
+	r.members = make([]int32, p.keys)
+	r.memos = make([]memo, p.memos)
 	return r
 }
 
@@ -81,6 +101,7 @@ type pathPlan struct {
 
 type columnPlan struct {
 	pathPlan
+	plain      *plainPath // expr when it is plain
 	name       string
 	slot       int
 	collection bool
@@ -101,8 +122,7 @@ type selectPlan struct {
 func (b *builder) view(v *View) *viewPlan {
 	p := &viewPlan{view: v}
 	for _, w := range v.where {
-		x, _ := b.compile(w.syntax, b.root)
-		p.where = append(p.where, pathPlan{x, w.place})
+		p.where = append(p.where, pathPlan{b.values(w.syntax, b.root), w.place})
 	}
 	for _, s := range v.selects {
 		p.selects = append(p.selects, b.selects(s, b.root))
@@ -115,8 +135,10 @@ func (b *builder) selects(s *selectDefinition, focus []place) *selectPlan {
 	focus = b.iteration(p, s, focus)
 	b.sharing = share(s.columns)
 	for _, c := range s.columns {
-		x, _ := b.compile(c.syntax, focus)
-		column := columnPlan{pathPlan{x, c.place}, c.Name, c.slot, c.Collection}
+		column := columnPlan{pathPlan{b.values(c.syntax, focus), c.place}, nil, c.Name, c.slot, c.Collection}
+		if !c.Collection {
+			column.plain, _ = column.expr.(*plainPath)
+		}
 		p.columns = append(p.columns, column)
 		if c.syntax.usesRowIndex() && !c.syntax.readsFocus() {
 			p.indexed = append(p.indexed, column)
@@ -146,7 +168,7 @@ func (b *builder) iteration(p *selectPlan, s *selectDefinition, focus []place) [
 	}
 	var foci []place
 	for _, d := range s.paths {
-		x, at := b.compile(d.syntax, focus)
+		x, at := b.compileNodes(d.syntax, focus)
 		p.paths = append(p.paths, pathPlan{x, d.place})
 		for _, f := range at {
 			foci = add(foci, f)
@@ -156,11 +178,11 @@ func (b *builder) iteration(p *selectPlan, s *selectDefinition, focus []place) [
 		return foci
 	}
 	for _, f := range foci {
-		f.want.All()
+		b.wantAll(f.want)
 	}
 	p.paths = p.paths[:0]
 	for _, d := range s.paths {
-		x, _ := b.compile(d.syntax, append(foci[:len(foci):len(foci)], focus...))
+		x, _ := b.compileNodes(d.syntax, append(foci[:len(foci):len(foci)], focus...))
 		p.paths = append(p.paths, pathPlan{x, d.place})
 	}
 	return foci

@@ -144,7 +144,11 @@ func (r *Runner) at(p *selectPlan, focus item, rowIndex int, next int32) error {
 	r.rowIndex = rowIndex
 	r.newFocus()
 	for i := range p.columns {
-		if err := r.column(&p.columns[i], focus); err != nil {
+		c := &p.columns[i]
+		if c.plain != nil && r.cell(c.plain, &r.row[c.slot]) {
+			continue
+		}
+		if err := r.column(c, focus); err != nil {
 			return err
 		}
 	}

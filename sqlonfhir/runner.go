@@ -8,8 +8,7 @@ type Runner struct {
 	machine
 	program *Program
 
-	resourceType, id, lastUpdated []byte
-	meta                          int32 // node; -1 when there is none
+	tags tape.Tape // of meta
 
 	row   []Value
 	items []Value // of collections since Load
@@ -26,27 +25,35 @@ type Runner struct {
 // text that is not an object loads, and has no resource type. The runner keeps
 // line until the next Load, and line must not change until then.
 func (r *Runner) Load(line []byte) error {
-	r.resourceType, r.id, r.lastUpdated, r.meta = nil, nil, nil, -1
-	r.stack, r.made, r.keys, r.items = r.stack[:0], r.made[:0], r.keys[:0], r.items[:0]
-	clear(r.members)
-	if err := r.tape.Parse(line, r.program.shape); err != nil {
+	r.items, r.whole.line = r.items[:0], nil
+	if err := r.load(line); err != nil {
 		return err
 	}
-	root := r.tape.Node(0)
+	if r.tape.Node(0).Kind == tape.Object {
+		r.resourceType, r.id = r.directText(r.program.own.resourceType), r.directText(r.program.own.id)
+	}
+	return nil
+}
+
+// load parses a line and finds the members of its root.
+func (m *machine) load(line []byte) error {
+	m.stack, m.made, m.keys = m.stack[:0], m.made[:0], m.keys[:0]
+	m.line, m.resourceType, m.id = nil, nil, nil
+	clear(m.members)
+	if err := m.tape.Parse(line, m.shape); err != nil {
+		return err
+	}
+	m.line = line
+	root := m.tape.Node(0)
 	if root.Kind != tape.Object {
 		return nil
 	}
 	for n := int32(1); n < root.Next; {
-		x := r.tape.Node(n)
-		if x.Key >= 0 {
-			r.members[x.Key] = n
+		x := m.tape.Node(n)
+		if uint(x.Key) < uint(len(m.members)) {
+			m.members[x.Key] = n
 		}
 		n = x.Next
-	}
-	keys := &r.program.keys
-	r.resourceType, r.id = r.stringMember(0, keys.resourceType), r.stringMember(0, keys.id)
-	if r.meta = r.member(0, keys.meta); r.meta >= 0 {
-		r.lastUpdated = r.stringMember(r.meta, keys.lastUpdated)
 	}
 	return nil
 }
@@ -56,7 +63,16 @@ func (r *Runner) Load(line []byte) error {
 // relative or rooted at that base, and for any other absolute reference the
 // whole reference, which is the id of nothing. Without a base every absolute
 // reference gives the id at its end.
-func (r *Runner) Rooted(base string) { r.base = newOrigin(base) }
+func (r *Runner) Rooted(base string) {
+	r.base = newOrigin(base)
+	r.whole.base = r.base
+}
+
+// Tape returns the tape of the loaded line, with what the options' Also asked
+// for. It is always the same one, without nodes and values in slots when the
+// runner holds no resource, and must only be read. It is valid until the next
+// Load.
+func (r *Runner) Tape() *tape.Tape { return &r.tape }
 
 // ResourceType returns the resource's resourceType; nil when it is absent or
 // not a string. It is valid until the next Load.
@@ -69,21 +85,42 @@ func (r *Runner) ID() []byte { return r.id }
 
 // LastUpdated returns meta.lastUpdated as it was sent; nil when it is absent
 // or not a string. It is valid until the next Load.
-func (r *Runner) LastUpdated() []byte { return r.lastUpdated }
+func (r *Runner) LastUpdated() []byte {
+	if r.meta() == nil {
+		return nil
+	}
+	return r.directText(r.program.own.lastUpdated)
+}
+
+// meta returns the resource's meta; nil when it is absent or not an object.
+func (r *Runner) meta() *tape.Found {
+	if r.line == nil || r.tape.Node(0).Kind != tape.Object {
+		return nil
+	}
+	f := r.tape.Slot(r.program.own.meta)
+	if f.Kind != tape.Object || !r.direct(f) {
+		return nil
+	}
+	return f
+}
 
 // Tagged reports whether the resource's meta.tag has the code of the system.
 // https://hl7.org/fhir/R4/resource.html#Meta
 func (r *Runner) Tagged(system, code string) bool {
-	if r.meta < 0 {
+	meta := r.meta()
+	if meta == nil || r.tape.Slot(r.program.own.tag).Kind == tape.Null {
 		return false
 	}
-	keys := &r.program.keys
-	tags := r.member(r.meta, keys.tag)
-	if tags < 0 || r.tape.Node(tags).Kind != tape.Array {
+	t := &r.tags
+	if t.Parse(r.line[meta.Start:meta.End], tagShape) != nil {
 		return false
 	}
-	for n, end := tags+1, r.tape.Node(tags).Next; n < end; n = r.tape.Node(n).Next {
-		if string(r.stringMember(n, keys.code)) == code && string(r.stringMember(n, keys.system)) == system {
+	list := t.Member(0, tagKeys.tag)
+	if list < 0 || t.Node(list).Kind != tape.Array {
+		return false
+	}
+	for n, end := list+1, t.Node(list).Next; n < end; n = t.Node(n).Next {
+		if hasText(t, n, tagKeys.code, code) && hasText(t, n, tagKeys.system, system) {
 			return true
 		}
 	}

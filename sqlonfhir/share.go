@@ -92,9 +92,12 @@ func (b *builder) shared(s *syntax, focus []place) (expr, []place, bool) {
 	}
 	known, ok := b.sharing.compiled[key]
 	if !ok {
+		outer := b.nodes
+		b.nodes = true
 		x, at := b.compileAlone(s, focus)
-		known = sharedPlace{&sharedExpr{x, b.slots}, at}
-		b.slots++
+		b.nodes = outer
+		known = sharedPlace{&sharedExpr{x, b.memos}, at}
+		b.memos++
 		b.sharing.compiled[key] = known
 	}
 	return known.expr, known.places, true
@@ -104,7 +107,7 @@ func (b *builder) shared(s *syntax, focus []place) (expr, []place, bool) {
 func (b *builder) criterion(s *syntax, focus []place) expr {
 	outer := b.sharing
 	b.sharing = nil
-	x, _ := b.compile(s, focus)
+	x := b.values(s, focus)
 	b.sharing = outer
 	return x
 }

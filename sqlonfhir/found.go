@@ -1,0 +1,234 @@
+package sqlonfhir
+
+import (
+	"bytes"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
+
+// find returns the slot and the type of a plain path's value; the slot may be
+// empty. It reports false when the path is not plain for this resource.
+func (m *machine) find(x *plainPath) (slot int32, typ typeID, ok bool) {
+	for _, g := range x.guards {
+		if m.tape.Slot(g).Kind != tape.Null {
+			return 0, 0, false
+		}
+	}
+	slot, typ = x.slot, x.typ
+	f := m.tape.Slot(slot)
+	for i, c := range x.choices {
+		g := m.tape.Slot(c)
+		switch {
+		case g.Kind == tape.Null:
+			continue
+		case f.Kind != tape.Null:
+			return 0, 0, false
+		}
+		slot, typ, f = c, x.types[i], g
+	}
+	return slot, typ, !f.Many || x.first
+}
+
+// slotText returns the text of the value in a slot, decoded.
+func (m *machine) slotText(f *tape.Found, slot int32) []byte {
+	if f.Escaped {
+		return m.tape.SlotText(slot)
+	}
+	return m.line[f.Start:f.End:f.End]
+}
+
+// direct reports whether a found value is a member's own, not an element of an
+// array that is the member: then a colon stands before it.
+func (m *machine) direct(f *tape.Found) bool {
+	i := f.Start - 1
+	if f.Kind == tape.String {
+		i-- // the quote
+	}
+	for m.line[i] <= ' ' {
+		i--
+	}
+	return m.line[i] == ':'
+}
+
+// directText returns the text of the string in a slot that is a member's own;
+// nil when there is none.
+func (m *machine) directText(slot int32) []byte {
+	f := m.tape.Slot(slot)
+	if f.Kind != tape.String || !m.direct(f) {
+		return nil
+	}
+	return m.slotText(f, slot)
+}
+
+// cell sets v to what a plain path gives. It reports false when the path is not
+// plain for this resource.
+func (m *machine) cell(x *plainPath, v *Value) bool {
+	if x.form == formResourceKey {
+		*v = Value{}
+		if m.id != nil && m.resourceType != nil {
+			*v = Value{Kind: String, Text: m.id, RefType: m.resourceType}
+		}
+		return true
+	}
+	slot := x.slot
+	if x.choices != nil || x.guards != nil {
+		var ok bool
+		if slot, _, ok = m.find(x); !ok {
+			return false
+		}
+	}
+	f := m.tape.Slot(slot)
+	if f.Many && !x.first {
+		return false
+	}
+	if x.form == formReference {
+		*v = Value{}
+		if typ, id := m.reference(f, x); typ != nil {
+			*v = Value{Kind: String, Text: id, RefType: typ}
+		}
+		return true
+	}
+	*v = Value{}
+	if f.Kind != tape.Null {
+		text := m.slotText(f, slot)
+		v.Kind, v.Text = kindOfText(f.Kind, text), text
+	}
+	return true
+}
+
+// kindOfText is the kind of a value by the kind of its node and its text.
+func kindOfText(k tape.Kind, text []byte) Kind {
+	switch k {
+	case tape.String:
+		return String
+	case tape.Number:
+		if isIntegerText(text) {
+			return Integer
+		}
+		return Decimal
+	case tape.Object:
+		return Complex
+	}
+	return Boolean
+}
+
+// reference returns the type and the id that the reference of a plain path
+// names; nil when it names none.
+func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
+	if f.Kind != tape.String || !m.direct(f) {
+		return nil, nil
+	}
+	ref := m.slotText(f, x.slot)
+	if typ, id = splitRelative(ref); typ == nil {
+		if typ, id = splitReference(ref); m.base.foreign(ref, typ, id) {
+			id = ref
+		}
+	}
+	if typ == nil || x.target != "" && string(typ) != x.target {
+		return nil, nil
+	}
+	return typ, id
+}
+
+// splitRelative is splitReference for the commonest form, Type/id; nil for
+// others.
+func splitRelative(ref []byte) (typ, id []byte) {
+	i := bytes.IndexByte(ref, '/')
+	if i < 0 || i+1 == len(ref) || !isTypeName(ref[:i]) {
+		return nil, nil
+	}
+	id = ref[i+1:]
+	if bytes.IndexByte(id, '/') >= 0 || bytes.IndexByte(id, '#') >= 0 || bytes.IndexByte(id, '?') >= 0 {
+		return nil, nil
+	}
+	return ref[:i], id
+}
+
+// eval pushes what a plain path gives.
+func (x *plainPath) eval(m *machine, in item) error {
+	if in.kind != kindObject && !x.rooted {
+		return nil
+	}
+	if x.form == formResourceKey {
+		if m.id != nil && m.resourceType != nil {
+			m.stack = append(m.stack, m.key(m.resourceType, m.id))
+		}
+		return nil
+	}
+	slot, typ, ok := m.find(x)
+	if !ok {
+		return m.generally(x.general)
+	}
+	f := m.tape.Slot(slot)
+	switch {
+	case f.Kind == tape.Null:
+	case x.form == formReference:
+		if typ, id := m.reference(f, x); typ != nil {
+			m.stack = append(m.stack, m.key(typ, id))
+		}
+	default:
+		m.stack = append(m.stack, item{kind: kindOf[f.Kind], typ: typ, node: -1, text: m.slotText(f, slot)})
+	}
+	return nil
+}
+
+// generally evaluates the general form of a plain path over all that it may
+// read of the line.
+func (m *machine) generally(x expr) error {
+	w := m.whole
+	if w.line == nil {
+		if err := w.load(m.line); err != nil {
+			return err
+		}
+	}
+	w.stack = w.stack[:0]
+	if err := x.eval(w, item{kind: kindObject}); err != nil {
+		return err
+	}
+	for i := range w.stack {
+		it := w.stack[i]
+		made := item{kind: it.kind, typ: it.typ, node: -1, text: w.text(&it)}
+		if it.key > 0 {
+			made.key = m.key(w.keys[it.key-1], nil).key
+		}
+		m.stack = append(m.stack, made)
+	}
+	return nil
+}
+
+// plainExists is exists() or empty() of a plain path.
+type plainExists struct {
+	path *plainPath
+	want bool
+}
+
+func (x *plainExists) test(m *machine, in item) (truth, error) {
+	if in.kind != kindObject && !x.path.rooted {
+		return truthOf(!x.want), nil
+	}
+	found, ok := m.holds(x.path)
+	if !ok {
+		return (&existsExpr{x.path, x.want}).test(m, in)
+	}
+	return truthOf(found == x.want), nil
+}
+
+// holds reports whether a plain path gives anything; ok is false when the
+// slots do not tell.
+func (m *machine) holds(x *plainPath) (found, ok bool) {
+	if x.form != formValue {
+		return false, false
+	}
+	for _, g := range x.guards {
+		if m.tape.Slot(g).Kind != tape.Null {
+			return false, false
+		}
+	}
+	found = m.tape.Slot(x.slot).Kind != tape.Null
+	for _, c := range x.choices {
+		found = found || m.tape.Slot(c).Kind != tape.Null
+	}
+	return found, true
+}
+
+func (x *plainExists) eval(m *machine, in item) error { return evalTest(x, m, in) }
