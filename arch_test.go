@@ -19,7 +19,7 @@ var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
 	"internal/config", "internal/agreement", "internal/keyring",
-	"internal/store/sqlite", "internal/store", "internal/blob",
+	"internal/store/sqlite", "internal/store", "internal/blob", "internal/quarantine",
 	"internal/views", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",
 	"internal/export", "internal/schedule", "internal/engine",
 	"internal/duckdbsink", "internal/parquetsink",

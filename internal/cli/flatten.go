@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 )
@@ -34,7 +35,7 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	defer func() { err = errors.Join(err, out.close()) }()
 	f, err := ingest.NewFlattener(ingest.FlattenOptions{
 		Views: list, Format: ingest.Format(c.Format), Open: out.open,
-		Refused: func(r ingest.Refusal) error {
+		Refused: func(r quarantine.Refusal) error {
 			_, err := fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
 			return err
 		},

@@ -17,8 +17,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
-	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -55,7 +55,7 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	refused, err := ingest.RefusedLines(ctx, scope, w.Export.ID, file.Name)
+	refused, err := quarantine.Lines(ctx, scope, w.Export.ID, file.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/tape"
@@ -55,11 +56,11 @@ func (w *deletionLines) take(l ndjson.Line) (verdict, error) {
 		return refusal(jsonReason(err)), nil
 	}
 	if text(&w.tape, 0, w.key.resourceType) != "Bundle" || text(&w.tape, 0, w.key.kind) != "transaction" {
-		return refusal(ReasonNoBundle), nil
+		return refusal(quarantine.ReasonNoBundle), nil
 	}
 	entries := w.tape.Member(0, w.key.entry)
 	if entries >= 0 && w.tape.Node(entries).Kind != tape.Array {
-		return refusal(ReasonNoBundle), nil
+		return refusal(quarantine.ReasonNoBundle), nil
 	}
 	var added int64
 	var skipped []string
@@ -84,15 +85,15 @@ func (w *deletionLines) take(l ndjson.Line) (verdict, error) {
 func (w *deletionLines) entry(n int32, line int64) string {
 	request := w.tape.Member(n, w.key.request)
 	if request < 0 || text(&w.tape, request, w.key.method) != "DELETE" {
-		return ReasonMethod
+		return quarantine.ReasonMethod
 	}
 	url := w.tape.Member(request, w.key.url)
 	if url < 0 || w.tape.Node(url).Kind != tape.String {
-		return ReasonURL
+		return quarantine.ReasonURL
 	}
 	resourceType, id, ok := w.target(w.tape.Text(url))
 	if !ok {
-		return ReasonURL
+		return quarantine.ReasonURL
 	}
 	c := w.to.Columns()
 	c[0].(*columnar.Const).Append()

@@ -3,6 +3,7 @@ package ingest
 import (
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -44,7 +45,7 @@ func TestDeletionsBecomeRows(t *testing.T) {
 	if diff := cmp.Diff(want, tableOf(t, o, s, "_deleted")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]int64{ReasonNoBundle: 4}, s.ByReason); diff != "" {
+	if diff := cmp.Diff(map[string]int64{quarantine.ReasonNoBundle: 4}, s.ByReason); diff != "" {
 		t.Error(diff)
 	}
 	if s.Deletions != 3 || s.Delivered != 2 || len(s.Tables) != 1 {
@@ -55,21 +56,21 @@ func TestDeletionsBecomeRows(t *testing.T) {
 func TestAnEntryThatIsNoDeletionHereIsReportedAndNotExecuted(t *testing.T) {
 	t.Attr("shows", "BD-156 BD-159 M11")
 	tests := []struct{ name, entry, reason string }{
-		{"put", request("PUT", "Patient/9"), ReasonMethod},
-		{"lower case", request("delete", "Patient/9"), ReasonMethod},
-		{"no request", "{}", ReasonMethod},
-		{"no object", "7", ReasonMethod},
-		{"conditional", request("DELETE", "Patient?name=x"), ReasonURL},
-		{"with a query", request("DELETE", "Patient/9?x"), ReasonURL},
-		{"a version", request("DELETE", "Patient/9/_history/2"), ReasonURL},
-		{"no text", `{"request":{"method":"DELETE","url":7}}`, ReasonURL},
-		{"no type", request("DELETE", "patient/9"), ReasonURL},
-		{"no id", request("DELETE", "Patient/"), ReasonURL},
-		{"all of a type", request("DELETE", "Patient"), ReasonURL},
-		{"another server", request("DELETE", "https://other.example/fhir/Patient/9"), ReasonURL},
-		{"another practice", request("DELETE", "https://ehr.example/fhir2/Patient/9"), ReasonURL},
-		{"below the base", request("DELETE", "https://ehr.example/fhir/other/Patient/9"), ReasonURL},
-		{"the base in capitals", request("DELETE", "https://ehr.example/FHIR/Patient/9"), ReasonURL},
+		{"put", request("PUT", "Patient/9"), quarantine.ReasonMethod},
+		{"lower case", request("delete", "Patient/9"), quarantine.ReasonMethod},
+		{"no request", "{}", quarantine.ReasonMethod},
+		{"no object", "7", quarantine.ReasonMethod},
+		{"conditional", request("DELETE", "Patient?name=x"), quarantine.ReasonURL},
+		{"with a query", request("DELETE", "Patient/9?x"), quarantine.ReasonURL},
+		{"a version", request("DELETE", "Patient/9/_history/2"), quarantine.ReasonURL},
+		{"no text", `{"request":{"method":"DELETE","url":7}}`, quarantine.ReasonURL},
+		{"no type", request("DELETE", "patient/9"), quarantine.ReasonURL},
+		{"no id", request("DELETE", "Patient/"), quarantine.ReasonURL},
+		{"all of a type", request("DELETE", "Patient"), quarantine.ReasonURL},
+		{"another server", request("DELETE", "https://other.example/fhir/Patient/9"), quarantine.ReasonURL},
+		{"another practice", request("DELETE", "https://ehr.example/fhir2/Patient/9"), quarantine.ReasonURL},
+		{"below the base", request("DELETE", "https://ehr.example/fhir/other/Patient/9"), quarantine.ReasonURL},
+		{"the base in capitals", request("DELETE", "https://ehr.example/FHIR/Patient/9"), quarantine.ReasonURL},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestAnEntryThatIsNoDeletionHereIsReportedAndNotExecuted(t *testing.T) {
 func TestWithoutABaseAnAbsoluteURLDeletesNothing(t *testing.T) {
 	o := testOptions(t)
 	s := mustRun(t, o, textSource(Deleted, "Bundle", bundle(request("DELETE", "https://ehr.example/fhir/Patient/1"))))
-	if s.Deletions != 0 || s.ByReason[ReasonURL] != 1 {
+	if s.Deletions != 0 || s.ByReason[quarantine.ReasonURL] != 1 {
 		t.Errorf("summary = %+v", s)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 )
@@ -36,7 +37,7 @@ type FlattenOptions struct {
 
 	// Refused is told of each line that is not taken. Its error ends Read.
 	// When it is nil such lines are only counted.
-	Refused func(Refusal) error
+	Refused func(quarantine.Refusal) error
 
 	MaxLine int // longest line in bytes; 0 means 256 MiB
 }
@@ -135,7 +136,7 @@ func (f *Flattener) Read(ctx context.Context, name string, src io.Reader) (Flatt
 		MaxLine: f.opts.MaxLine,
 		OverLong: func(l ndjson.LongLine) error {
 			n.Refused++
-			return f.refuse(name, ReasonOverLong, ndjson.Line{Number: l.Number, Offset: l.Offset})
+			return f.refuse(name, quarantine.ReasonOverLong, ndjson.Line{Number: l.Number, Offset: l.Offset})
 		},
 	})
 	before := f.rows
@@ -216,7 +217,7 @@ func (f *Flattener) write(t *flatType, length int) (string, error) {
 			s.drop()
 		}
 		if m, ok := errors.AsType[*rows.Misfit](err); ok {
-			return ReasonView + m.View + "." + m.Column, nil
+			return quarantine.ReasonView + m.View + "." + m.Column, nil
 		}
 		if reason, ok := viewReason(err); ok {
 			return reason, nil
@@ -237,11 +238,11 @@ func (f *Flattener) write(t *flatType, length int) (string, error) {
 func resourceFault(resourceType, line []byte) string {
 	switch {
 	case resourceType == nil && bytes.TrimLeft(line, " \t\r")[0] != '{':
-		return ReasonNoObject
+		return quarantine.ReasonNoObject
 	case resourceType == nil:
-		return ReasonNoType
+		return quarantine.ReasonNoType
 	case !fhir.IsTypeName(string(resourceType)):
-		return ReasonBadType
+		return quarantine.ReasonBadType
 	}
 	return ""
 }
@@ -250,7 +251,7 @@ func (f *Flattener) refuse(name, reason string, l ndjson.Line) error {
 	if f.opts.Refused == nil {
 		return nil
 	}
-	return f.opts.Refused(Refusal{Reason: reason, File: name, Line: l.Number, Offset: l.Offset, Bytes: int64(len(l.Bytes))})
+	return f.opts.Refused(quarantine.Refusal{Reason: reason, File: name, Line: l.Number, Offset: l.Offset, Bytes: int64(len(l.Bytes))})
 }
 
 // Close writes what is held and ends the outputs. An output of Parquet is a

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
@@ -35,14 +36,14 @@ func testViews(t testing.TB, names ...string) (all []*sqlonfhir.View) {
 }
 
 // flatten writes the rows of text, in one or more streams, as one format.
-func flatten(t testing.TB, format Format, all []*sqlonfhir.View, texts ...string) ([]string, []FlattenCounts, []Refusal) {
+func flatten(t testing.TB, format Format, all []*sqlonfhir.View, texts ...string) ([]string, []FlattenCounts, []quarantine.Refusal) {
 	t.Helper()
 	outputs := make([]bytes.Buffer, len(all))
-	var refused []Refusal
+	var refused []quarantine.Refusal
 	f, err := NewFlattener(FlattenOptions{
 		Views: all, Format: format, MaxLine: 5000,
 		Open:    func(view int) (io.Writer, error) { return &outputs[view], nil },
-		Refused: func(r Refusal) error { refused = append(refused, r); return nil },
+		Refused: func(r quarantine.Refusal) error { refused = append(refused, r); return nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +145,7 @@ func TestFlattenWritesTypedParquet(t *testing.T) {
 
 func TestFlattenCountsOverLongLines(t *testing.T) {
 	_, counts, refused := flatten(t, NDJSON, testViews(t, "patient"), mixed+strings.Repeat("x", 9000)+"\n")
-	if counts[0].Refused != 2 || refused[1].Reason != ReasonOverLong || refused[1].Line != 8 {
+	if counts[0].Refused != 2 || refused[1].Reason != quarantine.ReasonOverLong || refused[1].Line != 8 {
 		t.Errorf("refused = %+v", refused)
 	}
 }
@@ -220,7 +221,7 @@ func FuzzFlattenAgreesWithAnotherReader(f *testing.F) {
 		got, want := counts[0], expect(text)
 		viewErrors := int64(0)
 		for _, r := range refused {
-			if strings.HasPrefix(r.Reason, ReasonView) {
+			if strings.HasPrefix(r.Reason, quarantine.ReasonView) {
 				viewErrors++
 			}
 		}

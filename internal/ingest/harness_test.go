@@ -18,6 +18,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/klauspost/compress/zstd"
 )
@@ -143,7 +144,7 @@ func readRows(t testing.TB, pf *file.Reader) [][]string {
 }
 
 // refusals reads the quarantine of a run, by line.
-func refusals(t testing.TB, o Options, s Summary) []Refusal {
+func refusals(t testing.TB, o Options, s Summary) []quarantine.Refusal {
 	t.Helper()
 	if s.QuarantineKey == "" {
 		return nil
@@ -158,9 +159,9 @@ func refusals(t testing.TB, o Options, s Summary) []Refusal {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	var all []Refusal
+	var all []quarantine.Refusal
 	for d := json.NewDecoder(z); ; {
-		var one Refusal
+		var one quarantine.Refusal
 		err := d.Decode(&one)
 		if errors.Is(err, io.EOF) {
 			break
@@ -170,7 +171,7 @@ func refusals(t testing.TB, o Options, s Summary) []Refusal {
 		}
 		all = append(all, one)
 	}
-	slices.SortFunc(all, func(a, b Refusal) int { return int(a.Line - b.Line) })
+	slices.SortFunc(all, func(a, b quarantine.Refusal) int { return int(a.Line - b.Line) })
 	return all
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
@@ -57,7 +58,7 @@ func TestAnUnreadableLineIsNamedByFileAndNumber(t *testing.T) {
 	want := []refused{
 		{"invalid_json:truncated", "0-output-0-Patient", 3, 72},
 		{"invalid_json:syntax", "0-output-0-Patient", 4, 93},
-		{ReasonNoID, "0-output-0-Patient", 6, 145},
+		{quarantine.ReasonNoID, "0-output-0-Patient", 6, 145},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("quarantine (-want +got):\n%s", diff)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
 
@@ -62,7 +63,7 @@ func (s *outcomeScan) read(line []byte) (reason string) {
 	issues := s.tape.Member(0, s.key.issue)
 	isOutcome := text(&s.tape, 0, s.key.resourceType) == "OperationOutcome"
 	if !isOutcome || issues < 0 || s.tape.Node(issues).Kind != tape.Array {
-		return ReasonNoOutcome
+		return quarantine.ReasonNoOutcome
 	}
 	for n := range children(&s.tape, issues) {
 		s.count(text(&s.tape, n, s.key.severity), text(&s.tape, n, s.key.code))

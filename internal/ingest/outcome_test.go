@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -32,7 +33,7 @@ func TestOutcomesAreCountedBySeverityAndCode(t *testing.T) {
 	if diff := cmp.Diff(want, s.Outcomes); diff != "" {
 		t.Error(diff)
 	}
-	if s.Delivered != 3 || s.ByReason[ReasonNoOutcome] != 2 || s.Tables != nil {
+	if s.Delivered != 3 || s.ByReason[quarantine.ReasonNoOutcome] != 2 || s.Tables != nil {
 		t.Errorf("summary = %+v", s)
 	}
 }
@@ -81,7 +82,7 @@ func TestAnOutcomeAmongResourcesIsReportedAndNotStored(t *testing.T) {
 			o.Permits = permitting("Patient", "OperationOutcome")
 			s := mustRun(t, o, textSource(Output, "Patient", tt.text))
 			lines := int64(strings.Count(tt.text, "OperationOutcome"))
-			if s.Delivered != tt.delivered || s.OutcomeOnly() != tt.only || s.ByReason[ReasonOutcome] != lines || s.OutcomeLines != lines {
+			if s.Delivered != tt.delivered || s.OutcomeOnly() != tt.only || s.ByReason[quarantine.ReasonOutcome] != lines || s.OutcomeLines != lines {
 				t.Errorf("summary = %+v", s)
 			}
 			if lines > 0 && !cmp.Equal(s.Outcomes, []OutcomeCount{{"error", "timeout", lines}}) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -16,14 +17,14 @@ func TestTheNumbersOfRefusedLinesCanBeHad(t *testing.T) {
 	if s := mustRun(t, o, src); s.Quarantined != 5 {
 		t.Fatalf("summary %+v", s)
 	}
-	got, err := RefusedLines(t.Context(), o.Scope, o.Export, src.File)
+	got, err := quarantine.Lines(t.Context(), o.Scope, o.Export, src.File)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[int64]bool{3: true, 5: true, 6: true, 7: true, 8: true}, got); diff != "" {
 		t.Error(diff)
 	}
-	none, err := RefusedLines(t.Context(), o.Scope, o.Export, "0-output-9-Patient")
+	none, err := quarantine.Lines(t.Context(), o.Scope, o.Export, "0-output-9-Patient")
 	if err != nil || len(none) > 0 {
 		t.Errorf("a file without refused lines: %v, %v", none, err)
 	}

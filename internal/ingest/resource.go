@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
@@ -139,11 +140,11 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 	}
 	switch id := t.runner.ID(); {
 	case !t.permitted:
-		return refusal(ReasonNotPermitted), nil
+		return refusal(quarantine.ReasonNotPermitted), nil
 	case id == nil:
-		return refusal(ReasonNoID), nil
+		return refusal(quarantine.ReasonNoID), nil
 	case !legalID(id):
-		return refusal(ReasonBadID), nil
+		return refusal(quarantine.ReasonBadID), nil
 	}
 	return w.write(t, l)
 }
@@ -162,7 +163,7 @@ func (w *resourceLines) turn(kind string, absent bool, l ndjson.Line) (*typeLine
 	case kind == "OperationOutcome":
 		w.outcomeLines++
 		w.outcomes.read(l.Bytes)
-		return nil, refusal(ReasonOutcome), nil
+		return nil, refusal(quarantine.ReasonOutcome), nil
 	case kind == "Parameters" && w.framing != nil && w.framing.isHeader(l.Bytes):
 		return nil, verdict{framing: true}, nil
 	}
@@ -171,7 +172,7 @@ func (w *resourceLines) turn(kind string, absent bool, l ndjson.Line) (*typeLine
 	case err != nil:
 		return nil, verdict{}, err
 	case t == nil:
-		return nil, refusal(ReasonBadType), nil
+		return nil, refusal(quarantine.ReasonBadType), nil
 	}
 	if err := t.runner.Load(l.Bytes); err != nil {
 		return nil, refusal(jsonReason(err)), nil
@@ -206,7 +207,7 @@ func (t *typeLines) dropped(err error) (verdict, error) {
 		t.views[i].to.Drop()
 	}
 	if m, ok := errors.AsType[*rows.Misfit](err); ok {
-		return refusal(ReasonView + m.View + "." + m.Column), nil
+		return refusal(quarantine.ReasonView + m.View + "." + m.Column), nil
 	}
 	if reason, ok := viewReason(err); ok {
 		return refusal(reason), nil

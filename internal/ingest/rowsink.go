@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
@@ -156,4 +158,13 @@ func objectRow(columns []sqlonfhir.Column) func([]byte, []sqlonfhir.Value) []byt
 		}
 		return append(dst, '}', '\n')
 	}
+}
+
+// appendQuoted writes text, which is valid UTF-8, as a JSON string.
+func appendQuoted(dst, text []byte) []byte {
+	dst, err := jsontext.AppendQuote(dst, text)
+	if err != nil {
+		panic("a column's name is not UTF-8") // sqlonfhir refuses such names
+	}
+	return dst
 }

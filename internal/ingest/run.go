@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
@@ -110,14 +111,14 @@ type run struct {
 	opts       *Options
 	src        *Source
 	workers    []*worker
-	quarantine *quarantine
+	quarantine *quarantine.Writer
 	reader     *ndjson.Reader
 	overLong   int64
 }
 
 func newRun(ctx context.Context, cancel context.CancelCauseFunc, o *Options, src *Source) (*run, error) {
 	r := &run{ctx: ctx, cancel: cancel, opts: o, src: src}
-	q, err := newQuarantine(ctx, o, src)
+	q, err := quarantine.NewWriter(ctx, o.Scope, o.Export, src.File)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (r *run) cut(blocks chan<- *ndjson.Block) {
 
 func (r *run) refuseLong(l ndjson.LongLine) error {
 	r.overLong++
-	return r.quarantine.addLong(l)
+	return r.quarantine.AddLong(l)
 }
 
 // close removes what was not committed.
@@ -189,5 +190,5 @@ func (r *run) close() {
 	for _, w := range r.workers {
 		w.close()
 	}
-	r.quarantine.close()
+	r.quarantine.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -202,7 +203,7 @@ func TestAnOverLongLineGoesToQuarantineWithoutBeingHeld(t *testing.T) {
 	long := strings.Repeat("0123456789", 300_000)
 	good := `{"resourceType":"Patient","id":"1"}` + "\n"
 	s := mustRun(t, o, textSource(Output, "Patient", good+long+"\n"+good))
-	if s.Delivered != 2 || s.ByReason[ReasonOverLong] != 1 || s.Lines != 3 {
+	if s.Delivered != 2 || s.ByReason[quarantine.ReasonOverLong] != 1 || s.Lines != 3 {
 		t.Fatalf("summary = %+v", s)
 	}
 	r := refusals(t, o, s)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 
@@ -86,4 +87,17 @@ func (r *remembering) Read(p []byte) (int, error) {
 func damaged(err error) error {
 	return problem.Wrap(err, problem.StorageDamaged, "a file's compressed bytes cannot be read to their end",
 		"Check the disk of the storage folder, then export the practice again; the damaged file is not used.")
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 )
 
 // commit makes the parts and the quarantine visible and sums up, once the
@@ -22,7 +23,7 @@ func (r *run) commit() (Summary, error) {
 				s.File, s.Lines, s.Delivered, s.Quarantined, s.Blank),
 			"Report this: it is a bug in bulkhead. The raw file is kept, and nothing of it was published.")
 	}
-	key, err := r.quarantine.commit()
+	key, err := r.quarantine.Commit()
 	if err != nil {
 		return Summary{}, err
 	}
@@ -95,7 +96,7 @@ func newTally() *tally {
 func (r *run) count(s *Summary) {
 	t := newTally()
 	if r.overLong > 0 {
-		t.refused[ReasonOverLong] = r.overLong
+		t.refused[quarantine.ReasonOverLong] = r.overLong
 	}
 	for _, w := range r.workers {
 		s.Delivered += w.delivered

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -34,7 +35,7 @@ func TestTheLinesTypeDecidesWhereItGoes(t *testing.T) {
 	if diff := cmp.Diff(want, s.Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
-	if s.Mismatched != 3 || s.Delivered != 5 || s.ByReason[ReasonNotPermitted] != 1 || s.Quarantined != 1 {
+	if s.Mismatched != 3 || s.Delivered != 5 || s.ByReason[quarantine.ReasonNotPermitted] != 1 || s.Quarantined != 1 {
 		t.Errorf("summary = %+v", s)
 	}
 	if rows := tableOf(t, o, s, "observation"); len(rows) != 2 || rows[1][slices.Index(rows[0], "resource_key")] != "Observation/o1" {
@@ -63,14 +64,14 @@ func TestATypeThatTheAgreementDoesNotPermitIsRefused(t *testing.T) { // I1
 	o := testOptions(t)
 	o.Permits = permitting("Observation")
 	s := mustRun(t, o, textSource(Output, "Patient", mixedLines))
-	if s.Delivered != 1 || s.ByReason[ReasonNotPermitted] != 5 {
+	if s.Delivered != 1 || s.ByReason[quarantine.ReasonNotPermitted] != 5 {
 		t.Errorf("summary = %+v", s)
 	}
 	if tableOf(t, o, s, "patient") != nil || tableOf(t, o, s, "patient_name") != nil || tableOf(t, o, s, "resource") != nil {
 		t.Error("a type that is not permitted has rows")
 	}
 	o.Permits = nil
-	if s := mustRun(t, o, textSource(Output, "Patient", mixedLines)); s.Delivered != 2 || s.ByReason[ReasonNotPermitted] != 4 {
+	if s := mustRun(t, o, textSource(Output, "Patient", mixedLines)); s.Delivered != 2 || s.ByReason[quarantine.ReasonNotPermitted] != 4 {
 		t.Errorf("without a word about types: %+v", s)
 	}
 }
@@ -83,7 +84,7 @@ func TestAFileOfEndlesslyManyTypesIsNotTaken(t *testing.T) {
 		fmt.Fprintf(&text, `{"resourceType":"T%s","id":"1"}`+"\n", strings.Repeat("a", i%60)+string(rune('A'+i/60)))
 	}
 	s := mustRun(t, o, textSource(Output, "Patient", text.String()))
-	if s.Delivered != maxTypes-1 || s.ByReason[ReasonBadType] != maxTypes+1 {
+	if s.Delivered != maxTypes-1 || s.ByReason[quarantine.ReasonBadType] != maxTypes+1 {
 		t.Errorf("delivered %d, refused %v", s.Delivered, s.ByReason)
 	}
 }
@@ -121,7 +122,7 @@ func TestHeadersOfOrganizedBlocksAreFraming(t *testing.T) {
 	}
 	o.Organized = false // both shapes in one run: without the manifest's word the same line is a resource of no use
 	plain := mustRun(t, o, textSource(Output, "Patient", organized(1)))
-	if plain.Headers != 0 || plain.ByReason[ReasonNoID] != 1 || plain.Delivered != 3 {
+	if plain.Headers != 0 || plain.ByReason[quarantine.ReasonNoID] != 1 || plain.Delivered != 3 {
 		t.Errorf("a file that is not organized: %+v", plain)
 	}
 }

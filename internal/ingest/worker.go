@@ -133,7 +133,7 @@ func (w *worker) take(b *ndjson.Block) error {
 			w.headers++
 		case v.refused != "":
 			w.refused[v.refused]++
-			if err := w.run.quarantine.add(v.refused, l); err != nil {
+			if err := w.run.quarantine.Add(v.refused, l); err != nil {
 				return err
 			}
 		default:

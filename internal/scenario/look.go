@@ -17,8 +17,8 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
-	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 )
 
 // A Row is one row of a table as text, by column; a NULL is not in it.
@@ -96,12 +96,12 @@ func (w *World) Query(sql string, args ...any) (rows [][]any) {
 }
 
 // Quarantine gives the lines of an export that were refused, by file and line.
-func (w *World) Quarantine(x *Export) []ingest.Refusal {
+func (w *World) Quarantine(x *Export) []quarantine.Refusal {
 	w.t.Helper()
-	var all []ingest.Refusal
+	var all []quarantine.Refusal
 	for name, text := range w.files(blob.Quarantine, x) {
 		for line := range strings.Lines(text) {
-			var refusal ingest.Refusal
+			var refusal quarantine.Refusal
 			if err := json.Unmarshal([]byte(line), &refusal); err != nil {
 				w.t.Fatalf("read quarantine %s: %v", name, err)
 			}
