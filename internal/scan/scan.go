@@ -1,0 +1,164 @@
+// Package scan brings the lines of one NDJSON stream to several goroutines,
+// block by block, and lets what they make of a block be put in order again.
+// Memory depends on the workers and not on the stream.
+//
+// It never looks inside a line, drops one or changes one. It is for commands
+// that read files of a person's own; ingest has its own way, with files to
+// commit.
+//
+// Lines are NDJSON as FHIR uses it: https://build.fhir.org/nd-json.html
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// Options say how a stream is read. The zero value is the usual way.
+type Options struct {
+	Workers int // goroutines; 0 means GOMAXPROCS
+	MaxLine int // longest line in bytes; 0 means 256 MiB
+
+	// OverLong is told of each longer line, of which only the place is known. It
+	// is called by the goroutine that reads, before take gets any later line.
+	// nil ignores such lines, which are counted all the same.
+	OverLong func(number, offset int64) error
+}
+
+// workers returns how many goroutines the options mean.
+func (o Options) workers() int {
+	if o.Workers <= 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return o.Workers
+}
+
+// A Block is some whole lines and their place among the blocks.
+type Block struct {
+	*ndjson.Block
+	turns *turns
+	place int64
+}
+
+// InTurn calls f once the calls for all earlier blocks have ended. It may be
+// called once for each block; a block for which it was not called counts as
+// called when take returns. An error ends the run, and f is not called when the
+// run has ended.
+func (b *Block) InTurn(f func() error) error { return b.turns.take(b.place, f) }
+
+// Totals are what a stream has.
+type Totals struct {
+	Lines, Bytes int64 // of the text, decompressed
+}
+
+// Run reads src, which may be zstd or gzip, and calls take for each block, from
+// the goroutine of the worker with that number, from 0. The first error, of
+// take, of src or of ctx, ends the run and is returned; the totals are then
+// those of what was read. A panic of take ends it as the problem Internal,
+// without its text, which may quote a line.
+func Run(ctx context.Context, o Options, src io.Reader, take func(worker int, b *Block) error) (Totals, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	lines, err := ndjson.Decompress(contextReader{ctx, src})
+	if err != nil {
+		return Totals{}, err
+	}
+	defer lines.Close()
+	reader := ndjson.NewReader(lines, ndjson.Options{MaxLine: o.MaxLine, OverLong: func(l ndjson.LongLine) error {
+		if o.OverLong == nil {
+			return nil
+		}
+		return o.OverLong(l.Number, l.Offset)
+	}})
+	r := &run{ctx: ctx, cancel: cancel, take: take, blocks: make(chan *Block, 1), turns: newTurns()}
+	stop := context.AfterFunc(ctx, r.turns.end)
+	defer stop()
+	var all sync.WaitGroup
+	for n := range o.workers() {
+		all.Go(func() { r.work(n) })
+	}
+	r.cut(reader)
+	close(r.blocks)
+	all.Wait()
+	return Totals{Lines: reader.Lines(), Bytes: reader.Bytes()}, context.Cause(ctx)
+}
+
+type run struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	take   func(int, *Block) error
+	blocks chan *Block
+	turns  *turns
+}
+
+// cut sends the blocks of the stream to the workers, until the end or a failure.
+func (r *run) cut(reader *ndjson.Reader) {
+	for place := int64(0); ; place++ {
+		b, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			r.cancel(err)
+			return
+		}
+		select {
+		case r.blocks <- &Block{b, r.turns, place}:
+		case <-r.ctx.Done():
+			b.Release()
+			return
+		}
+	}
+}
+
+// work takes blocks until there are no more. After a failure, its own or
+// another's, it only releases what still comes.
+func (r *run) work(n int) {
+	for b := range r.blocks {
+		if r.ctx.Err() == nil {
+			if err := r.one(n, b); err != nil {
+				r.cancel(err)
+			}
+		}
+		b.Release()
+	}
+}
+
+func (r *run) one(n int, b *Block) (err error) {
+	defer func() {
+		if met := recover(); met != nil {
+			err = bug(met)
+		}
+	}()
+	defer r.turns.pass(b.place)
+	return r.take(n, b)
+}
+
+// bug is the problem of a panic, whose text may quote a line (I9).
+func bug(met any) error {
+	what := fmt.Sprintf("%T", met)
+	if fault, ok := met.(runtime.Error); ok {
+		what = fault.Error()
+	}
+	return problem.New(problem.Internal, "a bug in bulkhead was met: "+what, "Report this; the file was only read.")
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
