@@ -1,28 +1,30 @@
 package sqlonfhir_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 	"github.com/google/go-cmp/cmp"
 )
 
+var update = flag.Bool("update", false, "write docs/sqlonfhir-report.json")
+
 // A suiteFile is a file of the conformance suite's format.
 type suiteFile struct {
-	Title     string
 	Resources []json.RawMessage
 	Tests     []suiteCase
 }
 
 type suiteCase struct {
 	Title         string
-	Tags          []string
 	View          json.RawMessage
 	Expect        []map[string]any
 	ExpectCount   *int
@@ -30,54 +32,97 @@ type suiteCase struct {
 	ExpectColumns []string
 }
 
-// suiteDirs are the folders whose files TestSuite runs: our own cases, and the
-// public suite where it is.
-func suiteDirs(t *testing.T) []string {
-	dirs := []string{"testdata"}
-	if dir := os.Getenv("SQLONFHIR_SUITE"); dir != "" {
-		return append(dirs, dir)
-	}
-	beside := filepath.Join("..", "..", "shared", "sql-on-fhir", "tests")
-	if _, err := os.Stat(beside); err == nil {
-		dirs = append(dirs, beside)
-	}
-	return dirs
+// A suiteResult is one of the standard test report.
+type suiteResult struct {
+	Name   string `json:"name"`
+	Result struct {
+		Passed bool   `json:"passed"`
+		Reason string `json:"reason,omitempty"`
+	} `json:"result"`
 }
 
+// A suiteReport is the standard test report: results by file.
+type suiteReport map[string]map[string][]suiteResult
+
+// suiteSummary is what TestMain says when all else is said.
+var suiteSummary string
+
+func TestMain(m *testing.M) {
+	m.Run()
+	if suiteSummary != "" {
+		fmt.Println(suiteSummary)
+	}
+}
+
+// publicSuite is the folder of the public suite: SQLONFHIR_SUITE, or the one
+// beside the repository; empty when there is none.
+func publicSuite() string {
+	if dir := os.Getenv("SQLONFHIR_SUITE"); dir != "" {
+		return dir
+	}
+	beside := filepath.Join("..", "..", "shared", "sql-on-fhir", "tests")
+	if _, err := os.Stat(beside); err != nil {
+		return ""
+	}
+	return beside
+}
+
+// TestSuite runs our own cases, which cover the whole language, and those of
+// the public suite where it is.
 func TestSuite(t *testing.T) {
-	passed, failed := 0, 0
-	report := map[string]any{}
-	for _, dir := range suiteDirs(t) {
-		files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no suite files in %s (%v)", dir, err)
-		}
-		for _, name := range files {
-			var results []any
-			f := readSuite(t, name)
-			for _, c := range f.Tests {
-				err := c.run(f.Resources)
-				if err == nil {
-					passed++
-				} else {
-					failed++
-					t.Errorf("%s: %s: %v", filepath.Base(name), c.Title, err)
+	report := suiteReport{}
+	passed, failed := runFolder(t, "testdata", "testdata/", report)
+	if dir := publicSuite(); dir != "" {
+		p, f := runFolder(t, dir, "", report)
+		passed, failed = passed+p, failed+f
+	}
+	suiteSummary = fmt.Sprintf("%d passed, %d failed", passed, failed)
+	name := os.Getenv("SQLONFHIR_REPORT")
+	if *update && name == "" {
+		name = filepath.Join("..", "docs", "sqlonfhir-report.json")
+	}
+	if name == "" {
+		return
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runFolder runs the suite files of a folder; prefix goes before their names
+// in the report.
+func runFolder(t *testing.T, dir, prefix string, report suiteReport) (passed, failed int) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no suite files in %s (%v)", dir, err)
+	}
+	for _, name := range files {
+		f := readSuite(t, name)
+		key := prefix + filepath.Base(name)
+		for _, c := range f.Tests {
+			r := suiteResult{Name: c.Title}
+			t.Run(key+"/"+c.Title, func(t *testing.T) {
+				if err := c.run(f.Resources); err != nil {
+					r.Result.Reason = err.Error()
+					t.Error(err)
 				}
-				results = append(results, map[string]any{"name": c.Title, "result": map[string]any{"passed": err == nil}})
+			})
+			if r.Result.Passed = r.Result.Reason == ""; r.Result.Passed {
+				passed++
+			} else {
+				failed++
 			}
-			report[filepath.Base(name)] = map[string]any{"tests": results}
+			if report[key] == nil {
+				report[key] = map[string][]suiteResult{}
+			}
+			report[key]["tests"] = append(report[key]["tests"], r)
 		}
 	}
-	if name := os.Getenv("SQLONFHIR_REPORT"); name != "" {
-		text, err := json.MarshalIndent(report, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("%d passed, %d failed", passed, failed)
+	return passed, failed
 }
 
 func readSuite(t *testing.T, name string) suiteFile {
@@ -86,7 +131,9 @@ func readSuite(t *testing.T, name string) suiteFile {
 		t.Fatal(err)
 	}
 	var f suiteFile
-	if err := json.Unmarshal(text, &f); err != nil {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&f); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return f
@@ -102,34 +149,19 @@ func (c suiteCase) run(resources []json.RawMessage) error {
 		return nil
 	case err != nil:
 		return err
+	case c.Expect == nil && c.ExpectCount == nil:
+		return errors.New("the case expects nothing")
 	}
 	if c.ExpectCount != nil && *c.ExpectCount != len(rows) {
-		return errors.New("wrong count: " + cmp.Diff(*c.ExpectCount, len(rows)))
+		return fmt.Errorf("%d rows, want %d", len(rows), *c.ExpectCount)
 	}
 	if c.ExpectColumns != nil && !slices.Equal(c.ExpectColumns, columns) {
 		return errors.New("columns (-want +got):\n" + cmp.Diff(c.ExpectColumns, columns))
 	}
-	if c.Expect == nil {
+	if c.Expect == nil || sameRows(c.Expect, rows) {
 		return nil
 	}
-	if diff := cmp.Diff(sorted(c.Expect), sorted(rows)); diff != "" {
-		return errors.New("rows (-want +got):\n" + diff)
-	}
-	return nil
-}
-
-// sorted returns rows as sorted JSON texts, for their order is free.
-func sorted(rows []map[string]any) []string {
-	texts := []string{}
-	for _, row := range rows {
-		text, err := json.Marshal(row)
-		if err != nil {
-			panic(err)
-		}
-		texts = append(texts, string(text))
-	}
-	slices.Sort(texts)
-	return texts
+	return errors.New("rows (-want +got):\n" + cmp.Diff(c.Expect, rows))
 }
 
 func evaluate(definition []byte, resources []json.RawMessage) (columns []string, rows []map[string]any, err error) {
@@ -164,13 +196,17 @@ func evaluate(definition []byte, resources []json.RawMessage) (columns []string,
 	return columns, rows, nil
 }
 
-// plain returns what json.Unmarshal would give for a value.
+// plain returns what a JSON decoder would give for a value.
 func plain(v sqlonfhir.Value) any {
 	switch v.Kind {
 	case sqlonfhir.Null:
 		return nil
+	case sqlonfhir.Boolean:
+		return string(v.Text) == "true"
+	case sqlonfhir.Integer, sqlonfhir.Decimal:
+		return json.Number(v.Text)
 	case sqlonfhir.String:
-		return strings.Clone(string(v.Text))
+		return string(v.Text)
 	case sqlonfhir.Collection:
 		list := []any{}
 		for _, x := range v.Items {
@@ -179,7 +215,9 @@ func plain(v sqlonfhir.Value) any {
 		return list
 	}
 	var x any
-	if err := json.Unmarshal(v.Text, &x); err != nil {
+	d := json.NewDecoder(bytes.NewReader(v.Text))
+	d.UseNumber()
+	if err := d.Decode(&x); err != nil {
 		panic(err)
 	}
 	return x
