@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench docs crash conformance scenarios fuzz memory clean
+.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench docs crash conformance scenarios fuzz memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -69,7 +69,7 @@ pure:
 	@echo "check: all packages but DuckDB's build without cgo"
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false ./...
 
-bench: setup ## isolation of failures and ingest, both sides in one run; rewrites bench/RESULTS.md
+bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest: both sides in one run; rewrites bench/RESULTS.md
 	$(GO) run ./bench
 
 microbench: ## the benchmarks of the hot path
@@ -92,6 +92,12 @@ scenarios: setup ## random combinations of servers' habits and faults, in simula
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@scripts/fuzz.sh $(FUZZTIME)
+
+memory-flatten: setup ## flatten of a 5 GB Observation file, and DuckDB beside it
+	$(GO) run ./bench -parts large -patients 1
+
+differential: ## a million mutated lines by two readers of JSON, their values by two evaluators, and one bad line in a million
+	TRUTH_LINES=1000000 $(GO) test -count=1 -v -timeout 30m ./bench/truth
 
 memory: build ## a 5 GB Observation file through download, ingest and both sinks
 	@scripts/memory.sh

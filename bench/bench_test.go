@@ -72,7 +72,7 @@ func TestWhatWasNotMeasuredKeepsItsSection(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := write(map[string]string{"ingest": "third"})
-	for title, want := range map[string]string{"Failure isolation": "first", "Ingest": "third", "Memory": "a peak"} {
+	for title, want := range map[string]string{"Failure isolation": "first", "Ingest": "third", "Memory of an export": "a peak"} {
 		if section := sectionOf(page, title); !strings.Contains(section, want) {
 			t.Errorf("section %s is %q, want %q in it", title, section, want)
 		}
@@ -159,6 +159,22 @@ func TestAChildThatFailsIsNotMeasured(t *testing.T) {
 	for _, args := range [][]string{{"luck"}, {"bulkhead", "flatten"}, {"duckdb", "1", "SELECT"}} {
 		if s, err := spend(t.Context(), 1, args...); err == nil {
 			t.Errorf("%v took %v", args, s.cost)
+		}
+	}
+}
+
+func TestALargeFileIsMeasuredWithOneAndTwoWorkers(t *testing.T) {
+	c, err := newCorpus(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := largeFile(t.Context(), options{scale: 0.001, out: io.Discard}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"of 5 MB", "160 ", "240 "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not told:\n%s", want, text)
 		}
 	}
 }

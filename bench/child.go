@@ -77,14 +77,14 @@ type spending struct {
 }
 
 // spend runs a child on so many processors, and gives what it took.
-func spend(ctx context.Context, processors int, args ...string) (spending, error) {
+func spend(ctx context.Context, cpus int, args ...string) (spending, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return spending{}, err
 	}
 	var out, complaint bytes.Buffer
 	c := exec.CommandContext(ctx, self, append([]string{childWord}, args...)...)
-	c.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(processors))
+	c.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(cpus))
 	c.Stdout, c.Stderr = &out, &complaint
 	began := time.Now()
 	if err := c.Run(); err != nil {

@@ -53,14 +53,15 @@ var contests = []contest{
 	{practiceObservations, "observation22", 1, 0, 0},
 }
 
-// path gives the file, which is made when it is not there. scale multiplies
-// its size.
+// path gives the file, which is made when it is not there or too small. scale
+// multiplies its size.
 func (in input) path(c *corpus, scale float64) (path string, err error) {
 	if in.mega == 0 {
 		return c.path(in.kind), nil
 	}
-	path = filepath.Join(c.dir, in.kind+".lines.ndjson")
-	if _, err := os.Stat(path); err == nil {
+	size := int64(float64(in.mega) * 1e6 * scale)
+	path = c.linesPath(in.kind)
+	if fi, err := os.Stat(path); err == nil && fi.Size() >= size {
 		return path, nil
 	}
 	f, err := os.Create(path)
@@ -69,11 +70,14 @@ func (in input) path(c *corpus, scale float64) (path string, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := bufio.NewWriterSize(f, 1<<20)
-	if _, err := lines.Write(w, in.kind, int64(float64(in.mega)*1e6*scale)); err != nil {
+	if _, err := lines.Write(w, in.kind, size); err != nil {
 		return "", err
 	}
 	return path, w.Flush()
 }
+
+// linesPath is where invented lines of a type are kept.
+func (c *corpus) linesPath(kind string) string { return filepath.Join(c.dir, kind+".lines.ndjson") }
 
 // A pair is one measurement of both sides.
 type pair struct{ ours, theirs spending }
@@ -249,10 +253,10 @@ func sizes(paths ...string) ([]float64, error) {
 func verdict(value, target, goal float64) string {
 	bounds := ""
 	if target > 0 {
-		bounds = fmt.Sprintf("%.2f", target)
+		bounds = fmt.Sprintf("%.3g", target)
 	}
 	if goal > 0 {
-		bounds += fmt.Sprintf(" (%.2f)", goal)
+		bounds += fmt.Sprintf(" (%.3g)", goal)
 	}
 	switch {
 	case goal > 0 && value <= goal:

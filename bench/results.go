@@ -18,10 +18,11 @@ import (
 // is written by scripts/memory.sh, into memory.txt beside RESULTS.md.
 var sectionTitles = []struct{ part, title, command string }{
 	{"flatten", "Flatten to Parquet", "go run ./bench -parts flatten"},
+	{"large", "Memory of flatten", "make memory-flatten"},
 	{"parse", "Parse", "go run ./bench -parts parse"},
 	{"isolation", "Failure isolation", "go run ./bench -parts isolation"},
 	{"ingest", "Ingest", "go run ./bench -parts ingest"},
-	{"memory", "Memory", "make memory"},
+	{"memory", "Memory of an export", "make memory"},
 }
 
 // writeResults replaces the sections given and keeps the others.
