@@ -31,6 +31,11 @@ type Options struct {
 	// Open returns what takes the Parquet file. It is called once, before the
 	// first row group. The caller closes it after [Writer.Finish].
 	Open func() (io.Writer, error)
+
+	// Shared, when it is not nil, takes the row groups instead of a file of the
+	// writer's own: several writers, of several goroutines, may fill one file.
+	// The caller closes it after all of them have finished.
+	Shared *File
 }
 
 // A Writer gathers the rows of one table and writes them as row groups. It
@@ -140,6 +145,9 @@ func (w *Writer) Flush() error {
 
 // start begins the file unless it is begun.
 func (w *Writer) start() error {
+	if w.opts.Shared != nil {
+		w.file = w.opts.Shared
+	}
 	if w.file != nil {
 		return nil
 	}
@@ -154,7 +162,7 @@ func (w *Writer) start() error {
 // Finish writes what is held and the file's end. Without any rows nothing was
 // opened, and there is no file.
 func (w *Writer) Finish() error {
-	if err := w.Flush(); err != nil || w.file == nil {
+	if err := w.Flush(); err != nil || w.file == nil || w.opts.Shared != nil {
 		return err
 	}
 	return w.file.Close()
