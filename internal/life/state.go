@@ -41,6 +41,7 @@ type Event string
 // The events.
 const (
 	Admit    Event = "admit"    // slots are free and the agreement allows it
+	Retake   Event = "retake"   // slots are free for a replay: its lines are here already
 	Deny     Event = "deny"     // the agreement forbids it
 	Accepted Event = "accepted" // the server took the kick-off and gave a status URL
 	Busy     Event = "busy"     // the server is busy with another export, or wants a pause
@@ -61,7 +62,7 @@ const (
 
 // next is the whole life of an export.
 var next = map[State]map[Event]State{
-	Requested:   {Admit: KickingOff, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
+	Requested:   {Admit: KickingOff, Retake: Downloading, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
 	KickingOff:  {Accepted: Polling, Busy: Waiting, Lost: Unknown, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
 	Waiting:     {Admit: KickingOff, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
 	Unknown:     {Restart: KickingOff, Cancel: Cancelled},

@@ -22,6 +22,7 @@ type Intent struct {
 	Sinks        []string
 	RequestedBy  string
 	Purpose      Purpose
+	Origin       string // of a replay: the export whose refused lines it takes again
 	Parameters   Parameters
 }
 
@@ -33,6 +34,7 @@ const (
 	Delivery  Purpose = "delivery"  // its sinks take what it brings, the watermark moves
 	Roster    Purpose = "roster"    // only who is in the group
 	Newcomers Purpose = "newcomers" // everything of the patients who joined the group
+	Replay    Purpose = "replay"    // the refused lines of an export that completed, once more
 )
 
 // Parameters are what a kick-off asks for beyond `_type` and `_since`. They
@@ -49,6 +51,7 @@ type Parameters struct {
 	WithoutTypes   bool     `json:"without_types,omitempty"` // the server refused _type
 	AllowPartial   bool     `json:"allow_partial,omitempty"`
 	SeparateStatus bool     `json:"separate_status,omitempty"`
+	Reason         string   `json:"reason,omitempty"` // of a replay: only lines refused for it
 }
 
 // Plain reports whether nothing narrows what the export brings of its types.
@@ -113,6 +116,9 @@ type File struct {
 	Delivered    int64
 	Quarantined  int64
 	Summary      json.RawMessage // of ingest; nil before it
+	Remaining    json.RawMessage // of a replay's file, once it is ingested: what the origin's file keeps in quarantine, by reason
+	Replayed     int64           // lines that replays delivered, of those delivered
+	QuarantineOf string          // the replay that keeps the file's quarantine now; empty: the file's own export
 	StartedAt    time.Time
 	StoredAt     time.Time
 	IngestedAt   time.Time
@@ -191,7 +197,7 @@ func exportOf(r gen.Export) (Export, error) {
 	x := Export{
 		Intent: Intent{
 			Stream: r.Stream, Registration: r.Registration, Endpoint: r.Endpoint, Level: r.Level, Group: r.GroupID,
-			Mode: r.Mode, Since: r.Since, RequestedBy: r.RequestedBy, Purpose: Purpose(r.Purpose),
+			Mode: r.Mode, Since: r.Since, RequestedBy: r.RequestedBy, Purpose: Purpose(r.Purpose), Origin: r.Origin,
 		},
 		ID: r.ExportID, Tenant: r.TenantID, RequestedAt: at(r.RequestedAt),
 		State: life.State(r.State), StateAt: at(r.StateAt), FailedIn: life.State(r.FailedIn),
@@ -233,9 +239,13 @@ func fileOf(r gen.OutputFile) File {
 		Expected: r.ExpectedCount, State: r.State, Bytes: r.Bytes, WireBytes: r.WireBytes, SHA256: r.Sha256,
 		Lines: r.Lines, Blank: r.Blank, Delivered: r.Delivered, Quarantined: r.Quarantined,
 		StartedAt: at(r.StartedAt), StoredAt: at(r.StoredAt), IngestedAt: at(r.IngestedAt),
+		Replayed: r.Replayed, QuarantineOf: r.QuarantineOf,
 	}
 	if r.Summary != "" {
 		f.Summary = json.RawMessage(r.Summary)
+	}
+	if r.Remaining != "" {
+		f.Remaining = json.RawMessage(r.Remaining)
 	}
 	return f
 }

@@ -53,7 +53,7 @@ func (s *Scope) one(r gen.Export, err error, what string) (Export, error) {
 // Following gives the export that goes on where x ended: x itself, unless x is
 // a completed link of a chain, such as a roster.
 func (s *Scope) Following(ctx context.Context, x Export) (string, error) {
-	if x.Purpose == Delivery || x.State != life.Completed {
+	if x.Purpose == Delivery || x.Purpose == Replay || x.State != life.Completed {
 		return x.ID, nil
 	}
 	latest, ok, err := s.Latest(ctx)
@@ -79,8 +79,8 @@ func (s *Scope) Releasing(ctx context.Context, endpoint, release string, since t
 	return n > 0, Explain(err)
 }
 
-// LatestCompleted gives the tenant's latest export that completed; ok is false
-// when none did.
+// LatestCompleted gives the tenant's latest export that completed, replays
+// aside; ok is false when none did.
 func (s *Scope) LatestCompleted(ctx context.Context) (x Export, ok bool, err error) {
 	r, err := s.store.queries().LatestCompleted(ctx, s.tenant)
 	if errors.Is(err, sql.ErrNoRows) {

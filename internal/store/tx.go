@@ -84,7 +84,7 @@ func (tx *Tx) Request(i Intent) (string, error) {
 		ExportID: id, TenantID: tx.tenant, Stream: i.Stream, Registration: i.Registration, Endpoint: i.Endpoint,
 		Level: i.Level, GroupID: i.Group, Types: string(types), Mode: i.Mode, Since: i.Since, Sinks: string(sinks),
 		RequestedBy: i.RequestedBy, RequestedAt: ms(tx.now), StateAt: ms(tx.now),
-		Parameters: string(parameters), Purpose: string(i.Purpose),
+		Parameters: string(parameters), Purpose: string(i.Purpose), Origin: i.Origin,
 	})
 }
 

@@ -277,7 +277,7 @@ func (q *Queries) FinishStep(ctx context.Context, arg FinishStepParams) (int64, 
 }
 
 const getExport = `-- name: GetExport :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? AND export_id = ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? AND export_id = ?
 `
 
 type GetExportParams struct {
@@ -332,12 +332,13 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 		&i.ExpiresAt,
 		&i.Page,
 		&i.PageUrl,
+		&i.Origin,
 	)
 	return i, err
 }
 
 const getFile = `-- name: GetFile :one
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 
 type GetFileParams struct {
@@ -373,6 +374,9 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 		&i.Page,
 		&i.Access,
 		&i.Checksum,
+		&i.Remaining,
+		&i.Replayed,
+		&i.QuarantineOf,
 	)
 	return i, err
 }
@@ -451,8 +455,8 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 
 const insertExport = `-- name: InsertExport :exec
 INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since,
-  sinks, requested_by, requested_at, state, state_at, parameters, purpose)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?)
+  sinks, requested_by, requested_at, state, state_at, parameters, purpose, origin)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?, ?)
 `
 
 type InsertExportParams struct {
@@ -472,6 +476,7 @@ type InsertExportParams struct {
 	StateAt      int64
 	Parameters   string
 	Purpose      string
+	Origin       string
 }
 
 func (q *Queries) InsertExport(ctx context.Context, arg InsertExportParams) error {
@@ -492,6 +497,7 @@ func (q *Queries) InsertExport(ctx context.Context, arg InsertExportParams) erro
 		arg.StateAt,
 		arg.Parameters,
 		arg.Purpose,
+		arg.Origin,
 	)
 	return err
 }
@@ -629,7 +635,7 @@ func (q *Queries) LastKickoff(ctx context.Context, arg LastKickoffParams) (int64
 }
 
 const latestCompleted = `-- name: LatestCompleted :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? AND state = 'completed' AND origin = '' ORDER BY ended_at DESC, export_id DESC LIMIT 1
 `
 
 func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export, error) {
@@ -679,12 +685,13 @@ func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export,
 		&i.ExpiresAt,
 		&i.Page,
 		&i.PageUrl,
+		&i.Origin,
 	)
 	return i, err
 }
 
 const latestExport = `-- name: LatestExport :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
 `
 
 func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, error) {
@@ -734,6 +741,7 @@ func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, er
 		&i.ExpiresAt,
 		&i.Page,
 		&i.PageUrl,
+		&i.Origin,
 	)
 	return i, err
 }
@@ -798,7 +806,7 @@ func (q *Queries) ListEvents(ctx context.Context, arg ListEventsParams) ([]Event
 }
 
 const listExports = `-- name: ListExports :many
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?
 `
 
 type ListExportsParams struct {
@@ -859,6 +867,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 			&i.ExpiresAt,
 			&i.Page,
 			&i.PageUrl,
+			&i.Origin,
 		); err != nil {
 			return nil, err
 		}
@@ -874,7 +883,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 }
 
 const listFiles = `-- name: ListFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
 `
 
 type ListFilesParams struct {
@@ -915,6 +924,9 @@ func (q *Queries) ListFiles(ctx context.Context, arg ListFilesParams) ([]OutputF
 			&i.Page,
 			&i.Access,
 			&i.Checksum,
+			&i.Remaining,
+			&i.Replayed,
+			&i.QuarantineOf,
 		); err != nil {
 			return nil, err
 		}

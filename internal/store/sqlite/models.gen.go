@@ -100,6 +100,7 @@ type Export struct {
 	ExpiresAt       int64
 	Page            int64
 	PageUrl         string
+	Origin          string
 }
 
 type ExportLog struct {
@@ -151,6 +152,9 @@ type OutputFile struct {
 	Page          int64
 	Access        string
 	Checksum      string
+	Remaining     string
+	Replayed      int64
+	QuarantineOf  string
 }
 
 type Publication struct {

@@ -8,8 +8,8 @@ ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, registration = exclu
 
 -- name: InsertExport :exec
 INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since,
-  sinks, requested_by, requested_at, state, state_at, parameters, purpose)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?);
+  sinks, requested_by, requested_at, state, state_at, parameters, purpose, origin)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?, ?);
 
 -- name: GetExport :one
 SELECT * FROM export WHERE tenant_id = ? AND export_id = ?;
@@ -18,7 +18,7 @@ SELECT * FROM export WHERE tenant_id = ? AND export_id = ?;
 SELECT * FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1;
 
 -- name: LatestCompleted :one
-SELECT * FROM export WHERE tenant_id = ? AND state = 'completed' ORDER BY ended_at DESC, export_id DESC LIMIT 1;
+SELECT * FROM export WHERE tenant_id = ? AND state = 'completed' AND origin = '' ORDER BY ended_at DESC, export_id DESC LIMIT 1;
 
 -- name: ListExports :many
 SELECT * FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?;
