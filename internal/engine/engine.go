@@ -54,14 +54,14 @@ type Steps interface {
 // An Engine works on one ledger. Its exported methods may be called
 // concurrently.
 type Engine struct {
-	config *config.Config
-	store  *store.Store
-	steps  Steps
-	log    *slog.Logger
-	retry  Retry
-	follow []Follower
-	owner  string
-	river  *river.Client[*sql.Tx]
+	config    *config.Config
+	store     *store.Store
+	steps     Steps
+	log       *slog.Logger
+	retry     Retry
+	followers []Follower
+	owner     string
+	river     *river.Client[*sql.Tx]
 
 	mu         sync.Mutex
 	running    map[int64]running    // by step
@@ -90,7 +90,7 @@ type unrecorded struct {
 // New makes an engine and binds it to its store. Nothing runs before Start.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
-		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), follow: o.Followers,
+		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
 		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
 	}
@@ -191,7 +191,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 // catchUp calls every follower.
 func (e *Engine) catchUp(ctx context.Context) error {
 	var errs []error
-	for _, f := range e.follow {
+	for _, f := range e.followers {
 		errs = append(errs, f.CatchUp(ctx))
 	}
 	return errors.Join(errs...)
