@@ -34,6 +34,8 @@ type Sink interface {
 	//   - a resource named in d.Deleted is gone, unless d also delivers it;
 	//   - of each type in d.Replace, resources that d does not deliver are gone,
 	//     unless d is partial;
+	//   - a resource named in d.Later or d.LaterDeleted is as it was, there or not,
+	//     whatever else d says of it;
 	//   - every table of d.Tables exists, with rows or without; a column that
 	//     the table lacked is null in the rows that stay, one that d no longer
 	//     brings stays, and one that changes its type is refused.
@@ -67,6 +69,11 @@ type Delivery struct {
 	Index           []File   // the rows of table.Index: one for each delivered line
 	Deleted         []File   // the rows of table.Deleted
 	Replace         []string // resource types of which the delivery is the whole truth
+
+	// Later and LaterDeleted name what has been said since of resources, where
+	// the delivery is of an earlier time than others that went before it: rows of
+	// table.Index and of table.Deleted, of other deliveries of the tenant.
+	Later, LaterDeleted []File
 }
 
 // A Table is a table with the staged files that hold its rows.
@@ -106,7 +113,7 @@ type TypeCount struct {
 	ResourceType string
 	New          int64 // not there before
 	Changed      int64 // there with other content
-	Unchanged    int64 // there with the same content or a later last_updated, or complete and now partial
+	Unchanged    int64 // there with the same content or a later last_updated, or complete and now partial; or named as later
 	Double       int64 // further lines of a resource that another line won
 	Deleted      int64 // named as deleted, or absent from a full delivery, and was there
 }

@@ -54,7 +54,7 @@ func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Deci
 	for _, n := range before {
 		total += n
 	}
-	for _, f := range slices.Concat(d.Index, d.Deleted) {
+	for _, f := range slices.Concat(d.Index, d.Deleted, d.Later, d.LaterDeleted) {
 		total += f.Rows
 	}
 	chunks := total/e.chunk + 1
@@ -151,6 +151,7 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		partial, replace = "true", nil // what is absent may only have been left out
 	}
 	return e.Exec(ctx,
+		"CREATE TABLE work.later AS "+later(d)+" AND "+chunk,
 		// Among a resource's lines the first by this order wins; null is oldest.
 		`CREATE TABLE work.line AS
 		SELECT resource_type, id, last_updated_ts, content_hash, partial, f.no, i.source_line AS line,
@@ -161,17 +162,19 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		// A complete resource stays against a partial one, and replaces one. Otherwise the
 		// later last_updated_ts stays; where one of them is unknown, the delivery is later.
 		`CREATE TABLE work.judged AS
-		SELECT l.*, CASE WHEN l.place > 1 THEN 'double' WHEN o.id IS NULL THEN 'new'
+		SELECT l.*, CASE WHEN l.place > 1 THEN 'double' WHEN s.id IS NOT NULL THEN 'unchanged' WHEN o.id IS NULL THEN 'new'
 			WHEN l.partial AND NOT coalesce(o.partial, false) THEN 'unchanged'
 			WHEN o.partial AND NOT l.partial THEN 'changed'
 			WHEN o.content_hash = l.content_hash OR o.last_updated_ts > l.last_updated_ts THEN 'unchanged'
 			ELSE 'changed' END AS verdict
-		FROM work.line l LEFT JOIN `+old+` o ON o.resource_type = l.resource_type AND o.id = l.id`,
+		FROM work.line l LEFT JOIN `+old+` o ON o.resource_type = l.resource_type AND o.id = l.id
+			LEFT JOIN work.later s ON s.resource_type = l.resource_type AND s.id = l.id`,
 		`CREATE TABLE work.lost AS
 		SELECT resource_type, id FROM `+old+` o
 		WHERE (resource_type IN (`+Literals(replace)+`)
 				OR (resource_type, id) IN (SELECT (resource_type, id) FROM `+Parquet(d.Deleted, table.Deleted.Columns)+`))
-			AND NOT EXISTS (SELECT 1 FROM work.line l WHERE l.resource_type = o.resource_type AND l.id = o.id)`,
+			AND NOT EXISTS (SELECT 1 FROM work.line l WHERE l.resource_type = o.resource_type AND l.id = o.id)
+			AND NOT EXISTS (SELECT 1 FROM work.later s WHERE s.resource_type = o.resource_type AND s.id = o.id)`,
 		"INSERT INTO work.pick SELECT no, line FROM work.judged WHERE verdict IN ('new', 'changed')",
 		"INSERT INTO work.skip SELECT no, line FROM work.judged WHERE verdict NOT IN ('new', 'changed')",
 		"INSERT INTO work.fresh SELECT resource_type, id, last_updated_ts, content_hash, partial FROM work.judged WHERE verdict IN ('new', 'changed')",
@@ -179,8 +182,17 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.lost",
 		"INSERT INTO work.tally SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL",
 		"INSERT INTO work.tally SELECT resource_type, 'deleted', count(*) FROM work.lost GROUP BY ALL",
-		"DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost",
+		"DROP TABLE work.later", "DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost",
 	)
+}
+
+// later is the query for the resources of which later deliveries have spoken,
+// each once.
+func later(d sink.Delivery) string {
+	return `SELECT DISTINCT resource_type, id FROM
+		(SELECT tenant_id, resource_type, id FROM ` + OlderParquet(d.Later, table.Index.Columns) + `
+		UNION ALL SELECT tenant_id, resource_type, id FROM ` + Parquet(d.LaterDeleted, table.Deleted.Columns) + `)
+		WHERE tenant_id = ` + Literal(d.Tenant) // I7
 }
 
 // sum adds up the tally.

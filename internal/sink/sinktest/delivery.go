@@ -75,8 +75,10 @@ type delivery struct {
 	partial        bool     // of a run with _elements
 	deleted        []string // "Type/id"
 	replace        []string
-	rowTenant      string // whose name the rows of main tables carry; empty for tenant
-	indexTenant    string // the same for the index
+	later          []string // "Type/id" that later deliveries brought
+	laterDeleted   []string // and deleted
+	rowTenant      string   // whose name the rows of main tables carry; empty for tenant
+	indexTenant    string   // the same for the index
 }
 
 // A file is one output file.
@@ -112,6 +114,14 @@ func (d *delivery) partly() *delivery { d.partial = true; return d }
 
 func (d *delivery) deletes(keys ...string) *delivery   { d.deleted = keys; return d }
 func (d *delivery) replaces(types ...string) *delivery { d.replace = types; return d }
+
+// late makes the delivery one of an earlier time than those that brought and
+// deleted these resources.
+func (d *delivery) late(brought, deleted []string) *delivery {
+	d.later, d.laterDeleted = brought, deleted
+	return d
+}
+
 func (d *delivery) into(tables ...table.Table) *delivery {
 	d.tables = tables
 	return d

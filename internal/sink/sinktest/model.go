@@ -55,7 +55,7 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 	}
 	for key, l := range there {
 		_, stays := winners[key]
-		if !stays && (slices.Contains(d.deleted, key) || !d.partial && slices.Contains(d.replace, l.resourceType)) {
+		if !stays && !d.said(key) && (slices.Contains(d.deleted, key) || !d.partial && slices.Contains(d.replace, l.resourceType)) {
 			delete(there, key)
 			count(l).Deleted++
 		}
@@ -63,6 +63,9 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 	for key, l := range winners {
 		old, known := there[key]
 		switch {
+		case d.said(key):
+			count(l).Unchanged++
+			continue
 		case !known:
 			count(l).New++
 		case old.partial && !l.partial:
@@ -81,6 +84,11 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 	}
 	m.receipts[name] = types
 	return types
+}
+
+// said reports whether later deliveries have spoken of a resource.
+func (d *delivery) said(key string) bool {
+	return slices.Contains(d.later, key) || slices.Contains(d.laterDeleted, key)
 }
 
 // later says whether a's last_updated is later than b's. Among doubles an
@@ -164,6 +172,10 @@ func drawDelivery(rt *rapid.T, tenant, export string) *delivery {
 	d := deliver(tenant, export, lines...)
 	d.partial = rapid.IntRange(0, 3).Draw(rt, "partial") == 0
 	d.deleted = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 3).Draw(rt, "deleted")
+	if rapid.IntRange(0, 3).Draw(rt, "late") == 0 {
+		d.later = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 3).Draw(rt, "later")
+		d.laterDeleted = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 2).Draw(rt, "later deleted")
+	}
 	d.replace = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"Patient", "Observation", "Basic", "Device"}), 0, 2, rapid.ID[string]).Draw(rt, "replace")
 	return d
 }

@@ -98,4 +98,18 @@ var removals = []promise{
 		b.rows("patient_identifier", "north Patient/2 d", "south Patient/1 s")
 		b.rows("observation", "north Observation/1 o")
 	}},
+	{"what later deliveries brought or deleted is left as it is by one of an earlier time", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann", "a"), pat("2", "", "Bob"), pat("4", t1, "Dan"), pat("5", t1, "Eve")))
+		r := b.publish(deliver("north", "e0", pat("1", t3, "old"), pat("2", "", "old"), pat("3", t3, "gone", "g"), pat("4", t2, "Di"), pat("6", t1, "Fay")).
+			deletes("Patient/1", "Patient/5").late([]string{"Patient/1", "Patient/2"}, []string{"Patient/3"}))
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", New: 1, Changed: 1, Unchanged: 3, Deleted: 1})
+		b.rows("patient", "north Patient/1 Ann", "north Patient/2 Bob", "north Patient/4 Di", "north Patient/6 Fay")
+		b.rows("patient_identifier", "north Patient/1 a")
+	}},
+	{"a deletion of an earlier time leaves alone what came later", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann"), pat("2", t1, "Bob")))
+		r := b.publish(deliver("north", "e0").deletes("Patient/1", "Patient/2").late([]string{"Patient/1"}, nil))
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", Deleted: 1})
+		b.rows("patient", "north Patient/1 Ann")
+	}},
 }

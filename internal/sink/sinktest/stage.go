@@ -53,7 +53,20 @@ func (s *stage) write(d *delivery) sink.Delivery {
 	if len(d.deleted) > 0 {
 		name := d.export + "/0-deleted-0-Bundle"
 		out.Files = append(out.Files, name)
-		out.Deleted = append(out.Deleted, s.file(table.Deleted, d.deletedRows(name)))
+		out.Deleted = append(out.Deleted, s.file(table.Deleted, deletedRows(d.tenant, name, d.deleted)))
+	}
+	if len(d.later) > 0 {
+		since := deliver(d.tenant, "since")
+		for _, key := range d.later {
+			resourceType, id, _ := strings.Cut(key, "/")
+			since.file(line{resourceType: resourceType, id: id})
+		}
+		for i := range since.files {
+			out.Later = append(out.Later, s.file(table.Index, since.indexRows(i)))
+		}
+	}
+	if len(d.laterDeleted) > 0 {
+		out.LaterDeleted = append(out.LaterDeleted, s.file(table.Deleted, deletedRows(d.tenant, "since/0-deleted-0-Bundle", d.laterDeleted)))
 	}
 	return out
 }
@@ -72,11 +85,11 @@ func (d *delivery) indexRows(i int) (rows []Row) {
 	return rows
 }
 
-func (d *delivery) deletedRows(name string) (rows []Row) {
-	for n, key := range d.deleted {
+func deletedRows(tenant, name string, keys []string) (rows []Row) {
+	for n, key := range keys {
 		resourceType, id, _ := strings.Cut(key, "/")
 		rows = append(rows, Row{
-			table.TenantID: d.tenant, "resource_type": resourceType, "id": id,
+			table.TenantID: tenant, "resource_type": resourceType, "id": id,
 			table.SourceFile: name, table.SourceLine: int64(n + 1),
 		})
 	}
