@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/flatten"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
@@ -18,10 +18,11 @@ import (
 )
 
 type flattenCommand struct {
-	Files  []string `arg:"" help:"NDJSON files, plain, .gz or .zst; - is standard input."`
-	View   []string `required:"" short:"w" placeholder:"VIEW" help:"A ViewDefinition file, or the name of a built-in view such as patient; may be repeated."`
-	Format string   `enum:"csv,ndjson,parquet" default:"csv" help:"csv, ndjson or parquet."`
-	Out    string   `short:"o" placeholder:"PATH" help:"Where rows go: a file, or a folder when there are several views (default: standard output)."`
+	Files   []string `arg:"" help:"NDJSON files, plain, .gz or .zst; - is standard input."`
+	View    []string `required:"" short:"w" placeholder:"VIEW" help:"A ViewDefinition file, or the name of a built-in view such as patient; may be repeated."`
+	Format  string   `enum:"csv,ndjson,parquet" default:"csv" help:"csv, ndjson or parquet."`
+	Workers int      `placeholder:"N" help:"How many goroutines read lines (default: one for each processor). The row groups of Parquet stand in the order of the lines with one only."`
+	Out     string   `short:"o" placeholder:"PATH" help:"Where rows go: a file, or a folder when there are several views (default: standard output)."`
 }
 
 // Run writes the rows of the views over the files. A line that is refused is
@@ -33,8 +34,8 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	}
 	out := &outputs{command: c, views: list, streams: g.streams}
 	defer func() { err = errors.Join(err, out.close()) }()
-	f, err := ingest.NewFlattener(ingest.FlattenOptions{
-		Views: list, Format: ingest.Format(c.Format), Open: out.open,
+	f, err := flatten.New(flatten.Options{
+		Views: list, Format: flatten.Format(c.Format), Open: out.open, Workers: c.Workers,
 		Refused: func(r quarantine.Refusal) error {
 			_, err := fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
 			return err
@@ -46,13 +47,13 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	if err != nil {
 		return problem.Wrap(err, problem.ViewInvalid, "the views cannot be used together", "Correct the view at the place named.")
 	}
-	var total ingest.FlattenCounts
+	var total flatten.Counts
 	for _, name := range c.Files {
 		n, err := readInto(ctx, f, name, g.streams.In)
 		if err != nil {
 			return errors.Join(err, f.Close())
 		}
-		total.Lines, total.Rows, total.Refused, total.Other = total.Lines+n.Lines, total.Rows+n.Rows, total.Refused+n.Refused, total.Other+n.Other
+		total.Add(n)
 	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("write rows: %w", err)
@@ -62,13 +63,13 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	return err
 }
 
-func readInto(ctx context.Context, f *ingest.Flattener, name string, stdin io.Reader) (ingest.FlattenCounts, error) {
+func readInto(ctx context.Context, f *flatten.Flattener, name string, stdin io.Reader) (flatten.Counts, error) {
 	if name == "-" {
 		return f.Read(ctx, "standard input", stdin)
 	}
 	src, err := os.Open(name)
 	if err != nil {
-		return ingest.FlattenCounts{}, problem.Wrap(err, problem.Usage, "an input file cannot be read", "Name files that exist and that you may read.")
+		return flatten.Counts{}, problem.Wrap(err, problem.Usage, "an input file cannot be read", "Name files that exist and that you may read.")
 	}
 	n, err := f.Read(ctx, filepath.Base(name), src)
 	return n, errors.Join(err, src.Close())

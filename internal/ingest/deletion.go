@@ -53,7 +53,7 @@ func (w *deletionLines) report(t *tally) {
 // has none and something else; other entries beside deletions are counted.
 func (w *deletionLines) take(l ndjson.Line) (verdict, error) {
 	if err := w.tape.Parse(l.Bytes, w.shape); err != nil {
-		return refusal(jsonReason(err)), nil
+		return refusal(quarantine.SyntaxReason(err)), nil
 	}
 	if text(&w.tape, 0, w.key.resourceType) != "Bundle" || text(&w.tape, 0, w.key.kind) != "transaction" {
 		return refusal(quarantine.ReasonNoBundle), nil

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,12 +12,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows/rowstest"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/klauspost/compress/zstd"
 )
@@ -77,7 +73,7 @@ func tableOf(t testing.TB, o Options, s Summary, name string) [][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		part := readParquet(t, path)
+		part := rowstest.ReadFile(t, path)
 		release()
 		if int64(len(part)-1) != p.Rows {
 			t.Errorf("%s has %d rows, the summary says %d", p.Key, len(part)-1, p.Rows)
@@ -89,56 +85,6 @@ func tableOf(t testing.TB, o Options, s Summary, name string) [][]string {
 	}
 	if int64(len(rows)-1) != s.Tables[i].Rows {
 		t.Errorf("%s has %d rows, the summary says %d", name, len(rows)-1, s.Tables[i].Rows)
-	}
-	return rows
-}
-
-// readParquet returns the header and the rows of a file as text.
-func readParquet(t testing.TB, path string) [][]string {
-	t.Helper()
-	pf, err := file.OpenParquetFile(path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pf.Close()
-	return readRows(t, pf)
-}
-
-func readParquetBytes(t testing.TB, content []byte) [][]string {
-	t.Helper()
-	pf, err := file.NewParquetReader(bytes.NewReader(content), file.WithReadProps(parquet.NewReaderProperties(memory.DefaultAllocator)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return readRows(t, pf)
-}
-
-func readRows(t testing.TB, pf *file.Reader) [][]string {
-	t.Helper()
-	r, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := r.ReadTable(context.WithoutCancel(t.Context()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.Release()
-	rows := make([][]string, all.NumRows()+1)
-	for c := range int(all.NumCols()) {
-		column := all.Column(c)
-		rows[0] = append(rows[0], column.Name())
-		n := 1
-		for _, chunk := range column.Data().Chunks() {
-			for i := range chunk.Len() {
-				text := "NULL"
-				if chunk.IsValid(i) {
-					text = chunk.ValueStr(i)
-				}
-				rows[n] = append(rows[n], text)
-				n++
-			}
-		}
 	}
 	return rows
 }

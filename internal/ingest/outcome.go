@@ -58,7 +58,7 @@ func newOutcomeScan() *outcomeScan {
 // read counts the issues of a line, or says why it is no OperationOutcome.
 func (s *outcomeScan) read(line []byte) (reason string) {
 	if err := s.tape.Parse(line, s.shape); err != nil {
-		return jsonReason(err)
+		return quarantine.SyntaxReason(err)
 	}
 	issues := s.tape.Member(0, s.key.issue)
 	isOutcome := text(&s.tape, 0, s.key.resourceType) == "OperationOutcome"

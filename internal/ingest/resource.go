@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
@@ -129,7 +128,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 	t := w.last
 	if err := t.runner.Load(l.Bytes); err != nil {
-		return refusal(jsonReason(err)), nil
+		return refusal(quarantine.SyntaxReason(err)), nil
 	}
 	if kind := t.runner.ResourceType(); !bytes.Equal(kind, t.name) {
 		other, v, err := w.turn(string(kind), kind == nil, l)
@@ -156,7 +155,7 @@ func (w *resourceLines) turn(kind string, absent bool, l ndjson.Line) (*typeLine
 	if !absent {
 		name = []byte(kind)
 	}
-	if reason := resourceFault(name, l.Bytes); reason != "" {
+	if reason := quarantine.ResourceFault(name, l.Bytes); reason != "" {
 		return nil, refusal(reason), nil
 	}
 	switch {
@@ -175,7 +174,7 @@ func (w *resourceLines) turn(kind string, absent bool, l ndjson.Line) (*typeLine
 		return nil, refusal(quarantine.ReasonBadType), nil
 	}
 	if err := t.runner.Load(l.Bytes); err != nil {
-		return nil, refusal(jsonReason(err)), nil
+		return nil, refusal(quarantine.SyntaxReason(err)), nil
 	}
 	return t, verdict{}, nil
 }
@@ -206,10 +205,7 @@ func (t *typeLines) dropped(err error) (verdict, error) {
 	for i := range t.views {
 		t.views[i].to.Drop()
 	}
-	if m, ok := errors.AsType[*rows.Misfit](err); ok {
-		return refusal(quarantine.ReasonView + m.View + "." + m.Column), nil
-	}
-	if reason, ok := viewReason(err); ok {
+	if reason, ok := rows.Reason(err); ok {
 		return refusal(reason), nil
 	}
 	return verdict{}, err

@@ -45,7 +45,7 @@ func fills(columns []sqlonfhir.Column) ([]Fill, error) {
 		if !columnName.MatchString(c.Name) {
 			return nil, fmt.Errorf("column %q: a name is lower-case letters, digits and underscores, letter first, at most 63", c.Name)
 		}
-		out = append(out, Fill{table.Column{Name: c.Name, Type: columnType(c)}, i, Plain})
+		out = append(out, Fill{table.Column{Name: c.Name, Type: ColumnType(c)}, i, Plain})
 		out = append(out, companions(i, c)...)
 	}
 	out = append(out,
@@ -55,9 +55,9 @@ func fills(columns []sqlonfhir.Column) ([]Fill, error) {
 	return out, checkNames(out, columns)
 }
 
-// columnType returns the type of a view's own column. Text is the rule: it
+// ColumnType returns the type of a view's own column. Text is the rule: it
 // keeps decimals and partial dates as they were sent.
-func columnType(c sqlonfhir.Column) table.Type {
+func ColumnType(c sqlonfhir.Column) table.Type {
 	if c.Collection {
 		return table.Text
 	}
