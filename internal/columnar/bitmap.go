@@ -23,7 +23,11 @@ func (b *Bitmap) Len() int { return b.n }
 // Unset returns how many rows are false: the nulls of a validity bitmap.
 func (b *Bitmap) Unset() int { return b.unset }
 
-func (b *Bitmap) at(i int) bool { return b.bits[i>>3]>>(i&7)&1 != 0 }
+// At returns row i.
+func (b *Bitmap) At(i int) bool { return b.bits[i>>3]>>(i&7)&1 != 0 }
+
+// Bit returns 1 when row i is true, and 0 otherwise.
+func (b *Bitmap) Bit(i int) int { return int(b.bits[i>>3] >> (i & 7) & 1) }
 
 func (b *Bitmap) append(set bool) {
 	if b.n&7 == 0 {

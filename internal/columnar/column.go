@@ -25,6 +25,9 @@ type Column interface {
 	Size() int
 	// Truncate forgets the rows from n on, which is at most Len.
 	Truncate(n int)
+	// Validity says which rows have a value. Its bits are there only when some
+	// row has none; they are the column's own, and valid until it changes.
+	Validity() *Bitmap
 	// Array borrows the column's memory: it is valid until the column changes.
 	// The caller releases it.
 	Array() arrow.Array

@@ -39,7 +39,13 @@ func (c *Const) Truncate(n int) { c.n = n }
 // Reset begins the next row group.
 func (c *Const) Reset() { c.n = 0 }
 
+// Validity says that every row has a value.
+func (c *Const) Validity() *Bitmap { return &Bitmap{n: c.n} }
+
+// Text returns the text of every row.
+func (c *Const) Text() []byte { return c.text.At(0) }
+
 // Array borrows the column's memory.
 func (c *Const) Array() arrow.Array {
-	return dictionaryOf(c.zeros[:c.n], &Bitmap{n: c.n}, &c.text)
+	return dictionaryOf(c.zeros[:c.n], c.Validity(), &c.text)
 }

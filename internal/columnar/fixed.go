@@ -54,9 +54,18 @@ func (c *Fixed[T]) Reset() {
 	c.values = c.values[:0]
 }
 
+// Validity says which rows have a value.
+func (c *Fixed[T]) Validity() *Bitmap {
+	c.values = extend(c.values, c.fill())
+	return &c.valid
+}
+
+// Values returns the values by row, 0 for a null, after a call of Validity.
+func (c *Fixed[T]) Values() []T { return c.values }
+
 // Array borrows the column's memory.
 func (c *Fixed[T]) Array() arrow.Array {
-	c.values = extend(c.values, c.fill())
+	c.Validity()
 	return wrap(c.kind, &c.valid, memory.NewBufferBytes(arrow.GetBytes(c.values)))
 }
 
@@ -89,8 +98,17 @@ func (c *Bool) Reset() {
 	c.values.reset()
 }
 
+// Validity says which rows have a value.
+func (c *Bool) Validity() *Bitmap {
+	c.values.appendUnset(c.fill())
+	return &c.valid
+}
+
+// Values returns the values by row, false for a null, after a call of Validity.
+func (c *Bool) Values() *Bitmap { return &c.values }
+
 // Array borrows the column's memory.
 func (c *Bool) Array() arrow.Array {
-	c.values.appendUnset(c.fill())
+	c.Validity()
 	return wrap(arrow.FixedWidthTypes.Boolean, &c.valid, memory.NewBufferBytes(c.values.bits))
 }

@@ -3,6 +3,7 @@ package columnar
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -30,6 +31,7 @@ type Text struct {
 	slots []int32  // hash table: entry+1, or 0
 	hash  []uint32 // by entry
 	last  int32    // entry of the last text
+	loose bool     // rows were cut off: some entries may have none
 
 	all Texts // by row, when plain; empty for a null
 
@@ -107,30 +109,66 @@ func (c *Text) rehash() {
 func (c *Text) turnPlain() {
 	c.plain = true
 	for row, e := range c.index {
-		if !c.valid.at(row) {
+		if !c.valid.At(row) {
 			c.all.append(nil)
 			continue
 		}
 		c.all.append(c.dict.At(e))
 	}
-	c.index, c.dict, c.slots, c.hash = nil, Texts{}, nil, nil
+	c.index, c.dict, c.slots, c.hash, c.loose = nil, Texts{}, nil, nil, false
 }
 
 // Dictionary reports whether the texts are held as a dictionary.
 func (c *Text) Dictionary() bool { return !c.plain }
 
+// Index returns the number of each row's entry in Texts, 0 for a null, after a
+// call of Validity; for a column with a dictionary only. Every entry has a row,
+// and the entries are in the order of their first ones.
+func (c *Text) Index() []int32 { return c.index }
+
+// Texts returns the entries of the dictionary; without one the texts by row,
+// empty for a null, after a call of Validity.
+func (c *Text) Texts() *Texts {
+	if c.plain {
+		return &c.all
+	}
+	return &c.dict
+}
+
+// Validity says which rows have a value.
+func (c *Text) Validity() *Bitmap {
+	c.fill()
+	if c.loose {
+		c.tidy()
+	}
+	return &c.valid
+}
+
+// tidy makes the dictionary anew, of the texts that rows have.
+func (c *Text) tidy() {
+	old := Texts{text: bytes.Clone(c.dict.text), ends: slices.Clone(c.dict.ends)}
+	c.dict.reset()
+	c.hash = c.hash[:0]
+	clear(c.slots)
+	for row, e := range c.index {
+		if c.valid.At(row) {
+			c.index[row] = c.entry(old.At(e))
+		}
+	}
+	c.last, c.loose = -1, false
+}
+
 // Size returns roughly how many bytes the rows take.
 func (c *Text) Size() int { return len(c.all.text) + len(c.dict.text) + 4*c.valid.n }
 
-// Truncate forgets the rows from n on. It leaves entries of the dictionary that
-// no row names any more: they are rare, and Reset forgets them.
+// Truncate forgets the rows from n on.
 func (c *Text) Truncate(n int) {
 	switch {
 	case !c.rows.truncate(n):
 	case c.plain:
 		c.all.truncate(n)
 	default:
-		c.index = c.index[:n]
+		c.index, c.loose = c.index[:n], true
 	}
 }
 
@@ -141,14 +179,14 @@ func (c *Text) Reset() {
 	if c.plain {
 		return
 	}
-	c.index, c.hash, c.last = c.index[:0], c.hash[:0], -1
+	c.index, c.hash, c.last, c.loose = c.index[:0], c.hash[:0], -1, false
 	c.dict.reset()
 	clear(c.slots)
 }
 
 // Array borrows the column's memory.
 func (c *Text) Array() arrow.Array {
-	c.fill()
+	c.Validity()
 	if c.plain {
 		return wrap(arrow.BinaryTypes.String, &c.valid, textBuffers(&c.all)[1:]...)
 	}

@@ -12,6 +12,10 @@ func (v *Texts) Len() int { return max(len(v.ends)-1, 0) }
 // At returns text i, which is valid until the texts change.
 func (v *Texts) At(i int32) []byte { return v.text[v.ends[i]:v.ends[i+1]] }
 
+// Raw returns all texts one behind the other, and where each begins, with the
+// end of the last; no ends at all when there is no text. They are the texts' own.
+func (v *Texts) Raw() (text []byte, ends []int32) { return v.text, v.ends }
+
 func (v *Texts) append(text []byte) {
 	if len(v.ends) == 0 {
 		v.ends = append(v.ends, 0)

@@ -14,12 +14,10 @@ import (
 )
 
 const (
-	// pageBytes and pageRows keep most pages below 64 KiB: up to that size
+	// plainBytes and plainRows keep most pages below 64 KiB: up to that size
 	// the compressor needs no history, which would be 8 MiB.
-	pageBytes = 40 << 10
-	pageRows  = 512
-
-	createdBy = "bulkhead"
+	plainBytes = 40 << 10
+	plainRows  = 512
 )
 
 // plain is the encoder that leans on pqarrow.
@@ -77,8 +75,8 @@ func (p *plain) schema(columns []columnar.Column) (*arrow.Schema, *parquet.Write
 		parquet.WithCompressionLevel(1),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithMaxRowGroupLength(1 << 31),
-		parquet.WithDataPageSize(pageBytes),
-		parquet.WithBatchSize(pageRows),
+		parquet.WithDataPageSize(plainBytes),
+		parquet.WithBatchSize(plainRows),
 		parquet.WithDictionaryPageSizeLimit(2 * columnar.MaxDictionary),
 		parquet.WithMaxStatsSize(256),
 	}

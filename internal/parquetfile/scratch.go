@@ -1,0 +1,48 @@
+package parquetfile
+
+import (
+	"github.com/klauspost/compress/zstd"
+)
+
+// A Scratch is the memory that encoders work with while they write a row
+// group. Encoders of one goroutine share one. The zero value is ready.
+type Scratch struct {
+	out   []byte   // of the file, not yet written
+	page  []byte   // a page before it is compressed
+	small []byte   // the same page compressed
+	head  compact  // its header
+	bits  []uint64 // the values of a row group's column of numbers, without nulls
+	index []int32  // of dictionary entries, without nulls
+	dict  numbers
+
+	zstd *zstd.Encoder
+}
+
+// keptBytes is the most that a buffer keeps for the next row group.
+const keptBytes = 2 << 20
+
+// prepare makes the compressor. Its blocks are so large that a page is one, and
+// needs no history.
+func (s *Scratch) prepare() (err error) {
+	if s.zstd != nil {
+		return nil
+	}
+	s.zstd, err = zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(blockBytes),
+		zstd.WithLowerEncoderMem(true),
+		zstd.WithEncoderCRC(false),
+		// Ids have no repetitions, but few different characters.
+		zstd.WithAllLitEntropyCompression(true))
+	return err
+}
+
+// trim gives back what a row group of long texts took.
+func (s *Scratch) trim() {
+	for _, b := range []*[]byte{&s.out, &s.page, &s.small} {
+		if cap(*b) > keptBytes {
+			*b = nil
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package parquetfile
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
+)
+
+// maxBound is the longest text that is a bound in the statistics; without such
+// a text a chunk has none.
+const maxBound = 128
+
+func (w *chunk) text(c *columnar.Text) {
+	valid := c.Validity()
+	if !c.Dictionary() {
+		w.plainText(valid, c.Texts())
+		return
+	}
+	entries := c.Texts()
+	n := entries.Len()
+	if n == 0 { // nulls only
+		w.indexed(valid, nil, 1)
+		return
+	}
+	var b textBounds
+	page := w.file.scratch.page[:0]
+	for i := range n {
+		text := entries.At(int32(i))
+		b.add(text)
+		page = appendText(page, text)
+	}
+	w.min, w.max = b.bounds()
+	w.entries(n, page)
+	w.indexed(valid, withValue(w.file.scratch, valid, c.Index()), n)
+}
+
+// withValue returns the numbers of the rows that have a value.
+func withValue(s *Scratch, valid *columnar.Bitmap, index []int32) []int32 {
+	if valid.Unset() == 0 {
+		return index
+	}
+	s.index = sized(s.index, len(index))
+	n := 0
+	for row, v := range index {
+		s.index[n] = v
+		n += valid.Bit(row)
+	}
+	return s.index[:n]
+}
+
+// sized returns a slice of n elements, with the memory of s when it is enough.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+func (w *chunk) plainText(valid *columnar.Bitmap, texts *columnar.Texts) {
+	text, ends := texts.Raw()
+	var b textBounds
+	for from := 0; from < w.rows; {
+		to := cut(ends, from)
+		page, n := appendLevels(w.file.scratch.page[:0], valid, from, to)
+		for row := from; row < to; row++ {
+			if n == to-from || valid.At(row) {
+				value := text[ends[row]:ends[row+1]]
+				b.add(value)
+				page = appendText(page, value)
+			}
+		}
+		w.page(page, to-from, n)
+		from = to
+	}
+	w.min, w.max = b.bounds()
+}
+
+// cut returns where a page ends that begins at row from.
+func cut(ends []int32, from int) int {
+	rows := len(ends) - 1
+	to := from
+	for to < rows && to-from < pageRows {
+		next := min(to+8, rows)
+		size := int(ends[next]-ends[from]) + 4*(next-from)
+		if size > pageBytes && to > from {
+			break
+		}
+		to = next
+	}
+	return to
+}
+
+// appendText writes a text as PLAIN has it: behind its length.
+func appendText(dst, text []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(text)))
+	return append(dst, text...)
+}
+
+// textBounds are the least and the greatest of some texts. Most are compared
+// by their first eight bytes only.
+type textBounds struct {
+	min, max  []byte
+	low, high uint64
+	any       bool
+}
+
+func (b *textBounds) add(text []byte) {
+	head := first8(text)
+	if !b.any {
+		b.min, b.max, b.low, b.high, b.any = text, text, head, head, true
+		return
+	}
+	if head <= b.low && bytes.Compare(text, b.min) < 0 {
+		b.min, b.low = text, head
+	}
+	if head >= b.high && bytes.Compare(text, b.max) > 0 {
+		b.max, b.high = text, head
+	}
+}
+
+// bounds returns nil when one of them is too long, or there are none.
+func (b *textBounds) bounds() (least, greatest []byte) {
+	if !b.any || len(b.min) > maxBound || len(b.max) > maxBound {
+		return nil, nil
+	}
+	// An empty text is a bound too.
+	return append(make([]byte, 0, 1), b.min...), append(make([]byte, 0, 1), b.max...)
+}
+
+// first8 returns the first eight bytes as a number that is ordered as they are.
+func first8(text []byte) uint64 {
+	if len(text) >= 8 {
+		return binary.BigEndian.Uint64(text)
+	}
+	var head uint64
+	for i, c := range text {
+		head |= uint64(c) << (56 - 8*i)
+	}
+	return head
+}
