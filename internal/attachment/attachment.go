@@ -57,7 +57,7 @@ type Rules struct {
 	BudgetRequests int64    // that the export may send
 }
 
-// Options say whose documents are stored, and how. All fields but Base, Refused,
+// Options say whose documents are stored, and how. All fields but Base, Origin, Refused,
 // MaxLine, Last and AsOf are required.
 type Options struct {
 	Scope  *blob.Scope
@@ -65,6 +65,7 @@ type Options struct {
 	Lease  store.Lease // of the step on whose behalf this is done; its subject is the output file
 	Rules  Rules
 	Base   string // FHIR base URL of the server, without a slash at its end
+	Origin string // the export whose file it is, by table.SourceFile; empty means the step's own
 
 	// Open gives the NDJSON of the output file. It is called once or twice.
 	Open func(ctx context.Context) (io.ReadCloser, error)

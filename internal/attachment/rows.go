@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ func (w *rows) values(r *row) map[string]any {
 		table.TenantID: w.o.Scope.Tenant(), "resource_type": r.resource.kind, table.ResourceKey: r.resource.key,
 		"path": r.found.Path, "position": int32(r.found.Position), "outcome": string(r.outcome), "reason": text(r.reason),
 		"title": text(r.found.Title), "declared_content_type": text(r.found.ContentType), "declared_sha1": text(r.found.SHA1),
-		table.SourceFile: w.o.Lease.Export + "/" + w.o.Lease.Subject, table.SourceLine: r.line,
+		table.SourceFile: cmp.Or(w.o.Origin, w.o.Lease.Export) + "/" + w.o.Lease.Subject, table.SourceLine: r.line,
 	}
 	if r.found.Size >= 0 {
 		v["declared_size"] = r.found.Size

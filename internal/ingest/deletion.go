@@ -27,7 +27,7 @@ type deletionLines struct {
 }
 
 func newDeletionLines(o *Options, src *Source, tables newTable) *deletionLines {
-	constant := map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: o.Export + "/" + src.File}
+	constant := map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: sourceFile(o, src)}
 	w := &deletionLines{shape: tape.NewShape(), to: tables(table.Deleted, constant), skipped: map[string]int64{}}
 	if o.Base != "" {
 		w.base = append(lowerServer([]byte(strings.TrimRight(o.Base, "/"))), '/')

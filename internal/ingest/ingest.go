@@ -63,6 +63,7 @@ type Source struct {
 	File    string  // "<page>-<section>-<index>-<Type>", made by blob.FileName
 	Section Section // decides what a line must be
 	Type    string  // the type that the manifest gives; used by Output only. A line's own type decides where it goes
+	Origin  string  // the export whose file it is, by table.SourceFile; empty means Options.Export
 
 	// Open returns the bytes of the file: NDJSON, or NDJSON as zstd or gzip,
 	// told apart by their first bytes. It is called once for each Run.

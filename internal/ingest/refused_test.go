@@ -53,3 +53,13 @@ func TestASaltMakesAResourceAChangedOne(t *testing.T) {
 		t.Errorf("content hashes %v, unsalted %v: only the first must differ", first, plain)
 	}
 }
+
+func TestRowsNameTheExportWhoseFileItIs(t *testing.T) {
+	o := testOptions(t)
+	src := textSource(Output, "Patient", twoPatients)
+	src.Origin = "e0"
+	rows := tableOf(t, o, mustRun(t, o, src), "_index")
+	if got, want := rows[1][6], "e0/"+src.File; got != want {
+		t.Errorf("source_file %q, want %q", got, want)
+	}
+}

@@ -65,7 +65,7 @@ type viewRows struct {
 func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines, error) {
 	w := &resourceLines{
 		opts: o, declared: src.Type, newTable: tables, types: make(map[string]*typeLines),
-		constant: map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: o.Export + "/" + src.File},
+		constant: map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: sourceFile(o, src)},
 		outcomes: newOutcomeScan(),
 	}
 	if o.Organized {

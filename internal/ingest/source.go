@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,11 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
+
+// sourceFile is what stands in table.SourceFile of the rows of src.
+func sourceFile(o *Options, src *Source) string {
+	return cmp.Or(src.Origin, o.Export) + "/" + src.File
+}
 
 // decode returns the NDJSON of a stream of ours that may be zstd or gzip.
 // Closing it does not close src.
