@@ -206,16 +206,16 @@ func (x *plainExists) test(m *machine, in item) (truth, error) {
 	if in.kind != kindObject && !x.path.rooted {
 		return truthOf(!x.want), nil
 	}
-	found, ok := m.holds(x.path)
+	found, ok := m.present(x.path)
 	if !ok {
 		return (&existsExpr{x.path, x.want}).test(m, in)
 	}
 	return truthOf(found == x.want), nil
 }
 
-// holds reports whether a plain path gives anything; ok is false when the
+// present reports whether a plain path gives anything; ok is false when the
 // slots do not tell.
-func (m *machine) holds(x *plainPath) (found, ok bool) {
+func (m *machine) present(x *plainPath) (found, ok bool) {
 	if x.form != formValue {
 		return false, false
 	}

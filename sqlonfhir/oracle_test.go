@@ -3,6 +3,7 @@ package sqlonfhir
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -80,6 +81,9 @@ func (o *oracle) eval(s *syntax, in scope) ([]scope, error) {
 		if s.src == nil && s.name == o.resource && in.n == o.root {
 			return []scope{in}, nil
 		}
+		if s.name == "extension" {
+			return o.extensions(s, in)
+		}
 		return o.each(s, in, func(x scope) []scope { return o.member(s, x) })
 	case opNegate:
 		return o.arithmetic("-", numberList("0"), s.args[0], in)
@@ -96,6 +100,9 @@ func (o *oracle) eval(s *syntax, in scope) ([]scope, error) {
 func numberList(text string) []scope { return []scope{{&node{kind: kindNumber, text: text}, ""}} }
 
 func typeName(id typeID) string {
+	if id == typeInteger64 {
+		return "integer64"
+	}
 	for name, x := range typeIDs {
 		if x == id {
 			return name
@@ -135,7 +142,7 @@ func named(list []*node, name, typ string) []scope {
 
 func (o *oracle) member(s *syntax, x scope) []scope {
 	var all []scope
-	if list, ok := x.n.members[s.name]; ok {
+	if list := x.n.members[s.name]; len(list) > 0 {
 		typ := ""
 		if isDate(x.name, s.name) {
 			typ = "date"
@@ -143,13 +150,32 @@ func (o *oracle) member(s *syntax, x scope) []scope {
 		all = named(list, s.name, typ)
 	} else {
 		for _, t := range choicesOf(x.name, s.name) {
-			if list, ok := x.n.members[s.name+title(t)]; ok {
+			if list := x.n.members[s.name+title(t)]; len(list) > 0 {
 				all = named(list, t, t)
 				break
 			}
 		}
 	}
 	return all
+}
+
+// extensions gives the extensions of what a step works on. Those of primitives
+// lie beside them.
+func (o *oracle) extensions(s *syntax, in scope) ([]scope, error) {
+	inside := func(n *node) []scope { return named(n.members["extension"], "extension", "") }
+	of := s.src
+	if of == nil || of.op != opMember || of.name == "extension" || of.src == nil && of.name == o.resource && in.n == o.root {
+		return o.each(s, in, func(x scope) []scope { return inside(x.n) })
+	}
+	return o.each(of, in, func(owner scope) (all []scope) {
+		for _, x := range o.member(of, owner) {
+			all = append(all, inside(x.n)...)
+		}
+		for _, x := range owner.n.members["_"+of.name] {
+			all = append(all, inside(x)...)
+		}
+		return all
+	})
 }
 
 func (o *oracle) index(s *syntax, in scope) ([]scope, error) {
@@ -225,6 +251,15 @@ func (o *oracle) call(s *syntax, in scope) ([]scope, error) {
 	if s.name == "extension" {
 		return o.extension(s, in)
 	}
+	if s.name == "coalesce" {
+		return o.coalesce(s, in)
+	}
+	if s.name == "lowBoundary" || s.name == "highBoundary" {
+		return o.boundary(s, in)
+	}
+	if list, known, err := o.scalar(s, in); known {
+		return list, err
+	}
 	if s.name == "join" && len(s.args) == 1 {
 		if _, err := o.single(s.args[0], in); err != nil {
 			return nil, err
@@ -241,6 +276,8 @@ func (o *oracle) call(s *syntax, in scope) ([]scope, error) {
 	switch s.name {
 	case "where":
 		return o.filter(src, s.args[0])
+	case "select":
+		return o.project(s, src)
 	case "exists":
 		if len(s.args) == 1 {
 			src, err = o.filter(src, s.args[0])
@@ -276,8 +313,7 @@ func (o *oracle) ofType(s *syntax, in scope) ([]scope, error) {
 		return o.each(s, in, func(x scope) []scope { return keep([]scope{x}) })
 	}
 	return o.each(s.src, in, func(x scope) []scope {
-		typed, ok := x.n.members[s.src.name+title(of)]
-		if ok {
+		if typed := x.n.members[s.src.name+title(of)]; len(typed) > 0 {
 			id := ""
 			if typeIDs[of] != typeUnknown {
 				id = of
@@ -336,7 +372,7 @@ func (o *oracle) extension(s *syntax, in scope) ([]scope, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, err := o.each(s, in, func(x scope) []scope { return named(x.n.members["extension"], "extension", "") })
+	src, err := o.extensions(s, in)
 	var kept []scope
 	for _, x := range src {
 		if u := x.n.members["url"]; url != nil && len(u) == 1 && u[0].text == url.n.text {
@@ -365,6 +401,10 @@ func (o *oracle) join(s *syntax, src []scope, in scope) ([]scope, error) {
 	return []scope{{&node{kind: kindString, text: strings.Join(parts, sep)}, ""}}, nil
 }
 
+// literalReference is a reference that names a type and an id, and perhaps a
+// version.
+var literalReference = regexp.MustCompile(`^(?:[^#?]*/)?([A-Z][A-Za-z]*)/([^/#?]+)(?:/_history/[^/#?]+)?$`)
+
 func (o *oracle) keys(s *syntax, src []scope) []scope {
 	one := func(n *node, name string) (string, bool) {
 		if m := n.members[name]; len(m) == 1 && m[0].kind == kindString {
@@ -383,11 +423,11 @@ func (o *oracle) keys(s *syntax, src []scope) []scope {
 			continue
 		}
 		ref, _ := one(x.n, "reference")
-		part := strings.Split(ref, "/")
-		if len(part) != 2 || part[1] == "" || strings.ContainsAny(ref, "#?:") || len(s.args) == 1 && part[0] != s.args[0].name {
+		parts := literalReference.FindStringSubmatch(ref)
+		if parts == nil || len(s.args) == 1 && parts[1] != s.args[0].name {
 			continue
 		}
-		keys = append(keys, scope{&node{kind: kindString, text: part[1], ref: part[0]}, ""})
+		keys = append(keys, scope{&node{kind: kindString, text: parts[2], ref: parts[1]}, ""})
 	}
 	return keys
 }

@@ -61,11 +61,11 @@ func (p *path) eval(m *machine, in item) error {
 func (m *machine) walk(n int32, steps []step) (done bool) {
 	st, rest := &steps[0], steps[1:]
 	if st.of != nil {
-		if c := m.member(n, st.ofKey); c >= 0 {
+		if c := m.member(n, st.ofKey); c >= 0 && m.holds(c) {
 			return m.descend(c, st, st.of.id, rest)
 		}
 	}
-	if c := m.member(n, st.key); c >= 0 {
+	if c := m.member(n, st.key); c >= 0 && (len(st.choices) == 0 || m.holds(c)) {
 		done = m.descend(c, st, st.typ, rest)
 	} else if len(st.choices) > 0 {
 		done = m.walkChoice(n, st, rest)
@@ -78,11 +78,26 @@ func (m *machine) walk(n int32, steps []step) (done bool) {
 	return done
 }
 
+// holds reports whether there is a value at n: not null, nor an array without
+// any. A member that holds none counts as absent among those of a choice.
+func (m *machine) holds(n int32) bool {
+	x := m.tape.Node(n)
+	if x.Kind != tape.Array {
+		return x.Kind != tape.Null
+	}
+	for c := n + 1; c < x.Next; c = m.tape.Node(c).Next {
+		if m.holds(c) {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *machine) walkChoice(n int32, st *step, rest []step) (done bool) {
 	for c, end := n+1, m.tape.Node(n).Next; c < end; c = m.tape.Node(c).Next {
 		key := m.tape.Node(c).Key
 		for _, x := range st.choices {
-			if x.key == key {
+			if x.key == key && m.holds(c) {
 				return m.descend(c, st, x.typ, rest)
 			}
 		}

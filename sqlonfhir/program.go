@@ -42,7 +42,11 @@ type Options struct {
 func Compile(views ...*View) (*Program, error) { return CompileWith(Options{Views: views}) }
 
 // CompileWith is [Compile] with options.
-func CompileWith(o Options) (*Program, error) {
+func CompileWith(o Options) (*Program, error) { return compileAll(o, true) }
+
+// compileAll compiles with plain paths or, which gives the same rows, with
+// their general forms only.
+func compileAll(o Options, plain bool) (*Program, error) {
 	resource := ""
 	for _, v := range o.Views {
 		if resource == "" {
@@ -53,8 +57,11 @@ func CompileWith(o Options) (*Program, error) {
 		}
 	}
 	b := newBuilder(resource)
-	b.whole = newBuilder(resource)
-	p := &Program{views: o.Views, shape: b.shape, whole: b.whole.shape}
+	p := &Program{views: o.Views, shape: b.shape, whole: tape.NewShape()}
+	if plain {
+		b.whole = newBuilder(resource)
+		p.whole = b.whole.shape
+	}
 	p.own = newOwnSlots(b.shape.Root())
 	for _, v := range o.Views {
 		p.plans = append(p.plans, b.view(v))
