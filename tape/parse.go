@@ -100,6 +100,15 @@ func (t *Tape) lay(n Node) {
 	t.nodes = append(t.nodes, n)
 }
 
+// end completes the slots that remember the object that starts there.
+func (t *Tape) end(s *state, start, end int32) {
+	for _, slot := range s.slots {
+		if f := &t.found[slot]; f.Start == start {
+			f.End = end
+		}
+	}
+}
+
 func (t *Tape) container(i int, s *state, key int32, depth int) int {
 	if depth >= MaxDepth {
 		return t.fail(i, ReasonDepth)
@@ -127,11 +136,7 @@ func (t *Tape) container(i int, s *state, key int32, depth int) int {
 			t.note(s, &x)
 		}
 		end = t.object(i+1, s, depth+1)
-		for _, slot := range s.slots {
-			if f := &t.found[slot]; f.Start == x.Start {
-				f.End = int32(end)
-			}
-		}
+		t.end(s, x.Start, int32(end))
 	}
 	if lay && end >= 0 {
 		t.nodes[n].End, t.nodes[n].Next = int32(end), int32(len(t.nodes))
@@ -274,18 +279,25 @@ const (
 	highs = 0x8080808080808080
 )
 
+// special returns a mask with the high bit of each byte of w that is a quote,
+// a backslash, a control character or not ASCII. Only its lowest bit is exact.
+func special(w uint64) uint64 {
+	q, s := (w^ones*'"')-ones, (w^ones*'\\')-ones
+	return (q | s | (w - ones*0x20) | w) & highs
+}
+
+// lowest returns the number of the byte of the lowest bit of a mask.
+func lowest(m uint64) int { return bits.TrailingZeros64(m) >> 3 }
+
 // str reads a string whose first byte is at i, and returns the offset of the
-// closing quote and whether there are escapes. Eight bytes a step: a mask has
-// the high bit of each byte that is a quote, a backslash, a control character
-// or not ASCII; only its lowest bit is exact, and only that is used.
+// closing quote and whether there are escapes.
 func (t *Tape) str(i int) (int, bool) {
 	b, escaped := t.line, false
 	for {
 		for i+8 <= len(b) {
-			w := binary.LittleEndian.Uint64(b[i : i+8])
-			q, s := w^(ones*'"'), w^(ones*'\\')
-			if m := ((q-ones)&^q | (s-ones)&^s | (w-ones*0x20)&^w | w) & highs; m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
+			m := special(binary.LittleEndian.Uint64(b[i : i+8]))
+			if m != 0 {
+				i += lowest(m)
 				break
 			}
 			i += 8

@@ -24,8 +24,10 @@ type reference struct {
 }
 
 func refer(line []byte, shape *Shape) *reference {
-	r := &reference{line: line, d: jsontext.NewDecoder(bytes.NewReader(line)), shape: shape,
-		found: make([]Found, shape.Slots()), taken: map[*Want]bool{}}
+	r := &reference{
+		line: line, d: jsontext.NewDecoder(bytes.NewReader(line)), shape: shape,
+		found: make([]Found, shape.Slots()), taken: map[*Want]bool{},
+	}
 	r.value([]*Want{shape.Root()}, -1)
 	return r
 }

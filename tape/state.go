@@ -28,6 +28,7 @@ type plan struct {
 	root   *state
 	states map[string]*state // by the numbers of their places
 	id     []byte
+	net    *network
 }
 
 // maxStates is how many states a plan may have before it is made anew. Only
@@ -35,7 +36,7 @@ type plan struct {
 const maxStates = 1 << 13
 
 func newPlan(s *Shape) *plan {
-	p := &plan{shape: s, states: map[string]*state{}}
+	p := &plan{shape: s, states: map[string]*state{}, net: newNetwork(patience, minPause)}
 	p.root = p.state([]*Want{s.root})
 	return p
 }

@@ -58,6 +58,9 @@ type Tape struct {
 	err   SyntaxError
 	plan  *plan
 	plans []*plan // of the shapes parsed with, the last one first
+
+	opened []opened // containers of the text that follow has not closed
+	plain  bool     // follow nothing and learn nothing; for tests
 }
 
 // Parse validates line and lays out what shape wants; a nil shape wants the
@@ -67,17 +70,38 @@ type Tape struct {
 func (t *Tape) Parse(line []byte, shape *Shape) error {
 	t.line, t.nodes, t.text = line, t.nodes[:0], t.text[:0]
 	t.open(shape)
-	t.keys.reset()
 	if len(line) > MaxLen {
 		t.line = nil
 		return &SyntaxError{Offset: MaxLen, Reason: ReasonTooLong}
 	}
-	i := space(line, 0)
-	if i == len(line) {
+	net := t.plan.net
+	if !t.plain && net.tries() {
+		if t.follow(net) {
+			return nil
+		}
+		net.missed++
+		t.nodes = t.nodes[:0]
+		clear(t.found)
+		clear(t.taken)
+	}
+	if err := t.scan(); err != nil {
+		return err
+	}
+	if !t.plain && net.learns() {
+		t.learn(net)
+	}
+	return nil
+}
+
+// scan parses the line by reading all of it.
+func (t *Tape) scan() error {
+	t.keys.reset()
+	i := space(t.line, 0)
+	if i == len(t.line) {
 		t.fail(i, ReasonEmpty)
 		i = -1
 	} else if i = t.value(i, t.plan.root, -1, 0); i >= 0 {
-		if i = space(line, i); i < len(line) {
+		if i = space(t.line, i); i < len(t.line) {
 			i = t.fail(i, ReasonTrailing)
 		}
 	}

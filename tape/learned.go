@@ -1,0 +1,299 @@
+package tape
+
+import "encoding/binary"
+
+// A network is what a tape has learned of the texts of one shape: machine-made
+// lines repeat the bytes between their scalars. It leads from scalar to scalar
+// by comparing those bytes, and validates each scalar anew.
+//
+// Why what it accepts is valid. A stop stands for a scalar's place: the
+// containers around it with the member that is open in each. An edge is only
+// ever taken from the stop that it was cut from, so its bytes close and open
+// the same containers as they did in the text that the scanner accepted. No
+// object names a member twice, because the members of each container have an
+// order that never changes, and every edge leads forward in it.
+type network struct {
+	start stop
+	outer frame // around the outermost value
+	edges int   // of all stops
+	bytes int   // of all edges
+	size  int   // frames, members and stops
+
+	wait   int // texts until the network is used
+	pause  int // the next wait, when too many texts miss
+	credit int // texts that may be learned from
+	tried  int // texts in this round
+	missed int // of them those that the network does not know
+}
+
+// Bounds of a network.
+const (
+	patience   = 32      // texts before anything is learned
+	burst      = 64      // texts learned from at first; later one in creditEach
+	creditEach = 16      // texts for one more to learn from
+	round      = 256     // texts after which the misses are judged
+	minPause   = 4096    // texts without the network when it misses more than half
+	maxPause   = 1 << 20 // the pause doubles up to this
+	maxEdges   = 1 << 14
+	maxFan     = 24 // edges of one stop
+	maxSize    = 1 << 14
+	maxBytes   = 1 << 20 // of all edges
+	maxLiteral = 1 << 10 // bytes of an edge
+	maxLearned = 1 << 16 // bytes of a text to learn from
+	maxMembers = 256     // of a frame
+)
+
+func newNetwork(wait, pause int) *network {
+	n := &network{wait: wait, pause: pause, credit: burst}
+	n.start.slot = -1
+	return n
+}
+
+// tries reports whether the next text is to be parsed by the network.
+func (n *network) tries() bool {
+	if n.wait > 0 {
+		n.wait--
+		return false
+	}
+	if n.tried == round {
+		if 2*n.missed > round {
+			*n = *newNetwork(n.pause-1, min(2*n.pause, maxPause))
+			return false
+		}
+		n.tried, n.missed, n.pause = 0, 0, minPause
+	}
+	n.tried++
+	if n.tried%creditEach == 0 && n.credit < burst {
+		n.credit++
+	}
+	return true
+}
+
+// learns reports whether a valid text that was not known is to be learned from.
+func (n *network) learns() bool {
+	if n.wait > 0 || n.credit == 0 {
+		return false
+	}
+	n.credit--
+	return true
+}
+
+// A stop is the place of a string or a number. The start of a text is one too.
+type stop struct {
+	links  []link
+	number bool
+	lay    bool
+	notes  bool
+	slot   int32 // the only slot of the place, when there are no firsts; else -1
+	key    int32
+	state  *state // nil when nothing is wanted
+}
+
+// A link is the part of an edge that is compared first.
+type link struct {
+	head, mask uint64 // the first eight bytes, fewer when the mask says so
+	tail       uint64 // the last eight bytes when there are from 8 to 16
+	size       int
+	edge       *edge
+}
+
+// An edge is the bytes from the end of one scalar to the begin of the next,
+// from quote to quote, and what they mean.
+type edge struct {
+	bytes string
+	to    *stop // nil at the end of the text
+	ifs   []condition
+	ops   []op
+}
+
+// A condition is whether a First has had its value when the edge is taken.
+type condition struct {
+	index int32
+	taken bool
+}
+
+type opCode uint8
+
+const (
+	opLiteral opCode = iota // true, false or null
+	opOpen
+	opClose
+)
+
+// An op is a change that an edge makes to the tape.
+type op struct {
+	code opCode
+	lay  bool
+	kind Kind
+	key  int32
+	at   int32  // in the bytes of the edge; the end of what is closed
+	end  int32  // of a literal
+	s    *state // whose slots remember the value; nil for none
+}
+
+// An opened container has a node, or slots, or both.
+type opened struct{ node, start int32 }
+
+// follow parses the line by what has been learned. It reports false, with the
+// tape in any condition, when the line leads off the network.
+func (t *Tape) follow(n *network) bool {
+	b, i, at := t.line, 0, &n.start
+	t.opened = t.opened[:0]
+	for {
+		e := t.match(at, i)
+		if e == nil {
+			return false
+		}
+		if len(e.ops)+len(e.ifs) > 0 {
+			t.apply(e, int32(i))
+		}
+		i += len(e.bytes)
+		if at = e.to; at == nil {
+			return true
+		}
+		start := i
+		if at.number {
+			if i = t.number(i); i < 0 {
+				return false
+			}
+			if at.state != nil {
+				t.arrive(at, Node{Number, false, at.key, int32(start), int32(i), 0})
+			}
+			continue
+		}
+		for i+8 <= len(b) {
+			m := special(binary.LittleEndian.Uint64(b[i : i+8]))
+			if m == 0 {
+				i += 8
+				continue
+			}
+			i += lowest(m)
+			break
+		}
+		escaped := false
+		if i >= len(b) || b[i] != '"' {
+			if i, escaped = t.str(i); i < 0 {
+				return false
+			}
+		}
+		if at.state != nil {
+			t.arrive(at, Node{String, escaped, at.key, int32(start), int32(i), 0})
+		}
+	}
+}
+
+// match returns the edge of at that the bytes at i are, or nil.
+func (t *Tape) match(at *stop, i int) *edge {
+	b := t.line
+	var word uint64
+	if i+8 <= len(b) {
+		word = binary.LittleEndian.Uint64(b[i : i+8])
+	} else {
+		for j := len(b) - 1; j >= i; j-- {
+			word = word<<8 | uint64(b[j])
+		}
+	}
+	for k := range at.links {
+		c := &at.links[k]
+		if (word^c.head)&c.mask != 0 {
+			continue
+		}
+		end := i + c.size
+		if c.size > 8 {
+			if end > len(b) {
+				continue
+			}
+			if c.size <= 16 {
+				if binary.LittleEndian.Uint64(b[end-8:end]) != c.tail {
+					continue
+				}
+			} else if string(b[i+8:end]) != c.edge.bytes[8:] {
+				continue
+			}
+		}
+		if !t.admits(c.edge, end) {
+			continue
+		}
+		if k > 0 {
+			at.links[k-1], at.links[k] = at.links[k], at.links[k-1]
+			return at.links[k-1].edge
+		}
+		return c.edge
+	}
+	return nil
+}
+
+// admits reports whether an edge whose bytes are there may be taken: a number
+// or the end of the text has to follow where it leads to one, and the firsts
+// have to be as they were when it was learned.
+func (t *Tape) admits(e *edge, end int) bool {
+	switch {
+	case e.to == nil:
+		if end != len(t.line) {
+			return false
+		}
+	case e.to.number:
+		if end >= len(t.line) || t.line[end] != '-' && t.line[end]-'0' > 9 {
+			return false
+		}
+	}
+	for _, c := range e.ifs {
+		if t.taken[c.index] != c.taken {
+			return false
+		}
+	}
+	return true
+}
+
+// apply does what an edge means; from is where its bytes start.
+func (t *Tape) apply(e *edge, from int32) {
+	for _, c := range e.ifs {
+		t.taken[c.index] = true
+	}
+	for k := range e.ops {
+		o := &e.ops[k]
+		x := Node{o.kind, false, o.key, from + o.at, from + o.end, 0}
+		switch o.code {
+		case opOpen:
+			n := int32(-1)
+			if o.lay {
+				n = int32(len(t.nodes))
+				t.lay(x)
+			}
+			t.opened = append(t.opened, opened{n, x.Start})
+		case opClose:
+			c := t.opened[len(t.opened)-1]
+			t.opened = t.opened[:len(t.opened)-1]
+			if c.node >= 0 {
+				t.nodes[c.node].End, t.nodes[c.node].Next = x.End, int32(len(t.nodes))
+			}
+			if o.s != nil {
+				t.end(o.s, c.start, x.End)
+			}
+			continue
+		case opLiteral:
+			if o.lay {
+				t.lay(x)
+			}
+		}
+		if o.s != nil {
+			t.note(o.s, &x)
+		}
+	}
+}
+
+// arrive does what is wanted of the scalar of a stop.
+func (t *Tape) arrive(at *stop, x Node) {
+	if at.lay {
+		t.lay(x)
+	}
+	if at.slot >= 0 {
+		if f := &t.found[at.slot]; f.Kind == Null {
+			*f = Found{x.Start, x.End, x.Kind, x.Escaped, false}
+		} else {
+			f.Many = true
+		}
+	} else if at.notes {
+		t.note(t.join(at.state), &x)
+	}
+}
