@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/tape"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 )
@@ -50,7 +51,7 @@ func (o *oracle) foci(s *selectDefinition, in scope, index int, row []string, th
 	case once:
 		return o.at(s, in, index, row, then)
 	case repeat:
-		foci, err = o.descendants(s, in)
+		foci, err = o.descendants(s, in, 0)
 	default:
 		foci, err = o.eval(s.paths[0].syntax, in)
 	}
@@ -65,20 +66,56 @@ func (o *oracle) foci(s *selectDefinition, in scope, index int, row []string, th
 	if len(foci) > 0 || s.iteration != forEachOrNull {
 		return nil
 	}
-	for i := range s.width {
-		row[s.first+i] = "null"
+	if err := o.nulls(s.allColumns(), row); err != nil {
+		return err
 	}
 	return then()
 }
 
-func (o *oracle) descendants(s *selectDefinition, in scope) (all []scope, err error) {
+// nulls makes the row of nothing, in which only %rowIndex says something.
+func (o *oracle) nulls(columns []columnDefinition, row []string) error {
+	o.rowIndex = 0
+	for _, c := range columns {
+		row[c.slot] = "null"
+		if !c.syntax.usesRowIndex() || c.syntax.readsFocus() {
+			continue
+		}
+		if err := o.column(c, scope{&node{}, ""}, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *oracle) column(c columnDefinition, in scope, row []string) error {
+	list, err := o.eval(c.syntax, in)
+	if err != nil || len(list) > 1 && !c.Collection {
+		return errOracle
+	}
+	var texts []string
+	for _, x := range list {
+		texts = append(texts, show(x.n.kind, x.n.text, x.n.ref))
+	}
+	row[c.slot] = strings.Join(texts, ",")
+	if c.Collection {
+		row[c.slot] = "[" + row[c.slot] + "]"
+	} else if len(list) == 0 {
+		row[c.slot] = "null"
+	}
+	return nil
+}
+
+func (o *oracle) descendants(s *selectDefinition, in scope, depth int) (all []scope, err error) {
+	if depth > tape.MaxDepth {
+		return nil, errOracle
+	}
 	for _, p := range s.paths {
 		list, err := o.eval(p.syntax, in)
 		if err != nil {
 			return nil, err
 		}
 		for _, x := range list {
-			below, err := o.descendants(s, x)
+			below, err := o.descendants(s, x, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -91,19 +128,8 @@ func (o *oracle) descendants(s *selectDefinition, in scope) (all []scope, err er
 func (o *oracle) at(s *selectDefinition, in scope, index int, row []string, then func() error) error {
 	o.rowIndex = index
 	for _, c := range s.columns {
-		list, err := o.eval(c.syntax, in)
-		if err != nil || len(list) > 1 && !c.Collection {
-			return errOracle
-		}
-		var texts []string
-		for _, x := range list {
-			texts = append(texts, show(x.n.kind, x.n.text, x.n.ref))
-		}
-		row[c.slot] = strings.Join(texts, ",")
-		if c.Collection {
-			row[c.slot] = "[" + row[c.slot] + "]"
-		} else if len(list) == 0 {
-			row[c.slot] = "null"
+		if err := o.column(c, in, row); err != nil {
+			return err
 		}
 	}
 	if len(s.branches) == 0 {
@@ -184,7 +210,8 @@ func (m maker) name() string { return m.of("a", "b", "c", "value", "birthDate", 
 // path makes an expression.
 func (m maker) path(depth int) string {
 	var p strings.Builder
-	p.WriteString(m.of("a", "b", "c", "value", "ref", "birthDate", "a.b", "a.b.first()", "a.where(b = 'x')", "$this", "%resource", "Patient.a", "extension('u')", "component", "component.value"))
+	p.WriteString(m.of("a", "b", "c", "value", "ref", "birthDate", "a.b", "a.b.first()", "a.where(b = 'x')", "$this", "%resource", "Patient.a", "extension('u')", "component", "component.value",
+		"coalesce(a.b, c)", "value.ofType(string)", "period"))
 	for range m.IntN(4) {
 		p.WriteString(m.step(depth))
 	}
@@ -192,7 +219,9 @@ func (m maker) path(depth int) string {
 }
 
 func (m maker) step(depth int) string {
-	switch n := m.IntN(12); {
+	switch n := m.IntN(14); {
+	case n >= 12:
+		return m.scalar(depth)
 	case n < 5:
 		return "." + m.name()
 	case n < 7:
@@ -207,12 +236,24 @@ func (m maker) step(depth int) string {
 	return m.of(".getReferenceKey()", ".getReferenceKey(Patient)", ".getResourceKey()", ".extension('u')", ".value.ofType(string)")
 }
 
+// scalar makes a step of a function of one value, or of select.
+func (m maker) scalar(depth int) string {
+	if depth > 0 && m.IntN(3) == 0 {
+		return ".select(" + m.path(depth-1) + ")"
+	}
+	return m.of(".toString()", ".lower()", ".upper()", ".trim()", ".length()", ".substring(1)", ".substring(a, 1)", ".indexOf('0')",
+		".startsWith('x')", ".endsWith(b)", ".contains('-')", ".replace('x', 'yy')", ".replace(a, '')", ".matches('^[x2]')",
+		".replaceMatches('[0-9]+', '<$0>')", ".duration(@2021-02-03, 'month')", ".difference(birthDate, 'day')",
+		".duration(@2020-03-01T00:00:00Z, 'minute')", ".lowBoundary()", ".highBoundary()", ".coalesce(a, b)")
+}
+
 func (m maker) criterion(depth int) string {
 	if depth > 0 && m.IntN(3) == 0 {
-		return "(" + m.criterion(depth-1) + m.of(" and ", " or ") + m.criterion(depth-1) + ")"
+		return "(" + m.criterion(depth-1) + m.of(" and ", " or ", " xor ", " implies ") + m.criterion(depth-1) + ")"
 	}
-	right := m.of("'x'", "1", "1.0", "true", "@2020", "$this", m.path(0), "%rowIndex", "2 * 0.5", "'x' & b")
-	return m.path(depth) + m.of(" = ", " = ", " != ", " < ", " > ") + right
+	right := m.of("'x'", "1", "1.0", "true", "@2020", "$this", m.path(0), "%rowIndex", "2 * 0.5", "'x' & b",
+		"{}", "-1 div 2", "7 mod a", "coalesce(b, 'x')", "@2020-01-01T00:00:00Z")
+	return m.path(depth) + m.of(" = ", " = ", " != ", " < ", " > ", " <= ", " >= ") + right
 }
 
 func (m maker) columns(prefix string, n int) string {
@@ -222,8 +263,11 @@ func (m maker) columns(prefix string, n int) string {
 		if m.IntN(2) == 0 {
 			path = start + m.step(1)
 		}
-		if m.IntN(6) == 0 {
+		switch m.IntN(12) {
+		case 0, 1:
 			path = m.criterion(1)
+		case 2:
+			path = m.of("%rowIndex", "%rowIndex + 1", "%resource.a[%rowIndex]", "iif(%rowIndex = 0, b, %rowIndex)")
 		}
 		list = append(list, fmt.Sprintf(`{"name":"%s%d","path":%q,"collection":%t}`, prefix, i, path, m.IntN(8) > 0))
 	}
@@ -292,7 +336,10 @@ func (m maker) object(depth int, start string) string {
 		}
 	}
 	if depth > 0 && m.IntN(3) == 0 {
-		members = append(members, `"extension":[{"url":"u","valueString":"e"},{"url":"v","extension":[{"url":"u"}]}]`, `"component":[{"valueString":"s"},{"valueQuantity":{"value":1}}]`)
+		members = append(members, `"_a":{"extension":[{"url":"u","valueString":"beside"}]}`, `"_b":[null,{"extension":[{"url":"v"}]}]`, `"extension":[{"url":"u","valueString":"e"},{"url":"v","extension":[{"url":"u"}]}]`, `"component":[{"valueString":"s"},{"valueQuantity":{"value":1}}]`)
+	}
+	if m.IntN(4) == 0 {
+		members = append(members, `"period":{"start":"2020-02","end":"2020-02-03T10:00:00+01:00"}`)
 	}
 	if m.IntN(3) == 0 {
 		members = append(members, `"ref":[{"reference":"Patient/1"},{"reference":"Group/2"},{"reference":"#x"},{}]`)

@@ -10,6 +10,17 @@ import (
 var constantTypes = strings.Fields(`base64Binary boolean canonical code date dateTime decimal id instant integer
 	integer64 markdown oid positiveInt string time unsignedInt uri url uuid`)
 
+// typeInteger64 is the type of constants that in FHIR's JSON are strings, as
+// the values are that they are compared with. R4 has none.
+// https://hl7.org/fhir/R5/json.html#primitive
+const typeInteger64 typeID = 255
+
+// isInteger64 reports whether a string is an integer of 64 bits.
+func isInteger64(text []byte) bool {
+	_, err := strconv.ParseInt(string(text), 10, 64)
+	return err == nil && text[0] != '+'
+}
+
 // readConstants reads the constants of a view.
 func readConstants(view element) (map[string]item, error) {
 	list, err := view.list("constant")
@@ -57,6 +68,9 @@ func readConstant(e element) (item, error) {
 	name := "value" + title(typ)
 	raw := e.members[name]
 	it := item{node: -1, typ: typeIDs[typ], text: []byte(raw)}
+	if typ == "integer64" {
+		it.typ = typeInteger64
+	}
 	switch raw.Kind() {
 	case 't', 'f':
 		it.kind = kindBoolean
@@ -68,8 +82,8 @@ func readConstant(e element) (item, error) {
 			return item{}, err
 		}
 		it.kind, it.text = kindString, []byte(s)
-		if _, err := strconv.ParseInt(s, 10, 64); err == nil && typ == "integer64" {
-			it.kind = kindNumber // integer64 is a string in FHIR's JSON
+		if typ == "integer64" && isInteger64(it.text) {
+			it.kind = kindNumber
 		}
 	}
 	if !fits(&it, typ) {

@@ -72,10 +72,13 @@ func (m *machine) equalLists(a, b []item) truth {
 }
 
 func (m *machine) equal(a, b *item) truth {
-	if a.kind != b.kind {
+	x, y := m.text(a), m.text(b)
+	switch {
+	case bothIntegers(a, b, x, y):
+		return truthOf(compareDecimals(x, y) == 0)
+	case a.kind != b.kind:
 		return no
 	}
-	x, y := m.text(a), m.text(b)
 	switch a.kind {
 	case kindNumber:
 		return truthOf(compareDecimals(x, y) == 0)
@@ -95,6 +98,18 @@ func (m *machine) equal(a, b *item) truth {
 		return no
 	}
 	return truthOf(bytes.Equal(x, y))
+}
+
+// bothIntegers reports whether one of two values is an integer64 and the other
+// a string that is one.
+func bothIntegers(a, b *item, x, y []byte) bool {
+	switch {
+	case a.typ == typeInteger64 && b.kind == kindString:
+		return isInteger64(y)
+	case b.typ == typeInteger64 && a.kind == kindString:
+		return isInteger64(x)
+	}
+	return false
 }
 
 // memberEqualsExpr is name = 'text' on the focus, the commonest criterion.
@@ -171,6 +186,8 @@ func (x *orderExpr) eval(m *machine, in item) error { return evalTest(x, m, in) 
 func (m *machine) compare(a, b *item) (c int, known bool, err error) {
 	x, y := m.text(a), m.text(b)
 	switch {
+	case bothIntegers(a, b, x, y):
+		return compareDecimals(x, y), true, nil
 	case a.kind != b.kind:
 		return 0, false, errIncomparable
 	case a.kind == kindNumber:

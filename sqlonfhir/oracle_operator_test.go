@@ -29,7 +29,9 @@ func (o *oracle) operator(s *syntax, in scope) ([]scope, error) {
 			return truthList(b), err
 		}
 		return nil, err
-	case "<", ">":
+	case "xor", "implies":
+		return o.logic(s, in)
+	case "<", ">", "<=", ">=":
 		return o.order(s, in)
 	}
 	a, err := o.single(s.args[0], in)
@@ -43,6 +45,26 @@ func (o *oracle) operator(s *syntax, in scope) ([]scope, error) {
 	return o.arithmetic(s.name, left, s.args[1], in)
 }
 
+// logic evaluates xor and implies by their tables.
+func (o *oracle) logic(s *syntax, in scope) ([]scope, error) {
+	a, err := o.test(s.args[0], in)
+	if err != nil {
+		return nil, err
+	}
+	if s.name == "implies" && a == no {
+		return truthList(yes), nil
+	}
+	b, err := o.test(s.args[1], in)
+	if err != nil {
+		return nil, err
+	}
+	table := map[[2]truth]truth{{yes, yes}: no, {no, no}: no, {yes, no}: yes, {no, yes}: yes}
+	if s.name == "implies" {
+		table = map[[2]truth]truth{{yes, yes}: yes, {yes, no}: no, {empty, yes}: yes}
+	}
+	return truthList(table[[2]truth{a, b}]), nil
+}
+
 func equalScopes(a, b []scope) truth {
 	if len(a) == 0 || len(b) == 0 {
 		return empty
@@ -51,6 +73,8 @@ func equalScopes(a, b []scope) truth {
 	for i := 0; t != no && i < len(a); i++ {
 		x, y := a[i].n, b[i].n
 		switch {
+		case x.typ == "integer64" && y.kind == kindString && isInteger64([]byte(y.text)), y.typ == "integer64" && x.kind == kindString && isInteger64([]byte(x.text)):
+			t = truthOf(rat(x.text).Cmp(rat(y.text)) == 0)
 		case x.kind != y.kind:
 			t = no
 		case x.kind == kindNumber:
@@ -90,15 +114,14 @@ func (o *oracle) order(s *syntax, in scope) ([]scope, error) {
 	if err != nil || a == nil || b == nil {
 		return nil, err
 	}
-	sign := 1
-	if s.name == "<" {
-		sign = -1
+	holds := func(c int) bool {
+		return map[string]bool{"<": c < 0, ">": c > 0, "<=": c <= 0, ">=": c >= 0}[s.name]
 	}
 	switch {
 	case a.n.kind != b.n.kind || a.n.kind == kindObject || a.n.kind == kindBoolean:
 		return nil, errOracle
 	case a.n.kind == kindNumber:
-		return truthList(truthOf(rat(a.n.text).Cmp(rat(b.n.text)) == sign)), nil
+		return truthList(truthOf(holds(rat(a.n.text).Cmp(rat(b.n.text))))), nil
 	}
 	c, ok := compareTemporal([]byte(a.n.text), []byte(b.n.text))
 	if ok == no {
@@ -110,7 +133,7 @@ func (o *oracle) order(s *syntax, in scope) ([]scope, error) {
 	if ok == empty {
 		return nil, nil
 	}
-	return truthList(truthOf(c == sign)), nil
+	return truthList(truthOf(holds(c))), nil
 }
 
 func (o *oracle) arithmetic(op string, left []scope, right *syntax, in scope) ([]scope, error) {
@@ -157,6 +180,16 @@ func (o *oracle) arithmetic(op string, left []scope, right *syntax, in scope) ([
 			return nil, nil
 		}
 		a.Quo(a, b)
+	case "div", "mod":
+		if b.Sign() == 0 {
+			return nil, nil
+		}
+		quotient := new(big.Rat).Quo(a, b)
+		whole := new(big.Rat).SetInt(new(big.Int).Quo(quotient.Num(), quotient.Denom()))
+		if op == "div" {
+			return numberList(whole.FloatString(0)), nil
+		}
+		a.Sub(a, whole.Mul(whole, b))
 	}
 	return numberList(a.FloatString(20)), nil
 }
