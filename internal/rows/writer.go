@@ -47,6 +47,7 @@ type Writer struct {
 
 	file parquetfile.Encoder // nil before the first row group
 	rows int64               // of the row groups that were written
+	full []int64             // of them, those with a value, by column
 	mark int                 // rows of the current row group that belong to finished lines
 
 	read    int // bytes of the lines of the current row group
@@ -66,6 +67,7 @@ func NewWriter(o Options) *Writer {
 		}
 		w.columns = append(w.columns, columnar.NewColumn(c.Type))
 	}
+	w.full = make([]int64, len(w.columns))
 	return w
 }
 
@@ -84,6 +86,18 @@ func (w *Writer) Pending() int { return w.Held() - w.mark }
 
 // Written returns how many rows the row groups have that were written.
 func (w *Writer) Written() int64 { return w.rows }
+
+// Filled returns, for each column of which some written row has a value, how
+// many have.
+func (w *Writer) Filled() map[string]int64 {
+	filled := map[string]int64{}
+	for i, n := range w.full {
+		if n > 0 {
+			filled[w.opts.Table.Columns[i].Name] = n
+		}
+	}
+	return filled
+}
 
 // Keep makes the rows since the last line, of length bytes, final, and writes
 // a row group when there are enough.
@@ -135,7 +149,8 @@ func (w *Writer) Flush() error {
 	if err := w.file.WriteRowGroup(w.columns); err != nil {
 		return err
 	}
-	for _, c := range w.columns {
+	for i, c := range w.columns {
+		w.full[i] += int64(n - c.Validity().Unset())
 		c.Reset()
 	}
 	w.rows += int64(n)
