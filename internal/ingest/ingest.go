@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
+	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
 // Options say where the rows of an export go. Scope, Export and Views are
@@ -42,10 +43,26 @@ type Options struct {
 	// functions are called from several goroutines; nil mixes nothing in.
 	Salt func(resourceType string) func(key []byte) uint64
 
+	// Guide has the rules by which resources are judged; nil judges nothing.
+	Guide *uscore.Guide
+	// RefuseErrors quarantines a resource that breaks a rule of its profile;
+	// otherwise it is counted and delivered.
+	RefuseErrors bool
+	// Generic says which of the tables of all types are filled.
+	Generic Generic
+	// Plans remember what is compiled; nil remembers nothing between two runs.
+	Plans *Plans
+
 	First        bool // nothing was ever written for this file: former parts are not looked for
 	Workers      int  // goroutines that scan lines; 0 means GOMAXPROCS
 	MaxLine      int  // longest line in bytes; 0 means 256 MiB
 	RowGroupRows int  // rows held per worker and table before they are written; 0 means 32,768
+}
+
+// Generic says which tables are filled from resources of every type.
+type Generic struct {
+	Codings    bool // table.Coding
+	References bool // table.Reference
 }
 
 // A Section is the part of the manifest that names the file.
@@ -82,6 +99,8 @@ type Summary struct {
 	Quarantined    int64            `json:"quarantined"`       // lines refused
 	ByReason       map[string]int64 `json:"by_reason,omitempty"`
 	Types          []TypeLines      `json:"types,omitempty"`           // delivered resources, by the type that they have
+	Guide          string           `json:"us_core,omitempty"`         // version of the rules by which they were judged; empty when they were not
+	Findings       []Finding        `json:"findings,omitempty"`        // what broke a rule, the most frequent first; at most 100 kinds
 	Mismatched     int64            `json:"mismatched,omitempty"`      // of them, those of another type than the manifest gives
 	Subsetted      int64            `json:"subsetted,omitempty"`       // of them, those tagged SUBSETTED
 	OutcomeLines   int64            `json:"outcome_lines,omitempty"`   // quarantined lines that are OperationOutcomes, in an output file
@@ -104,8 +123,10 @@ func (s Summary) OutcomeOnly() bool {
 
 // TypeLines counts the delivered resources of one type.
 type TypeLines struct {
-	Type  string `json:"type"`
-	Lines int64  `json:"lines"`
+	Type     string         `json:"type"`
+	Lines    int64          `json:"lines"`
+	Verdicts Verdicts       `json:"verdicts,omitzero"`  // of them and of those refused for their profile; zero when they were not judged
+	Profiles []ProfileLines `json:"profiles,omitempty"` // in alphabetical order
 }
 
 // An OutcomeCount counts the issues of one severity and code.
@@ -120,6 +141,9 @@ type TableParts struct {
 	Name  string `json:"name"`
 	Rows  int64  `json:"rows"`
 	Parts []Part `json:"parts"`
+	// Filled counts the rows with a value, for each column that has some; only
+	// for the main table of a type.
+	Filled map[string]int64 `json:"filled,omitempty"`
 }
 
 // A Part is one staged Parquet file, whole and durable.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
+	"github.com/bulkhead-fhir/bulkhead/internal/generic"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
@@ -30,6 +31,8 @@ type resourceLines struct {
 	newTable newTable
 	constant map[string]string
 	index    *rows.Writer
+	generic  genericTables
+	plans    *Plans
 	other    *rows.Writer // rows of table.Resource; nil until a type needs it
 	types    map[string]*typeLines
 	last     *typeLines // of the line before: most lines are of the same type
@@ -49,6 +52,8 @@ type typeLines struct {
 	views     []viewRows
 	tables    []*rows.Writer // all that its lines fill
 	other     *rows.Writer   // nil when views cover the type
+	judge     *judge          // nil when nothing is judged
+	generic   *generic.Reader // nil when no table of all types is filled
 	salt      func(key []byte) uint64
 	shape     uint64 // of the type's views: part of the hash, so that a changed view makes every row a changed one
 	key       []byte // "Type/id" of the current line
@@ -72,6 +77,10 @@ func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines,
 		w.declared, w.framing = "", newFramingScan()
 	}
 	w.index = tables(table.Index, w.constant)
+	w.generic = newGenericTables(o, tables, w.constant)
+	if w.plans = o.Plans; w.plans == nil {
+		w.plans = NewPlans()
+	}
 	begin := src.Type
 	if o.Organized || begin == "OperationOutcome" {
 		begin = "Resource" // the abstract type, which no line has
@@ -100,13 +109,16 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	if o.Salt != nil {
 		t.salt = o.Salt(name)
 	}
-	program := o.Views.Program(name)
-	if program == nil {
-		bare, err := sqlonfhir.Compile()
-		if err != nil {
-			return nil, err
-		}
-		program = bare
+	t.shape ^= o.Generic.mark()
+	plan, err := w.plans.of(o, name)
+	if err != nil {
+		return nil, err
+	}
+	if t.judge = newJudge(plan.rules, o.RefuseErrors); plan.places != nil {
+		t.generic = plan.places.NewReader(o.Base)
+	}
+	t.tables = append(t.tables, w.generic.all()...)
+	if len(o.Views.For(name)) == 0 {
 		if w.other == nil {
 			w.other = w.newTable(table.Resource, w.constant)
 		}
@@ -119,7 +131,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 		t.views = append(t.views, viewRows{to, filler, filler.Add})
 		t.tables = append(t.tables, to)
 	}
-	t.runner = program.NewRunner()
+	t.runner = plan.program.NewRunner()
 	t.runner.Rooted(o.Base)
 	w.types[name] = t
 	return t, nil
@@ -190,6 +202,15 @@ func (w *resourceLines) write(t *typeLines, l ndjson.Line) (verdict, error) {
 			return t.dropped(err)
 		}
 	}
+	if t.judge != nil {
+		if reason := t.judge.judge(t.runner.Tape()); reason != "" {
+			t.drop()
+			return refusal(reason), nil
+		}
+	}
+	if t.generic != nil {
+		w.generic.write(t.generic, genericLine{t.name, id, t.key, l.Number, t.runner.Tape()})
+	}
 	w.writeIndex(t, l, id)
 	t.lines++
 	for _, to := range t.tables {
@@ -202,13 +223,17 @@ func (w *resourceLines) write(t *typeLines, l ndjson.Line) (verdict, error) {
 
 // dropped forgets the rows of a line at which a view failed.
 func (t *typeLines) dropped(err error) (verdict, error) {
-	for i := range t.views {
-		t.views[i].to.Drop()
-	}
+	t.drop()
 	if reason, ok := rows.Reason(err); ok {
 		return refusal(reason), nil
 	}
 	return verdict{}, err
+}
+
+func (t *typeLines) drop() {
+	for i := range t.views {
+		t.views[i].to.Drop()
+	}
 }
 
 // writeIndex adds the line's row of table.Index, and of table.Resource when no
@@ -261,7 +286,8 @@ func (w *resourceLines) report(t *tally) {
 	t.outcomeLines += w.outcomeLines
 	addAll(t.issues, w.outcomes.counts)
 	for name, of := range w.types {
-		if of.lines == 0 {
+		of.judge.report(t, name)
+		if of.lines == 0 && t.judgements[name] == nil {
 			continue
 		}
 		t.types[name] += of.lines

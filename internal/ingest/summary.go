@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
+	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 )
 
 // commit makes the parts and the quarantine visible and sums up, once the
@@ -72,12 +74,26 @@ func addPart(byTable map[string]*TableParts, p *part) {
 		byTable[name] = t
 	}
 	t.Rows += p.table.Written()
+	t.addFilled(p.table)
 	t.Parts = append(t.Parts, Part{Key: p.key, Rows: p.table.Written(), Bytes: p.file.Size()})
+}
+
+// addFilled adds one part of the main table of a type.
+func (t *TableParts) addFilled(w *rows.Writer) {
+	if of := w.Table(); of.ResourceType == "" || of.Name != fhir.SnakeCase(of.ResourceType) {
+		return
+	}
+	if t.Filled == nil {
+		t.Filled = map[string]int64{}
+	}
+	addAll(t.Filled, w.Filled())
 }
 
 // A tally adds up what the workers saw.
 type tally struct {
 	refused, entries, types map[string]int64
+	judgements              map[string]*judgements // by type
+	findings                map[Finding]int64
 	issues                  map[OutcomeCount]int64
 	parameters              map[string]bool
 	outcomeLines            int64
@@ -88,6 +104,7 @@ type tally struct {
 func newTally() *tally {
 	return &tally{
 		refused: map[string]int64{}, entries: map[string]int64{}, types: map[string]int64{},
+		judgements: map[string]*judgements{}, findings: map[Finding]int64{},
 		issues: map[OutcomeCount]int64{}, parameters: map[string]bool{},
 	}
 }
@@ -115,7 +132,10 @@ func (r *run) count(s *Summary) {
 		s.EntriesRefused = t.entries
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.types)) {
-		s.Types = append(s.Types, TypeLines{name, t.types[name]})
+		s.Types = append(s.Types, t.typeLines(name))
+	}
+	if s.Findings = mostFrequent(t.findings); r.opts.Guide != nil && len(t.judgements) > 0 {
+		s.Guide = string(r.opts.Guide.Version())
 	}
 	s.Mismatched, s.Subsetted, s.OutcomeLines, s.Deletions = t.mismatched, t.subsetted, t.outcomeLines, t.deletions
 	s.Outcomes, s.Parameters = sortedIssues(t.issues), slices.Sorted(maps.Keys(t.parameters))

@@ -31,7 +31,7 @@ func TestTheLinesTypeDecidesWhereItGoes(t *testing.T) {
 	o := testOptions(t)
 	o.Permits = permitting("Patient", "Observation", "Basic", "Flag")
 	s := mustRun(t, o, textSource(Output, "Patient", mixedLines))
-	want := []TypeLines{{"Basic", 1}, {"Flag", 1}, {"Observation", 1}, {"Patient", 2}}
+	want := []TypeLines{{Type: "Basic", Lines: 1}, {Type: "Flag", Lines: 1}, {Type: "Observation", Lines: 1}, {Type: "Patient", Lines: 2}}
 	if diff := cmp.Diff(want, s.Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
@@ -110,7 +110,7 @@ func TestHeadersOfOrganizedBlocksAreFraming(t *testing.T) {
 	o.Organized, o.Workers = true, 2
 	o.Permits = permitting("Patient", "Observation", "Organization", "Parameters")
 	s := mustRun(t, o, textSource(Output, "Resource", organized(1, 2, 3)+"\n"))
-	want := []TypeLines{{"Observation", 3}, {"Organization", 3}, {"Patient", 3}}
+	want := []TypeLines{{Type: "Observation", Lines: 3}, {Type: "Organization", Lines: 3}, {Type: "Patient", Lines: 3}}
 	if diff := cmp.Diff(want, s.Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
