@@ -34,6 +34,9 @@ type Options struct {
 	// others than the views want of the same pass; it must not mark the root
 	// All. They find it in [Runner.Tape].
 	Also func(*tape.Shape)
+	// General evaluates every path in its general form: slower, and the same
+	// rows. It is what the faster forms are held against.
+	General bool
 }
 
 // Compile makes one program of views that all have the same Resource. Without
@@ -42,7 +45,7 @@ type Options struct {
 func Compile(views ...*View) (*Program, error) { return CompileWith(Options{Views: views}) }
 
 // CompileWith is [Compile] with options.
-func CompileWith(o Options) (*Program, error) { return compileAll(o, true) }
+func CompileWith(o Options) (*Program, error) { return compileAll(o, !o.General) }
 
 // compileAll compiles with plain paths or, which gives the same rows, with
 // their general forms only.
