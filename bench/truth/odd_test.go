@@ -39,7 +39,10 @@ var oddBytes = []string{
 	`,"id":"again"`, `{"id":1,"id":1}`, `{"a":1,"\u0061":2}`, `[1,]`, `{"a":1,}`, `{,}`, `[,]`, `{"a"}`, `{"a":}`, `{1:2}`, `{"a" 1}`, `[1 2]`, " x", "{}", "null",
 }
 
-// oddLines are whole texts; the first of them are valid.
+// validLines is how many of oddLines are valid; they stand first.
+const validLines = 17
+
+// oddLines are whole texts.
 var oddLines = []string{
 	`{}`, `[]`, `""`, `0`, `null`, ` {"a":1} `, "\t{\"a\"\r:\r1\t}\r", `{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}`, `[[[[[[[[]]]]]]]]`, `"\ud83e\ude7a"`, `-0.0e-0`,
 	`{"resourceType":"Patient","id":"a","\u0069e":"b"}`, `{"id":"a","resourceType":"Observation"}`, `{"resourceType":null}`, `{"resourceType":["Patient"],"id":1}`,
