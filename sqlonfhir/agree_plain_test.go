@@ -35,7 +35,7 @@ func newPair(t *testing.T, definitions ...string) *pair {
 		p.views = append(p.views, v)
 	}
 	for _, plain := range []bool{true, false} {
-		program, err := compileAll(Options{Views: p.views}, plain)
+		program, err := CompileWith(Options{Views: p.views, General: !plain})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -87,14 +87,18 @@ func TestASteadyRunnerDoesNotAllocate(t *testing.T) {
 	line := []byte(observationLine)
 	rows := 0
 	emit := func([]sqlonfhir.Value) error { rows++; return nil }
-	allocs := testing.AllocsPerRun(100, func() {
+	one := func() {
 		if err := runner.Load(line); err != nil {
 			t.Fatal(err)
 		}
 		if err := runner.Rows(0, emit); err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
+	for range 100 { // the tape learns
+		one()
+	}
+	allocs := testing.AllocsPerRun(100, one)
 	if allocs != 0 || rows == 0 {
 		t.Errorf("%v allocations a line and %d rows, want 0 allocations", allocs, rows)
 	}

@@ -88,7 +88,11 @@ func (b *builder) compileAlone(s *syntax, focus []place) (expr, []place) {
 	case opOperator:
 		return b.operator(s, focus), nil
 	case opCall:
-		return b.call(s, focus)
+		x, at := b.call(s, focus)
+		if b.whole != nil {
+			x = fuse(x)
+		}
+		return x, at
 	}
 	return none{}, nil
 }

@@ -9,10 +9,8 @@ import (
 // find returns the slot and the type of a plain path's value; the slot may be
 // empty. It reports false when the path is not plain for this resource.
 func (m *machine) find(x *plainPath) (slot int32, typ typeID, ok bool) {
-	for _, g := range x.guards {
-		if m.tape.Slot(g).Kind != tape.Null {
-			return 0, 0, false
-		}
+	if m.anyValue(x.guards) {
+		return 0, 0, false
 	}
 	slot, typ = x.slot, x.typ
 	f := m.tape.Slot(slot)
@@ -216,19 +214,10 @@ func (x *plainExists) test(m *machine, in item) (truth, error) {
 // present reports whether a plain path gives anything; ok is false when the
 // slots do not tell.
 func (m *machine) present(x *plainPath) (found, ok bool) {
-	if x.form != formValue {
+	if x.form != formValue || m.anyValue(x.guards) {
 		return false, false
 	}
-	for _, g := range x.guards {
-		if m.tape.Slot(g).Kind != tape.Null {
-			return false, false
-		}
-	}
-	found = m.tape.Slot(x.slot).Kind != tape.Null
-	for _, c := range x.choices {
-		found = found || m.tape.Slot(c).Kind != tape.Null
-	}
-	return found, true
+	return m.tape.Slot(x.slot).Kind != tape.Null || m.anyValue(x.choices), true
 }
 
 func (x *plainExists) eval(m *machine, in item) error { return evalTest(x, m, in) }

@@ -45,11 +45,7 @@ type Options struct {
 func Compile(views ...*View) (*Program, error) { return CompileWith(Options{Views: views}) }
 
 // CompileWith is [Compile] with options.
-func CompileWith(o Options) (*Program, error) { return compileAll(o, !o.General) }
-
-// compileAll compiles with plain paths or, which gives the same rows, with
-// their general forms only.
-func compileAll(o Options, plain bool) (*Program, error) {
+func CompileWith(o Options) (*Program, error) {
 	resource := ""
 	for _, v := range o.Views {
 		if resource == "" {
@@ -61,7 +57,7 @@ func compileAll(o Options, plain bool) (*Program, error) {
 	}
 	b := newBuilder(resource)
 	p := &Program{views: o.Views, shape: b.shape, whole: tape.NewShape()}
-	if plain {
+	if !o.General {
 		b.whole = newBuilder(resource)
 		p.whole = b.whole.shape
 	}
@@ -109,19 +105,14 @@ type pathPlan struct {
 	place string
 }
 
-type columnPlan struct {
-	pathPlan
-	plain      *plainPath // expr when it is plain
-	name       string
-	slot       int
-	collection bool
-}
-
 // A selectPlan is the compiled form of a select or a branch.
 type selectPlan struct {
 	iteration    iteration
+	gate         *plainPath // what the iteration's path gives, when that is plain
+	admits       expr       // the iteration's path is where(this)
 	paths        []pathPlan
 	columns      []columnPlan
+	guards       []int32 // of the columns that are slots
 	selects      []*selectPlan
 	branches     []*selectPlan
 	first, width int
@@ -145,11 +136,9 @@ func (b *builder) selects(s *selectDefinition, focus []place) *selectPlan {
 	focus = b.iteration(p, s, focus)
 	b.sharing = share(s.columns)
 	for _, c := range s.columns {
-		column := columnPlan{pathPlan{b.values(c.syntax, focus), c.place}, nil, c.Name, c.slot, c.Collection}
-		if !c.Collection {
-			column.plain, _ = column.expr.(*plainPath)
-		}
+		column := newColumnPlan(&c, b.values(c.syntax, focus))
 		p.columns = append(p.columns, column)
+		p.guards = column.addGuards(p.guards)
 		if c.syntax.usesRowIndex() && !c.syntax.readsFocus() {
 			p.indexed = append(p.indexed, column)
 		}
@@ -180,6 +169,7 @@ func (b *builder) iteration(p *selectPlan, s *selectDefinition, focus []place) [
 	for _, d := range s.paths {
 		x, at := b.compileNodes(d.syntax, focus)
 		p.paths = append(p.paths, pathPlan{x, d.place})
+		p.gate, p.admits = b.plain(d.syntax, focus), criterionOf(x)
 		for _, f := range at {
 			foci = add(foci, f)
 		}

@@ -68,6 +68,15 @@ func (r *Runner) iterate(p *selectPlan, t *task) error {
 	case repeat:
 		return r.iterateRepeat(p, t)
 	}
+	if foci, ok := r.simply(p, t); ok {
+		switch {
+		case foci:
+			return r.at(p, t.focus, 0, t.next)
+		case p.iteration == forEachOrNull:
+			return r.nulls(p, t.next)
+		}
+		return nil
+	}
 	base := len(r.stack)
 	if err := p.paths[0].expr.eval(&r.machine, t.focus); err != nil {
 		return r.explain(err, "", p.paths[0].place)
@@ -83,6 +92,20 @@ func (r *Runner) iterate(p *selectPlan, t *task) error {
 		return r.nulls(p, t.next)
 	}
 	return nil
+}
+
+// simply reports, when that is cheap to say, whether an iteration has the focus
+// it starts from as its only one; when it reports false it has none.
+func (r *Runner) simply(p *selectPlan, t *task) (focus, ok bool) {
+	if p.gate != nil {
+		found, known := r.present(p.gate)
+		return false, known && !found
+	}
+	if p.admits == nil || t.focus.kind == kindNone {
+		return false, false
+	}
+	admitted, err := r.test(p.admits, t.focus)
+	return admitted == yes, err == nil
 }
 
 // nulls sets all columns of a select and below it to null.
@@ -143,14 +166,8 @@ func (r *Runner) collect(p *selectPlan, focus item, base, depth int) error {
 func (r *Runner) at(p *selectPlan, focus item, rowIndex int, next int32) error {
 	r.rowIndex = rowIndex
 	r.newFocus()
-	for i := range p.columns {
-		c := &p.columns[i]
-		if c.plain != nil && r.cell(c.plain, &r.row[c.slot]) {
-			continue
-		}
-		if err := r.column(c, focus); err != nil {
-			return err
-		}
+	if err := r.columns(p, focus); err != nil {
+		return err
 	}
 	if len(p.selects) == 0 && len(p.branches) == 0 {
 		return r.run(next)
@@ -159,49 +176,4 @@ func (r *Runner) at(p *selectPlan, focus item, rowIndex int, next int32) error {
 	err := r.run(r.follow(p.selects, p, focus, next))
 	r.tasks = r.tasks[:base]
 	return err
-}
-
-// column sets one column of the row.
-func (r *Runner) column(c *columnPlan, focus item) error {
-	base := len(r.stack)
-	if err := c.expr.eval(&r.machine, focus); err != nil {
-		return r.explain(err, c.name, c.place)
-	}
-	n := len(r.stack) - base
-	switch {
-	case c.collection:
-		from := len(r.items)
-		for i := range n {
-			r.items = append(r.items, r.value(&r.stack[base+i]))
-		}
-		r.row[c.slot] = Value{Kind: Collection, Items: r.items[from:len(r.items):len(r.items)]}
-	case n > 1:
-		return r.explain(errManyValues, c.name, c.place)
-	case n == 1:
-		r.row[c.slot] = r.value(&r.stack[base])
-	default:
-		r.row[c.slot] = Value{}
-	}
-	r.stack = r.stack[:base]
-	return nil
-}
-
-// value returns what a row shows of an item.
-func (m *machine) value(it *item) Value {
-	v := Value{Kind: String, Text: m.text(it)}
-	switch it.kind {
-	case kindBoolean:
-		v.Kind = Boolean
-	case kindNumber:
-		v.Kind = Decimal
-		if isIntegerText(v.Text) {
-			v.Kind = Integer
-		}
-	case kindObject:
-		v.Kind = Complex
-	}
-	if it.key > 0 {
-		v.RefType = m.keys[it.key-1]
-	}
-	return v
 }
