@@ -28,7 +28,7 @@ type frameKey struct {
 
 type stopKey struct {
 	member *member
-	number bool
+	leads  byte // '"' or '0'
 	state  *state
 }
 
@@ -55,7 +55,7 @@ func (t *Tape) learn(n *network) {
 	l := &learner{plan: t.plan, net: n, line: t.line, taken: make([]bool, len(t.taken)), at: &n.start}
 	l.tokens = appendTokens(nil, t.line)
 	if l.value(0, spot{in: &n.outer, state: t.plan.root, key: -1}) {
-		l.edge(nil, int32(len(t.line)))
+		l.edge(link{}, int32(len(t.line)))
 	}
 }
 
@@ -75,10 +75,8 @@ func (l *learner) value(n int32, at spot) bool {
 	}
 	x := l.tokens[n]
 	switch x.kind {
-	case '"':
-		return l.scalar(at, false, x.start+1, x.end-1)
-	case '0':
-		return l.scalar(at, true, x.start, x.end)
+	case '"', '0':
+		return l.scalar(n, at)
 	case '[':
 		return l.array(n, at)
 	case '{':
@@ -95,8 +93,13 @@ func (l *learner) value(n int32, at spot) bool {
 }
 
 // scalar learns the edge to a string or a number, and begins the one behind it.
-func (l *learner) scalar(at spot, number bool, start, end int32) bool {
-	if !l.edge(l.stop(at, number), start) {
+func (l *learner) scalar(n int32, at spot) bool {
+	x := l.tokens[n]
+	start, end := x.start, x.end
+	if x.kind == '"' {
+		start, end = start+1, end-1
+	}
+	if !l.edge(link{leads: x.kind, to: l.stop(at, x.kind)}, start) {
 		return false
 	}
 	l.from = end
@@ -207,17 +210,14 @@ func (l *learner) frame(at spot, kind byte, s *state) *frame {
 }
 
 // stop returns the stop of a scalar.
-func (l *learner) stop(at spot, number bool) *stop {
-	k := stopKey{at.member, number, at.state}
+func (l *learner) stop(at spot, leads byte) *stop {
+	k := stopKey{at.member, leads, at.state}
 	if s := at.in.stops[k]; s != nil {
 		return s
 	}
-	s := &stop{number: number, state: at.state, key: at.key, slot: -1}
-	if at.state != nil {
-		s.lay, s.notes = at.state.lay, at.state.notes
-		if len(at.state.slots) == 1 && len(at.state.firsts) == 0 {
-			s.slot = at.state.slots[0]
-		}
+	s := &stop{state: at.state, key: at.key, slot: -1}
+	if w := at.state; w != nil && !w.lay && len(w.slots) == 1 && len(w.firsts) == 0 {
+		s.slot = w.slots[0]
 	}
 	if at.in.stops == nil {
 		at.in.stops = map[stopKey]*stop{}
@@ -280,14 +280,14 @@ func (f *frame) insert(name string, rank int) *member {
 	return m
 }
 
-// edge adds the edge that ends before the byte at end, unless it is there, and
-// begins the next one. It reports false when the bounds do not allow it.
-func (l *learner) edge(to *stop, end int32) bool {
-	at, e := l.at, l.next
-	e.bytes, e.to = string(l.line[l.from:end]), to
-	l.at, l.next = to, edge{}
-	same := func(c link) bool {
-		return c.edge.to == to && c.edge.bytes == e.bytes && slices.Equal(c.edge.ifs, e.ifs)
+// edge adds the edge that leads where c does and ends before the byte at end,
+// unless it is there, and begins the next one. It reports false when the
+// bounds do not allow it.
+func (l *learner) edge(c link, end int32) bool {
+	at, e := l.at, &edge{ifs: l.next.ifs, ops: l.next.ops, bytes: string(l.line[l.from:end])}
+	l.at, l.next = c.to, edge{}
+	same := func(old link) bool {
+		return old.to == c.to && old.edge.bytes == e.bytes && slices.Equal(old.edge.ifs, e.ifs)
 	}
 	if slices.ContainsFunc(at.links, same) {
 		return true
@@ -297,18 +297,18 @@ func (l *learner) edge(to *stop, end int32) bool {
 	}
 	l.net.edges++
 	l.net.bytes += len(e.bytes)
-	at.links = append(at.links, newLink(&e))
+	c.see(e)
+	at.links = append(at.links, c)
 	return true
 }
 
-func newLink(e *edge) link {
-	c := link{size: len(e.bytes), edge: e}
+// see makes c the link of an edge.
+func (c *link) see(e *edge) {
 	var head [8]byte
 	n := copy(head[:], e.bytes)
-	c.head = binary.LittleEndian.Uint64(head[:])
-	c.mask = 1<<(8*n) - 1
+	c.head, c.mask = binary.LittleEndian.Uint64(head[:]), 1<<(8*n)-1
 	if len(e.bytes) >= 8 {
 		c.tail = binary.LittleEndian.Uint64([]byte(e.bytes[len(e.bytes)-8:]))
 	}
-	return c
+	c.edge, c.size, c.quiet = e, int32(len(e.bytes)), len(e.ifs)+len(e.ops) == 0
 }

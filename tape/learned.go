@@ -80,20 +80,20 @@ func (n *network) learns() bool {
 
 // A stop is the place of a string or a number. The start of a text is one too.
 type stop struct {
-	links  []link
-	number bool
-	lay    bool
-	notes  bool
-	slot   int32 // the only slot of the place, when there are no firsts; else -1
-	key    int32
-	state  *state // nil when nothing is wanted
+	links []link
+	state *state // nil when nothing is wanted
+	key   int32
+	slot  int32 // the place's only slot when nothing else is wanted, else -1
 }
 
-// A link is the part of an edge that is compared first.
+// A link is the part of an edge that is looked at first.
 type link struct {
 	head, mask uint64 // the first eight bytes, fewer when the mask says so
 	tail       uint64 // the last eight bytes when there are from 8 to 16
-	size       int
+	size       int32
+	leads      byte // to what has to stand behind the bytes: '"', '0', or 0 for nothing
+	quiet      bool // the edge has no conditions and no ops
+	to         *stop
 	edge       *edge
 }
 
@@ -101,7 +101,6 @@ type link struct {
 // from quote to quote, and what they mean.
 type edge struct {
 	bytes string
-	to    *stop // nil at the end of the text
 	ifs   []condition
 	ops   []op
 }
@@ -140,50 +139,51 @@ func (t *Tape) follow(n *network) bool {
 	b, i, at := t.line, 0, &n.start
 	t.opened = t.opened[:0]
 	for {
-		e := t.match(at, i)
-		if e == nil {
+		c := t.match(at, i)
+		if c == nil {
 			return false
 		}
-		if len(e.ops)+len(e.ifs) > 0 {
-			t.apply(e, int32(i))
+		if !c.quiet {
+			t.apply(c.edge, int32(i))
 		}
-		i += len(e.bytes)
-		if at = e.to; at == nil {
+		i += int(c.size)
+		if at = c.to; at == nil {
 			return true
 		}
-		start := i
-		if at.number {
-			if i = t.number(i); i < 0 {
-				return false
+		v := span{start: int32(i), kind: String}
+		if c.leads == '0' {
+			v.kind = Number
+			i = t.number(i)
+		} else {
+			for i+8 <= len(b) {
+				m := special(binary.LittleEndian.Uint64(b[i : i+8]))
+				if m != 0 {
+					i += lowest(m)
+					break
+				}
+				i += 8
 			}
-			if at.state != nil {
-				t.arrive(at, Node{Number, false, at.key, int32(start), int32(i), 0})
+			if i >= len(b) || b[i] != '"' {
+				i, v.escaped = t.str(i)
 			}
+		}
+		if i < 0 {
+			return false
+		}
+		if at.state == nil {
 			continue
 		}
-		for i+8 <= len(b) {
-			m := special(binary.LittleEndian.Uint64(b[i : i+8]))
-			if m == 0 {
-				i += 8
-				continue
-			}
-			i += lowest(m)
-			break
-		}
-		escaped := false
-		if i >= len(b) || b[i] != '"' {
-			if i, escaped = t.str(i); i < 0 {
-				return false
-			}
-		}
-		if at.state != nil {
-			t.arrive(at, Node{String, escaped, at.key, int32(start), int32(i), 0})
+		v.end = int32(i)
+		if at.slot >= 0 {
+			t.keep(at.slot, v)
+		} else {
+			t.scalar(at.state, at.key, v)
 		}
 	}
 }
 
-// match returns the edge of at that the bytes at i are, or nil.
-func (t *Tape) match(at *stop, i int) *edge {
+// match returns the link of at whose edge the bytes at i are, or nil.
+func (t *Tape) match(at *stop, i int) *link {
 	b := t.line
 	var word uint64
 	if i+8 <= len(b) {
@@ -198,7 +198,7 @@ func (t *Tape) match(at *stop, i int) *edge {
 		if (word^c.head)&c.mask != 0 {
 			continue
 		}
-		end := i + c.size
+		end := i + int(c.size)
 		if c.size > 8 {
 			if end > len(b) {
 				continue
@@ -211,32 +211,29 @@ func (t *Tape) match(at *stop, i int) *edge {
 				continue
 			}
 		}
-		if !t.admits(c.edge, end) {
+		if c.leads != '"' && !c.followed(b, end) || !c.quiet && !t.admits(c.edge) {
 			continue
 		}
 		if k > 0 {
 			at.links[k-1], at.links[k] = at.links[k], at.links[k-1]
-			return at.links[k-1].edge
+			return &at.links[k-1]
 		}
-		return c.edge
+		return c
 	}
 	return nil
 }
 
-// admits reports whether an edge whose bytes are there may be taken: a number
-// or the end of the text has to follow where it leads to one, and the firsts
-// have to be as they were when it was learned.
-func (t *Tape) admits(e *edge, end int) bool {
-	switch {
-	case e.to == nil:
-		if end != len(t.line) {
-			return false
-		}
-	case e.to.number:
-		if end >= len(t.line) || t.line[end] != '-' && t.line[end]-'0' > 9 {
-			return false
-		}
+// followed reports whether the number, or the end of the text, to which the
+// edge leads is there.
+func (c *link) followed(b []byte, end int) bool {
+	if c.leads == 0 {
+		return end == len(b)
 	}
+	return end < len(b) && (b[end] == '-' || b[end]-'0' <= 9)
+}
+
+// admits reports whether the firsts are as they were when e was learned.
+func (t *Tape) admits(e *edge) bool {
 	for _, c := range e.ifs {
 		if t.taken[c.index] != c.taken {
 			return false
@@ -252,48 +249,32 @@ func (t *Tape) apply(e *edge, from int32) {
 	}
 	for k := range e.ops {
 		o := &e.ops[k]
-		x := Node{o.kind, false, o.key, from + o.at, from + o.end, 0}
+		v := span{from + o.at, from + o.end, o.kind, false}
 		switch o.code {
 		case opOpen:
 			n := int32(-1)
 			if o.lay {
 				n = int32(len(t.nodes))
-				t.lay(x)
+				t.lay(o.key, v)
 			}
-			t.opened = append(t.opened, opened{n, x.Start})
+			t.opened = append(t.opened, opened{n, v.start})
 		case opClose:
 			c := t.opened[len(t.opened)-1]
 			t.opened = t.opened[:len(t.opened)-1]
 			if c.node >= 0 {
-				t.nodes[c.node].End, t.nodes[c.node].Next = x.End, int32(len(t.nodes))
+				t.nodes[c.node].End, t.nodes[c.node].Next = v.end, int32(len(t.nodes))
 			}
 			if o.s != nil {
-				t.end(o.s, c.start, x.End)
+				t.end(o.s, c.start, v.end)
 			}
 			continue
 		case opLiteral:
 			if o.lay {
-				t.lay(x)
+				t.lay(o.key, v)
 			}
 		}
 		if o.s != nil {
-			t.note(o.s, &x)
+			t.note(o.s, v)
 		}
-	}
-}
-
-// arrive does what is wanted of the scalar of a stop.
-func (t *Tape) arrive(at *stop, x Node) {
-	if at.lay {
-		t.lay(x)
-	}
-	if at.slot >= 0 {
-		if f := &t.found[at.slot]; f.Kind == Null {
-			*f = Found{x.Start, x.End, x.Kind, x.Escaped, false}
-		} else {
-			f.Many = true
-		}
-	} else if at.notes {
-		t.note(t.join(at.state), &x)
 	}
 }

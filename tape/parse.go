@@ -39,7 +39,7 @@ func (t *Tape) value(i int, s *state, key int32, depth int) int {
 			return -1
 		}
 		if s != nil {
-			t.scalar(s, Node{String, escaped, key, int32(i + 1), int32(end), 0})
+			t.scalar(s, key, span{int32(i + 1), int32(end), String, escaped})
 		}
 		return end + 1
 	case '{', '[':
@@ -57,18 +57,18 @@ func (t *Tape) value(i int, s *state, key int32, depth int) int {
 		kind, end = Number, t.number(i)
 	}
 	if s != nil && end >= 0 {
-		t.scalar(s, Node{kind, false, key, int32(i), int32(end), 0})
+		t.scalar(s, key, span{int32(i), int32(end), kind, false})
 	}
 	return end
 }
 
 // scalar does what is wanted of a scalar.
-func (t *Tape) scalar(s *state, n Node) {
+func (t *Tape) scalar(s *state, key int32, v span) {
 	if s.lay {
-		t.lay(n)
+		t.lay(key, v)
 	}
-	if s.notes && n.Kind != Null {
-		t.note(t.join(s), &n)
+	if s.notes && v.kind != Null {
+		t.note(t.join(s), v)
 	}
 }
 
@@ -84,20 +84,32 @@ func (t *Tape) join(s *state) *state {
 }
 
 // note remembers a value in the slots of s.
-func (t *Tape) note(s *state, n *Node) {
+func (t *Tape) note(s *state, v span) {
 	for _, slot := range s.slots {
-		if f := &t.found[slot]; f.Kind != Null {
-			f.Many = true
-		} else {
-			*f = Found{Start: n.Start, End: n.End, Kind: n.Kind, Escaped: n.Escaped}
-		}
+		t.keep(slot, v)
 	}
 }
 
+// keep remembers a value in a slot.
+func (t *Tape) keep(slot int32, v span) {
+	f := &t.found[slot]
+	if f.Kind != Null {
+		f.Many = true
+		return
+	}
+	f.Start, f.End, f.Kind, f.Escaped = v.start, v.end, v.kind, v.escaped
+}
+
 // lay adds a node without children.
-func (t *Tape) lay(n Node) {
-	n.Next = int32(len(t.nodes)) + 1
-	t.nodes = append(t.nodes, n)
+func (t *Tape) lay(key int32, v span) {
+	n := len(t.nodes)
+	if n == cap(t.nodes) {
+		t.nodes = append(t.nodes, Node{})
+	}
+	t.nodes = t.nodes[:n+1]
+	x := &t.nodes[n]
+	x.Kind, x.Escaped, x.Key = v.kind, v.escaped, key
+	x.Start, x.End, x.Next = v.start, v.end, int32(n+1)
 }
 
 // end completes the slots that remember the object that starts there.
@@ -120,23 +132,23 @@ func (t *Tape) container(i int, s *state, key int32, depth int) int {
 		return t.array(i+1, nil, depth+1)
 	}
 	n, lay := len(t.nodes), s.lay
-	x := Node{Object, false, key, int32(i), 0, 0}
+	x := span{int32(i), 0, Object, false}
 	if t.line[i] == '[' {
-		x.Kind = Array
+		x.kind = Array
 	}
 	if lay {
-		t.lay(x)
+		t.lay(key, x)
 	}
 	var end int
-	if x.Kind == Array {
+	if x.kind == Array {
 		end = t.array(i+1, s, depth+1)
 	} else {
 		if s.notes {
 			s = t.join(s)
-			t.note(s, &x)
+			t.note(s, x)
 		}
 		end = t.object(i+1, s, depth+1)
-		t.end(s, x.Start, int32(end))
+		t.end(s, x.start, int32(end))
 	}
 	if lay && end >= 0 {
 		t.nodes[n].End, t.nodes[n].Next = int32(end), int32(len(t.nodes))

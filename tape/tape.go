@@ -37,6 +37,13 @@ type Node struct {
 	Next    int32 // the node after this one and all below it
 }
 
+// A span is a value as it was met.
+type span struct {
+	start, end int32
+	kind       Kind
+	escaped    bool
+}
+
 // Found is what a slot remembers.
 type Found struct {
 	Start   int32 // the span of the value in the text, as in [Node]
