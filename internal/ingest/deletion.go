@@ -112,7 +112,7 @@ func (w *deletionLines) target(url []byte) (resourceType, id []byte, ok bool) {
 	}
 	resourceType, id, ok = bytes.Cut(url, []byte{'/'})
 	plain := ok && !bytes.ContainsAny(id, "?#")
-	return resourceType, id, plain && legalID(id) && fhir.IsTypeName(string(resourceType))
+	return resourceType, id, plain && quarantine.IDFault(id) == "" && fhir.IsTypeName(string(resourceType))
 }
 
 // lowerServer writes the scheme and the host of an absolute URL in lower case,

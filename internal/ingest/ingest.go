@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/judge"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
@@ -100,7 +101,7 @@ type Summary struct {
 	ByReason       map[string]int64 `json:"by_reason,omitempty"`
 	Types          []TypeLines      `json:"types,omitempty"`           // delivered resources, by the type that they have
 	Guide          string           `json:"us_core,omitempty"`         // version of the rules by which they were judged; empty when they were not
-	Findings       []Finding        `json:"findings,omitempty"`        // what broke a rule, the most frequent first; at most 100 kinds
+	Findings       []judge.Finding  `json:"findings,omitempty"`        // what broke a rule, the most frequent first; at most 100 kinds
 	Mismatched     int64            `json:"mismatched,omitempty"`      // of them, those of another type than the manifest gives
 	Subsetted      int64            `json:"subsetted,omitempty"`       // of them, those tagged SUBSETTED
 	OutcomeLines   int64            `json:"outcome_lines,omitempty"`   // quarantined lines that are OperationOutcomes, in an output file
@@ -123,10 +124,10 @@ func (s Summary) OutcomeOnly() bool {
 
 // TypeLines counts the delivered resources of one type.
 type TypeLines struct {
-	Type     string         `json:"type"`
-	Lines    int64          `json:"lines"`
-	Verdicts Verdicts       `json:"verdicts,omitzero"`  // of them and of those refused for their profile; zero when they were not judged
-	Profiles []ProfileLines `json:"profiles,omitempty"` // in alphabetical order
+	Type     string               `json:"type"`
+	Lines    int64                `json:"lines"`
+	Verdicts judge.Verdicts       `json:"verdicts,omitzero"`  // of them and of those refused for their profile; zero when they were not judged
+	Profiles []judge.ProfileLines `json:"profiles,omitempty"` // in alphabetical order
 }
 
 // An OutcomeCount counts the issues of one severity and code.

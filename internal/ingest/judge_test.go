@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/judge"
 	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
@@ -34,15 +35,15 @@ func TestResourcesThatBreakARuleAreCountedAndDelivered(t *testing.T) {
 	if s.Delivered != 4 || s.Quarantined != 0 || s.Guide != "6.1.0" {
 		t.Errorf("summary = %+v", s)
 	}
-	verdicts := Verdicts{Conform: 1, Errors: 2}
+	verdicts := judge.Verdicts{Conform: 1, Errors: 2}
 	want := []TypeLines{
-		{Type: "Basic", Lines: 1, Verdicts: Verdicts{NoProfile: 1}},
-		{Type: "Patient", Lines: 3, Verdicts: verdicts, Profiles: []ProfileLines{{patientProfile, verdicts}}},
+		{Type: "Basic", Lines: 1, Verdicts: judge.Verdicts{NoProfile: 1}},
+		{Type: "Patient", Lines: 3, Verdicts: verdicts, Profiles: []judge.ProfileLines{{patientProfile, verdicts}}},
 	}
 	if diff := cmp.Diff(want, s.Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
-	found := []Finding{
+	found := []judge.Finding{
 		{"error", patientProfile, "required", "Patient.identifier.system", 1},
 		{"error", patientProfile, "required", "Patient.name", 1},
 	}

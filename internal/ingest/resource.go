@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/generic"
+	"github.com/bulkhead-fhir/bulkhead/internal/judge"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
@@ -50,9 +51,9 @@ type typeLines struct {
 	permitted bool
 	runner    *sqlonfhir.Runner
 	views     []viewRows
-	tables    []*rows.Writer // all that its lines fill
-	other     *rows.Writer   // nil when views cover the type
-	judge     *judge          // nil when nothing is judged
+	tables    []*rows.Writer  // all that its lines fill
+	other     *rows.Writer    // nil when views cover the type
+	judge     *judge.Judge    // nil when nothing is judged
 	generic   *generic.Reader // nil when no table of all types is filled
 	salt      func(key []byte) uint64
 	shape     uint64 // of the type's views: part of the hash, so that a changed view makes every row a changed one
@@ -114,7 +115,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.judge = newJudge(plan.rules, o.RefuseErrors); plan.places != nil {
+	if t.judge = judge.New(plan.rules); plan.places != nil {
 		t.generic = plan.places.NewReader(o.Base)
 	}
 	t.tables = append(t.tables, w.generic.all()...)
@@ -149,13 +150,11 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 		}
 		t, w.last = other, other
 	}
-	switch id := t.runner.ID(); {
-	case !t.permitted:
+	if !t.permitted {
 		return refusal(quarantine.ReasonNotPermitted), nil
-	case id == nil:
-		return refusal(quarantine.ReasonNoID), nil
-	case !legalID(id):
-		return refusal(quarantine.ReasonBadID), nil
+	}
+	if reason := quarantine.IDFault(t.runner.ID()); reason != "" {
+		return refusal(reason), nil
 	}
 	return w.write(t, l)
 }
@@ -203,9 +202,10 @@ func (w *resourceLines) write(t *typeLines, l ndjson.Line) (verdict, error) {
 		}
 	}
 	if t.judge != nil {
-		if reason := t.judge.judge(t.runner.Tape()); reason != "" {
+		broken := judge.FirstError(t.judge.Check(t.runner.Tape()))
+		if broken != nil && w.opts.RefuseErrors {
 			t.drop()
-			return refusal(reason), nil
+			return refusal(quarantine.ReasonProfile + broken.Rule + ":" + broken.Path), nil
 		}
 	}
 	if t.generic != nil {
@@ -286,8 +286,8 @@ func (w *resourceLines) report(t *tally) {
 	t.outcomeLines += w.outcomeLines
 	addAll(t.issues, w.outcomes.counts)
 	for name, of := range w.types {
-		of.judge.report(t, name)
-		if of.lines == 0 && t.judgements[name] == nil {
+		t.judged.Add(name, of.judge)
+		if of.lines == 0 && !t.judged.Any(name) {
 			continue
 		}
 		t.types[name] += of.lines

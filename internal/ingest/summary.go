@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/judge"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
@@ -92,8 +93,7 @@ func (t *TableParts) addFilled(w *rows.Writer) {
 // A tally adds up what the workers saw.
 type tally struct {
 	refused, entries, types map[string]int64
-	judgements              map[string]*judgements // by type
-	findings                map[Finding]int64
+	judged                  judge.Totals
 	issues                  map[OutcomeCount]int64
 	parameters              map[string]bool
 	outcomeLines            int64
@@ -104,7 +104,6 @@ type tally struct {
 func newTally() *tally {
 	return &tally{
 		refused: map[string]int64{}, entries: map[string]int64{}, types: map[string]int64{},
-		judgements: map[string]*judgements{}, findings: map[Finding]int64{},
 		issues: map[OutcomeCount]int64{}, parameters: map[string]bool{},
 	}
 }
@@ -132,9 +131,11 @@ func (r *run) count(s *Summary) {
 		s.EntriesRefused = t.entries
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.types)) {
-		s.Types = append(s.Types, t.typeLines(name))
+		lines := TypeLines{Type: name, Lines: t.types[name]}
+		lines.Verdicts, lines.Profiles = t.judged.Of(name)
+		s.Types = append(s.Types, lines)
 	}
-	if s.Findings = mostFrequent(t.findings); r.opts.Guide != nil && len(t.judgements) > 0 {
+	if s.Findings = t.judged.Findings(); r.opts.Guide != nil && t.judged.Any("") {
 		s.Guide = string(r.opts.Guide.Version())
 	}
 	s.Mismatched, s.Subsetted, s.OutcomeLines, s.Deletions = t.mismatched, t.subsetted, t.outcomeLines, t.deletions

@@ -45,6 +45,7 @@ const (
 	AgreementDenied  Code = "agreement_denied"  // the agreement forbids it
 
 	CountMismatch Code = "count_mismatch" // lines do not add up
+	NotValid      Code = "not_valid"      // files that bulkhead validate read have faults
 	SinkFailed    Code = "sink_failed"    // a destination did not take the export
 	SinkMissing   Code = "sink_missing"   // this build has no such sink
 	Cancelled     Code = "cancelled"      // a person stopped it
@@ -85,7 +86,7 @@ var kinds = map[Code]Kind{
 	TokenRefused: access, AccessDenied: access, GroupMissing: access,
 	AgreementMissing: access, AgreementDenied: access,
 
-	CountMismatch: content,
+	CountMismatch: content, NotValid: content,
 	Cancelled:     stopped,
 }
 

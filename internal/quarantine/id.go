@@ -1,10 +1,22 @@
-package ingest
+package quarantine
 
 import (
 	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
+
+// IDFault says what is wrong with the id of a resource; empty when nothing is.
+// id is nil when there is none.
+func IDFault(id []byte) string {
+	switch {
+	case id == nil:
+		return ReasonNoID
+	case !legalID(id):
+		return ReasonBadID
+	}
+	return ""
+}
 
 // legalID reports whether id can name a resource. It is wider than FHIR's id,
 // because servers send others: any length, and all characters but those that
