@@ -85,6 +85,9 @@ func (e *Engine) start(tx *store.Tx, id string) error {
 	if err != nil {
 		return err
 	}
+	if x.Purpose == store.Replay {
+		return e.retake(tx, &x)
+	}
 	if err := tx.Move(&x, life.Admit); err != nil {
 		return err
 	}

@@ -263,6 +263,11 @@ func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o ex
 	if err := tx.SetFileIngested(x, f, parts); err != nil {
 		return err
 	}
+	if o.Remaining != nil {
+		if err := setRemaining(tx, x, l.Subject, o.Remaining); err != nil {
+			return err
+		}
+	}
 	if err := note(tx, x, o.Notes); err != nil {
 		return err
 	}

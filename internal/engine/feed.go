@@ -62,7 +62,7 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 			if err := logRequest(tx, x, file); err != nil {
 				return err
 			}
-			if err := tx.AddStep(x.ID, export.Download, file, tx.Now()); err != nil {
+			if err := tx.AddStep(x.ID, fetching(x), file, tx.Now()); err != nil {
 				return err
 			}
 		}
@@ -219,6 +219,9 @@ func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
 	if err := tx.Move(x, life.Complete); err != nil {
 		return err
 	}
+	if x.Purpose == store.Replay {
+		return settle(tx, x)
+	}
 	if err := logComplete(tx, x); err != nil {
 		return err
 	}
@@ -243,6 +246,9 @@ func (e *Engine) release(tx *store.Tx, x *store.Export) error {
 // moves reports whether this export closes the gap up to its next_since: a full
 // one does, an incremental one only when it began at the watermark or before.
 func moves(tx *store.Tx, x *store.Export) (bool, string, error) {
+	if x.Purpose == store.Replay {
+		return false, "the lines are of an earlier export", nil
+	}
 	if x.Purpose != store.Delivery {
 		return false, "the export is of a part of the group", nil
 	}

@@ -95,6 +95,9 @@ func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
 	if x.State == life.Failed {
 		event = life.Resume(x.FailedIn)
 	}
+	if event == life.Restart && x.Purpose == store.Replay {
+		event = life.Reload // it has nothing to ask a server for
+	}
 	if err := tx.ClearProblem(x); err != nil {
 		return err
 	}
@@ -137,7 +140,7 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id, by string) error {
 			return problem.New(problem.Usage, "the request for export "+id+" is on its way to the server at this moment",
 				"Cancel again when the server has answered: until then nobody has the address under which the export could be stopped there.").For(tenant)
 		}
-		if err := tx.Move(&x, life.Cancel); err != nil || x.StatusURL == "" {
+		if err := tx.Move(&x, life.Cancel); err != nil || x.StatusURL == "" && x.Purpose != store.Replay {
 			return err
 		}
 		return tx.AddStep(id, export.Release, "", tx.Now())

@@ -60,7 +60,7 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		return nil, err
 	}
 	o := attachment.Options{
-		Scope: scope, Ledger: s.Store.In(t.ID), Lease: w.Lease, Rules: rulesOf(t), Base: t.FHIRBaseURL, Refused: refused,
+		Scope: scope, Ledger: s.Store.In(t.ID), Lease: w.Lease, Rules: rulesOf(t), Base: t.FHIRBaseURL, Refused: refused, Origin: w.Export.Origin,
 		Open:  func(ctx context.Context) (io.ReadCloser, error) { return s.openDecoded(ctx, scope, w, file.Name) },
 		Fetch: s.fetchFrom(client, t, w.Export, entryOf(file, w.Export).Access),
 		Ends:  endsAttaching,

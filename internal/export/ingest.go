@@ -33,7 +33,7 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		Permits: func(resourceType string) bool { return wanted(t, w.Export.Intent, resourceType) },
 		Salt:    salt, First: w.Lease.Epoch == 1 && w.Export.EndedAt.IsZero(), // a resumed export has new steps
 	}, ingest.Source{
-		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType,
+		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType, Origin: w.Export.Origin,
 		Open: func(ctx context.Context) (io.ReadCloser, error) {
 			raw, err := s.openRaw(ctx, scope, w, file.Name)
 			return watch(raw, end), err
@@ -41,6 +41,9 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if w.Export.Purpose == store.Replay {
+		return s.restage(ctx, scope, w, summary)
 	}
 	staged := Staged{Summary: summary, Notes: countNotes(file, summary), Short: shortBy(file, summary)}
 	if err := end.short(file, file.SHA256); err != nil && staged.Short == 0 {

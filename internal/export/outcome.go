@@ -35,7 +35,7 @@ const (
 )
 
 // Kinds lists them in the order of an export's life.
-var Kinds = []string{Kickoff, Poll, Download, Ingest, Attach, ReadMembers, Publish, Release}
+var Kinds = []string{Kickoff, Poll, Download, Gather, Ingest, Attach, ReadMembers, Publish, Release}
 
 // Work is one step to run: its lease and the export as it stands.
 type Work struct {
@@ -99,6 +99,8 @@ type Staged struct {
 	Summary ingest.Summary
 	Short   int64 // resources that the manifest promised and that did not come; 1 where the file does not look whole
 	Notes   []Note
+
+	Remaining map[string]int64 // of a replay: what the origin's file keeps in quarantine, by reason; nil otherwise
 }
 
 // Published: the sink has the export.

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,11 +72,19 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 		return d, nil, err
 	}
 	for _, f := range files {
-		d.Files = append(d.Files, x.ID+"/"+f.Name)
+		d.Files = append(d.Files, cmp.Or(x.Origin, x.ID)+"/"+f.Name)
 	}
 	parts, release, err := s.localParts(ctx, t, x)
 	if err != nil {
 		return d, nil, err
+	}
+	if x.Purpose == store.Replay {
+		free, err := s.said(ctx, t, x, &d)
+		if err != nil {
+			release()
+			return d, nil, err
+		}
+		release = each(release, free)
 	}
 	types := fhir.TypeSet(append(outputTypes(files...), x.Types...))
 	for _, schema := range append(s.Views.TablesOf(types), ownTables(t, parts)...) {
@@ -83,6 +92,14 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 	}
 	d.Index, d.Deleted = parts[table.Index.Name], parts[table.Deleted.Name]
 	return d, release, nil
+}
+
+// each gives a function that calls both.
+func each(first, second func()) func() {
+	return func() {
+		first()
+		second()
+	}
 }
 
 // ownTables are the tables of all types: that of resources without a view, and
@@ -134,7 +151,9 @@ func addUp(files []store.File) error {
 	return nil
 }
 
-func (s *Steps) localParts(ctx context.Context, t *config.Tenant, x store.Export) (map[string][]sink.File, func(), error) {
+// localParts gives the staged files of an export by table: of some tables, or
+// of all when none is named.
+func (s *Steps) localParts(ctx context.Context, t *config.Tenant, x store.Export, tables ...string) (map[string][]sink.File, func(), error) {
 	scope, err := s.Files.Tenant(t.ID)
 	if err != nil {
 		return nil, nil, err
@@ -151,6 +170,9 @@ func (s *Steps) localParts(ctx context.Context, t *config.Tenant, x store.Export
 	}
 	local := map[string][]sink.File{}
 	for _, p := range parts {
+		if len(tables) > 0 && !slices.Contains(tables, p.Table) {
+			continue
+		}
 		path, done, err := scope.LocalPath(ctx, blob.Key(p.Key))
 		if err != nil {
 			release()

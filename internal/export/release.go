@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // release tells the server that it may forget an export that is complete, or
@@ -13,6 +14,9 @@ import (
 func (s *Steps) release(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
 	if w.Export.State != life.Completed && w.Export.State != life.Cancelled { // I8
 		return Released{}, nil
+	}
+	if w.Export.Purpose == store.Replay { // no server knows it
+		return s.forget(ctx, t, w)
 	}
 	if err := standing(t); err != nil { // I1
 		return nil, err

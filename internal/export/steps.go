@@ -43,6 +43,8 @@ func (s *Steps) Run(ctx context.Context, w Work) (Outcome, error) {
 		return s.poll(ctx, t, w)
 	case Download:
 		return s.download(ctx, t, w)
+	case Gather:
+		return s.gather(ctx, t, w)
 	case Ingest:
 		return s.ingest(ctx, t, w)
 	case ReadMembers:

@@ -1,0 +1,183 @@
+package export
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/table"
+)
+
+// Gather is the step of a replay that stands in the place of a download: it
+// writes the refused lines of one file into raw.
+const Gather = "gather"
+
+// gather writes the raw file of a replay. The file is visible only when it is
+// whole and durable (I3), so running the step again is harmless.
+func (s *Steps) gather(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	file, scope, err := s.subject(ctx, t, w) // I1
+	if err != nil {
+		return nil, err
+	}
+	refused, of, err := s.refused(ctx, scope, w.Export, file.Name)
+	if err != nil {
+		return nil, err
+	}
+	key, err := scope.RawKey(w.Export.ID, file.Name)
+	if err != nil {
+		return nil, err
+	}
+	out, err := scope.Create(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close() //nolint:errcheck // it was committed, or must not be seen
+	wanted, err := RefusedFor(of, refused.Reason)
+	if err != nil {
+		return nil, err
+	}
+	if err := unroll(ctx, refused, out, &file, wanted); err != nil {
+		return nil, err
+	}
+	if err := out.Commit(); err != nil { // I3
+		return nil, err
+	}
+	return Stored{File: file}, nil
+}
+
+// refused gives the entries that a replay is of, and their file as the origin
+// has it.
+func (s *Steps) refused(ctx context.Context, scope *blob.Scope, x store.Export, name string) (quarantine.Selection, store.File, error) {
+	of, err := s.Store.In(x.Tenant).File(ctx, x.Origin, name)
+	return quarantine.Selection{Scope: scope, Export: Keeper(x.Origin, of), File: name, Reason: x.Parameters.Reason}, of, err
+}
+
+// unroll writes the selected lines, which must be as many as the ledger knows,
+// and notes the file's length and hash.
+func unroll(ctx context.Context, from quarantine.Selection, to io.Writer, file *store.File, wanted int64) error {
+	z, err := zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	hash, length := sha256.New(), new(lengthOf)
+	n, err := from.Unroll(ctx, io.MultiWriter(z, hash, length))
+	if err = errors.Join(err, z.Close()); err != nil {
+		return err
+	}
+	if n != wanted { // I4: what is taken again is all that was refused
+		return problem.New(problem.StorageDamaged, fmt.Sprintf("the quarantine of file %s has %d such lines, the ledger knows %d", file.Name, n, wanted),
+			"Look at the folder quarantine of the state folder; a full export brings the practice's records again.")
+	}
+	file.SHA256, file.Bytes = hex.EncodeToString(hash.Sum(nil)), int64(*length)
+	return nil
+}
+
+// lengthOf counts bytes.
+type lengthOf int64
+
+func (n *lengthOf) Write(p []byte) (int, error) {
+	*n += lengthOf(len(p))
+	return len(p), nil
+}
+
+// restage makes of an ingested raw file of a replay what the ledger is to know:
+// the lines that were taken again, without the empty ones between them, and
+// what of the origin's file stays in quarantine.
+func (s *Steps) restage(ctx context.Context, scope *blob.Scope, w Work, summary ingest.Summary) (Outcome, error) {
+	refused, _, err := s.refused(ctx, scope, w.Export, summary.File)
+	if err != nil {
+		return nil, err
+	}
+	renewed, err := refused.Renew(ctx, w.Export.ID)
+	if err != nil {
+		return nil, err
+	}
+	summary.Lines, summary.Blank, summary.Headers = summary.Lines-summary.Blank, 0, 0
+	if summary.Lines != renewed.Taken { // I4
+		return nil, problem.New(problem.CountMismatch, fmt.Sprintf("file %s: %d refused lines were taken again, and %d were judged", summary.File, renewed.Taken, summary.Lines),
+			"Report this: it is a bug in bulkhead. The lines are in quarantine as before, and nothing of them was published.")
+	}
+	return Staged{Summary: summary, Remaining: renewed.Remaining}, nil
+}
+
+// said adds to a replay's delivery what later exports have said of resources.
+// release frees the local files.
+func (s *Steps) said(ctx context.Context, t *config.Tenant, x store.Export, d *sink.Delivery) (release func(), err error) {
+	origin, err := s.Store.In(t.ID).Export(ctx, x.Origin)
+	if err != nil {
+		return nil, err
+	}
+	later, err := s.Store.In(t.ID).Later(ctx, origin)
+	if err != nil {
+		return nil, err
+	}
+	var releases []func()
+	release = func() {
+		for _, r := range releases {
+			r()
+		}
+	}
+	for _, l := range later {
+		parts, done, err := s.localParts(ctx, t, l, table.Index.Name, table.Deleted.Name)
+		if err != nil {
+			release()
+			return nil, problem.Wrap(err, problem.StorageDamaged, "what the later export "+l.ID+" brought cannot be read, so nobody can say whether a refused line is out of date",
+				"Check the disk of the state folder; or leave the refused lines and run a full export, which brings everything anew.")
+		}
+		releases = append(releases, done)
+		d.Later = append(d.Later, parts[table.Index.Name]...)
+		d.LaterDeleted = append(d.LaterDeleted, parts[table.Deleted.Name]...)
+	}
+	return release, nil
+}
+
+// forget removes what a replay that has ended leaves behind: its copies of
+// lines in raw, and the quarantine of its origin's files that another has
+// taken the place of. Doing it again changes nothing.
+func (s *Steps) forget(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := scope.DeleteExport(ctx, blob.Raw, w.Export.ID); err != nil {
+		return nil, err
+	}
+	in := s.Store.In(t.ID)
+	keepers, err := in.Replays(ctx, w.Export.Origin)
+	if err != nil {
+		return nil, err
+	}
+	keepers = append(keepers[:slices.Index(keepers, w.Export.ID)+1], w.Export.Origin) // a later replay may be at work
+	files, err := in.Files(ctx, w.Export.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		of, err := in.File(ctx, w.Export.Origin, f.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, keeper := range keepers {
+			if keeper == Keeper(w.Export.Origin, of) {
+				continue
+			}
+			if err := scope.DeleteFile(ctx, blob.Quarantine, keeper, f.Name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return Released{}, nil
+}
