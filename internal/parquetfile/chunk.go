@@ -8,10 +8,10 @@ import (
 
 const (
 	// blockBytes is the most that the compressor takes in one piece.
-	blockBytes = 128 << 10
+	blockBytes = 64 << 10
 	// pageBytes and pageRows bound a page of values, but for eight rows of long
 	// texts. A page begins at a row that is a multiple of 8.
-	pageBytes = 96 << 10
+	pageBytes = 56 << 10
 	pageRows  = 16384
 )
 
@@ -21,6 +21,8 @@ type chunk struct {
 	rows int
 	kind int // physical type
 
+	encoding     int // of the pages of values
+	habit        *habit
 	values       int   // rows with a value
 	dictionaryAt int64 // offset of the dictionary page; -1 when there is none
 	valuesAt     int64 // offset of the first page of values
@@ -117,7 +119,7 @@ func appendBits(dst []byte, valid, set *columnar.Bitmap, from, to int) []byte {
 
 // entries writes the dictionary page.
 func (w *chunk) entries(n int, page []byte) {
-	w.dictionaryAt = w.file.at
+	w.dictionaryAt, w.encoding = w.file.at, encodingRLEDictionary
 	w.compress(page, pageOfEntries, func(c *compact) {
 		c.open(7)
 		c.i32(1, n)
@@ -132,14 +134,10 @@ func (w *chunk) page(page []byte, rows, values int) {
 		w.valuesAt = w.file.at
 	}
 	w.values += values
-	encoding := encodingPlain
-	if w.dictionaryAt >= 0 {
-		encoding = encodingRLEDictionary
-	}
 	w.compress(page, pageOfValues, func(c *compact) {
 		c.open(5)
 		c.i32(1, rows)
-		c.i32(2, encoding)
+		c.i32(2, w.encoding)
 		c.i32(3, encodingRLE)
 		c.i32(4, encodingRLE)
 		c.end()
@@ -151,7 +149,11 @@ func (w *chunk) page(page []byte, rows, values int) {
 func (w *chunk) compress(page []byte, kind int, more func(*compact)) {
 	s := w.file.scratch
 	s.page = page // it may have grown
-	s.small = s.zstd.EncodeAll(page, s.small[:0])
+	if kind == pageOfEntries {
+		s.small = s.zstd.EncodeAll(page, s.small[:0])
+	} else {
+		s.compressPage(page, w.habit)
+	}
 	h := &s.head
 	h.buf = h.buf[:0]
 	h.begin()
@@ -169,10 +171,10 @@ func (w *chunk) compress(page []byte, kind int, more func(*compact)) {
 // describe writes the ColumnChunk for the footer.
 func (w *chunk) describe(c *compact, name string) {
 	first := w.valuesAt
-	encodings := []int64{encodingPlain, encodingRLE}
+	encodings := []int{encodingRLE, w.encoding}
 	if w.dictionaryAt >= 0 {
 		first = w.dictionaryAt
-		encodings = append(encodings, encodingRLEDictionary)
+		encodings = append(encodings, encodingPlain) // of the dictionary
 	}
 	c.begin()
 	c.i64(2, first)
@@ -180,7 +182,7 @@ func (w *chunk) describe(c *compact, name string) {
 	c.i32(1, w.kind)
 	c.list(2, typeI32, len(encodings))
 	for _, e := range encodings {
-		c.number(e)
+		c.number(int64(e))
 	}
 	c.list(3, typeBinary, 1)
 	c.element([]byte(name))

@@ -28,13 +28,14 @@ type File struct {
 	rows   int64   // of all row groups
 	groups compact // their descriptions, for the footer
 	count  int     // of row groups
+	habits []habit // by column
 }
 
 var _ Encoder = (*File)(nil)
 
 // New makes an encoder that works with the memory of s.
 func New(to io.Writer, t table.Table, s *Scratch) *File {
-	return &File{to: to, table: t, scratch: s}
+	return &File{to: to, table: t, scratch: s, habits: make([]habit, len(t.Columns))}
 }
 
 // WriteRowGroup writes the rows as one row group; without rows, none.
@@ -52,8 +53,12 @@ func (f *File) WriteRowGroup(columns []columnar.Column) error {
 	g.begin()
 	g.list(1, typeStruct, len(columns))
 	for i, c := range columns {
-		w := chunk{file: f, rows: rows, kind: physical(f.table.Columns[i].Type), dictionaryAt: -1, valuesAt: -1}
+		w := chunk{
+			file: f, rows: rows, kind: physical(f.table.Columns[i].Type), habit: &f.habits[i],
+			dictionaryAt: -1, valuesAt: -1,
+		}
 		w.write(c)
+		w.habit.next()
 		w.describe(g, f.table.Columns[i].Name)
 		raw += w.raw
 		if err := f.flush(flushAt); err != nil {

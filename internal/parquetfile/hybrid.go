@@ -104,24 +104,5 @@ func appendPacked(dst []byte, values []int32, width int) []byte {
 	}
 	groups := (len(values) + 7) / 8
 	dst = binary.AppendUvarint(dst, uint64(groups)<<1|1)
-	end := len(dst) + groups*width
-	var acc uint64
-	held := 0
-	for _, v := range values {
-		acc |= uint64(uint32(v)) << held
-		held += width
-		if held >= 32 {
-			dst = binary.LittleEndian.AppendUint32(dst, uint32(acc))
-			acc >>= 32
-			held -= 32
-		}
-	}
-	for ; held > 0; held -= 8 {
-		dst = append(dst, byte(acc))
-		acc >>= 8
-	}
-	for len(dst) < end {
-		dst = append(dst, 0)
-	}
-	return dst
+	return appendBitsOf(dst, values, width, groups*width)
 }

@@ -51,13 +51,28 @@ func (w *chunk) numbers(valid *columnar.Bitmap, values []uint64, width int) {
 		w.indexed(valid, s.index, len(entries))
 		return
 	}
+	if orderly(values, width) {
+		w.encoding = encodingDelta
+	}
 	step := min(pageRows, pageBytes/width)
 	for from := 0; from < w.rows; from += step {
 		to := min(from+step, w.rows)
 		page, n := appendLevels(s.page[:0], valid, from, to)
-		w.page(appendNumbers(page, values[:n], width), to-from, n)
+		if w.encoding == encodingDelta {
+			page = appendDelta(page, values[:n], width)
+		} else {
+			page = appendNumbers(page, values[:n], width)
+		}
+		w.page(page, to-from, n)
 		values = values[n:]
 	}
+}
+
+// orderly looks at some numbers and reports whether their differences are much
+// smaller than they.
+func orderly(values []uint64, width int) bool {
+	some := values[:min(len(values), 4*deltaBlock)]
+	return len(appendDelta(nil, some, width)) < len(some)*width*3/4
 }
 
 // appendNumbers writes numbers as PLAIN has them.

@@ -26,6 +26,9 @@ const (
 
 	encodingPlain         = 0
 	encodingRLE           = 3
+	encodingDelta         = 5 // DELTA_BINARY_PACKED
+	encodingDeltaLength   = 6 // DELTA_LENGTH_BYTE_ARRAY
+	encodingDeltaBytes    = 7 // DELTA_BYTE_ARRAY
 	encodingRLEDictionary = 8
 
 	codecZstd = 6

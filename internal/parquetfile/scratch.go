@@ -1,6 +1,7 @@
 package parquetfile
 
 import (
+	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -12,16 +13,18 @@ type Scratch struct {
 	small []byte   // the same page compressed
 	head  compact  // its header
 	bits  []uint64 // the values of a row group's column of numbers, without nulls
+	rest  []byte   // what texts do not have in common with those before
 	index []int32  // of dictionary entries, without nulls
 	dict  numbers
 
 	zstd *zstd.Encoder
+	huff *huff0.Scratch
 }
 
 // keptBytes is the most that a buffer keeps for the next row group.
 const keptBytes = 2 << 20
 
-// prepare makes the compressor. Its blocks are so large that a page is one, and
+// prepare makes the compressor. A page up to blockBytes is one block for it, and
 // needs no history.
 func (s *Scratch) prepare() (err error) {
 	if s.zstd != nil {
@@ -40,7 +43,7 @@ func (s *Scratch) prepare() (err error) {
 
 // trim gives back what a row group of long texts took.
 func (s *Scratch) trim() {
-	for _, b := range []*[]byte{&s.out, &s.page, &s.small} {
+	for _, b := range []*[]byte{&s.out, &s.page, &s.small, &s.rest} {
 		if cap(*b) > keptBytes {
 			*b = nil
 		}

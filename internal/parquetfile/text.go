@@ -3,6 +3,7 @@ package parquetfile
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 )
@@ -57,23 +58,107 @@ func sized[T any](s []T, n int) []T {
 	return s[:n]
 }
 
+// plainText writes texts without a dictionary: as differences to the text
+// before when they begin alike, otherwise one behind the other.
 func (w *chunk) plainText(valid *columnar.Bitmap, texts *columnar.Texts) {
 	text, ends := texts.Raw()
+	w.encoding = encodingDeltaLength
+	if beginAlike(texts, valid) {
+		w.encoding = encodingDeltaBytes
+	}
+	s := w.file.scratch
 	var b textBounds
 	for from := 0; from < w.rows; {
 		to := cut(ends, from)
-		page, n := appendLevels(w.file.scratch.page[:0], valid, from, to)
+		page, n := appendLevels(s.page[:0], valid, from, to)
 		for row := from; row < to; row++ {
 			if n == to-from || valid.At(row) {
-				value := text[ends[row]:ends[row+1]]
-				b.add(value)
-				page = appendText(page, value)
+				b.add(text[ends[row]:ends[row+1]])
 			}
+		}
+		if w.encoding == encodingDeltaLength {
+			page = appendDelta(page, s.lengths(valid, ends, from, to), 4)
+			page = append(page, text[ends[from]:ends[to]]...) // that of a null is empty
+		} else {
+			page = s.appendDifferences(page, valid, texts, from, to)
 		}
 		w.page(page, to-from, n)
 		from = to
 	}
 	w.min, w.max = b.bounds()
+}
+
+// lengths returns the lengths of the texts that are not null.
+func (s *Scratch) lengths(valid *columnar.Bitmap, ends []int32, from, to int) []uint64 {
+	s.bits = sized(s.bits, to-from)
+	if valid.Unset() == 0 {
+		for i := range s.bits {
+			s.bits[i] = uint64(ends[from+i+1] - ends[from+i])
+		}
+		return s.bits
+	}
+	n := 0
+	for row := from; row < to; row++ {
+		s.bits[n] = uint64(ends[row+1] - ends[row])
+		n += valid.Bit(row)
+	}
+	return s.bits[:n]
+}
+
+// appendDifferences writes texts as DELTA_BYTE_ARRAY has them: how many bytes
+// each has in common with the one before, and the rest.
+func (s *Scratch) appendDifferences(dst []byte, valid *columnar.Bitmap, texts *columnar.Texts, from, to int) []byte {
+	s.bits, s.rest = sized(s.bits, 2*(to-from)), s.rest[:0]
+	prefixes, suffixes := s.bits[:to-from], s.bits[to-from:]
+	var last []byte
+	n := 0
+	for row := from; row < to; row++ {
+		if valid.Unset() > 0 && !valid.At(row) {
+			continue
+		}
+		text := texts.At(int32(row))
+		k := common(last, text)
+		prefixes[n], suffixes[n] = uint64(k), uint64(len(text)-k)
+		s.rest = append(s.rest, text[k:]...)
+		last = text
+		n++
+	}
+	dst = appendDelta(dst, prefixes[:n], 4)
+	dst = appendDelta(dst, suffixes[:n], 4)
+	return append(dst, s.rest...)
+}
+
+// common returns how many bytes a and b have in common at their beginning.
+func common(a, b []byte) int {
+	n := min(len(a), len(b))
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)>>3
+		}
+	}
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
+}
+
+// beginAlike looks at some texts and reports whether it pays to write them as
+// differences.
+func beginAlike(texts *columnar.Texts, valid *columnar.Bitmap) bool {
+	const looks = 64
+	var last []byte
+	shared, all := 0, 0
+	for row := range min(looks, texts.Len()) {
+		if valid.Unset() > 0 && !valid.At(row) {
+			continue
+		}
+		text := texts.At(int32(row))
+		shared += common(last, text)
+		all += len(text)
+		last = text
+	}
+	return shared > all/8
 }
 
 // cut returns where a page ends that begins at row from.
