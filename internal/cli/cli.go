@@ -46,6 +46,8 @@ type command struct {
 	Status     statusCommand             `cmd:"" help:"Say what is going on, and what went wrong."`
 	Cancel     cancelCommand             `cmd:"" help:"Stop a practice's export."`
 	Query      queryCommand              `cmd:"" help:"Run SQL over the tables of all practices."`
+	Quality    qualityCommand            `cmd:"" help:"Say what the resources of an export are worth."`
+	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`
 	Check      checkCommand              `cmd:"" help:"Try a practice's server before its first export."`
 	Keys       keysCommand               `cmd:"" help:"Make signing keys and show their public parts."`

@@ -49,11 +49,14 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	}
 	var total flatten.Counts
 	for _, name := range c.Files {
-		n, err := readInto(ctx, f, name, g.streams.In)
+		err := reading(name, g.streams.In, func(shown string, src io.Reader) error {
+			n, err := f.Read(ctx, shown, src)
+			total.Add(n)
+			return damagedInput(err)
+		})
 		if err != nil {
 			return errors.Join(err, f.Close())
 		}
-		total.Add(n)
 	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("write rows: %w", err)
@@ -61,18 +64,6 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	_, err = fmt.Fprintf(g.streams.Err, "%s lines, %s rows, %s of other types, %s refused\n",
 		thousands(total.Lines), thousands(total.Rows), thousands(total.Other), thousands(total.Refused))
 	return err
-}
-
-func readInto(ctx context.Context, f *flatten.Flattener, name string, stdin io.Reader) (flatten.Counts, error) {
-	if name == "-" {
-		return f.Read(ctx, "standard input", stdin)
-	}
-	src, err := os.Open(name)
-	if err != nil {
-		return flatten.Counts{}, problem.Wrap(err, problem.Usage, "an input file cannot be read", "Name files that exist and that you may read.")
-	}
-	n, err := f.Read(ctx, filepath.Base(name), src)
-	return n, errors.Join(err, src.Close())
 }
 
 // views reads view files, and looks names up among the built-in ones.

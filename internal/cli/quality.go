@@ -85,7 +85,7 @@ func (c *qualityCommand) print(g *Globals, s *quality.Summary) {
 	if c.Columns {
 		columns(g, s)
 	}
-	c.findings(g, s)
+	g.findings(s.Findings, c.Limit)
 	links(g, s)
 	for _, q := range s.Questions {
 		about := q.About
@@ -141,20 +141,18 @@ func columns(g *Globals, s *quality.Summary) {
 	table.print(g)
 }
 
-func (c *qualityCommand) findings(g *Globals, s *quality.Summary) {
-	if len(s.Findings) == 0 {
+// findings lists up to most kinds of findings.
+func (g *Globals) findings(list []judge.Finding, most int) {
+	if len(list) == 0 {
 		return
 	}
 	table := grid{header: []string{"", "rule", "element", "resources", "profile"}, right: map[int]bool{3: true}}
-	for i, f := range s.Findings {
-		if i == c.Limit {
-			break
-		}
+	for _, f := range list[:min(len(list), most)] {
 		table.add(f.Severity, f.Rule, f.Path, thousands(f.Lines), short(f))
 	}
 	g.printf("\n")
 	table.print(g)
-	if more := len(s.Findings) - c.Limit; more > 0 {
+	if more := len(list) - most; more > 0 {
 		g.printf("and %d more kinds: --limit\n", more)
 	}
 }

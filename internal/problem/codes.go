@@ -87,7 +87,7 @@ var kinds = map[Code]Kind{
 	AgreementMissing: access, AgreementDenied: access,
 
 	CountMismatch: content, NotValid: content,
-	Cancelled:     stopped,
+	Cancelled: stopped,
 }
 
 // Kind says who must act on a problem of this code. An unknown code is a bug.

@@ -42,6 +42,7 @@ var explanations = map[Code]string{
 	ServerFailing:     "The server kept failing for longer than bulkhead retries by itself.",
 	AgreementMissing:  "The practice has no agreement in the configuration. Without one nothing is requested.",
 	AgreementDenied:   "The practice's agreement does not permit this now. The term that forbids it is named.",
+	NotValid:          "Files that `bulkhead validate` or `bulkhead flatten` read have lines that are no resources, resources that break a rule, or damaged bytes. [refusals.md](refusals.md) and [us-core.md](us-core.md) explain the reasons.",
 	CountMismatch:     "Lines do not add up: a file has fewer resources than the server promised, or bulkhead lost count. Nothing was published.",
 	SinkFailed:        "A destination did not take the export. What is staged is kept; `--resume` publishes it.",
 	SinkMissing:       "This build of bulkhead has no such sink. DuckDB needs a build with cgo.",
