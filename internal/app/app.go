@@ -17,8 +17,10 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/parquetsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -34,6 +36,7 @@ type App struct {
 	Views       *views.Set
 	Connections *export.Connections
 	Engine      *engine.Engine
+	Quality     *quality.Keeper
 	Meter       *export.Meter
 
 	Joined bool // another process holds the ledger and does the work
@@ -94,14 +97,20 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if o.Dial != nil {
 		a.Connections.Use(o.Dial)
 	}
+	guides, err := Guides(c)
+	if err != nil {
+		return nil, err
+	}
+	a.Quality = &quality.Keeper{Store: a.Store, Views: a.Views}
 	var steps engine.Steps = &export.Steps{
+		Guides: guides, Plans: ingest.NewPlans(),
 		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter, Grant: a.Connections.Grant,
 	}
 	if o.Around != nil {
 		steps = o.Around(steps)
 	}
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Followers: []engine.Follower{logs}, Retry: engine.Retry{
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Followers: []engine.Follower{logs, a.Quality}, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err
@@ -114,7 +123,7 @@ func Join(ctx context.Context, c *config.Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Config: c, Store: s, Meter: export.NewMeter(), Joined: true}
+	a := &App{Config: c, Store: s, Meter: export.NewMeter(), Quality: &quality.Keeper{Store: s}, Joined: true}
 	a.Engine, err = engine.New(engine.Options{Config: c, Store: s, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

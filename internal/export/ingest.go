@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
 // ingest turns one raw file into staged rows and quarantined lines.
@@ -29,7 +30,10 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	end := &tail{}
 	summary, err := ingest.Run(ctx, ingest.Options{
 		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
-		Base: t.FHIRBaseURL, Organized: file.ResourceType == organized,
+		Guide: s.guide(t), RefuseErrors: t.Validation.OnError == config.QuarantineErrors, Plans: s.Plans,
+		Generic: ingest.Generic{Codings: t.Fills(config.TableCoding), References: t.Fills(config.TableReference)},
+		MaxLine: int(s.Config.Limits.LineBytes),
+		Base:    t.FHIRBaseURL, Organized: file.ResourceType == organized,
 		Permits: func(resourceType string) bool { return wanted(t, w.Export.Intent, resourceType) },
 		Salt:    salt, First: w.Lease.Epoch == 1 && w.Export.EndedAt.IsZero(), // a resumed export has new steps
 	}, ingest.Source{
@@ -52,6 +56,9 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	}
 	return staged, nil
 }
+
+// guide gives the rules by which a tenant's resources are judged; nil for none.
+func (s *Steps) guide(t *config.Tenant) *uscore.Guide { return s.Guides[t.Validation.USCore] }
 
 // watch looks at a raw file from its beginning as it is read.
 func watch(raw io.ReadCloser, end *tail) io.ReadCloser {

@@ -103,12 +103,18 @@ func each(first, second func()) func() {
 }
 
 // ownTables are the tables of all types: that of resources without a view, and
-// that of documents where they are wanted.
+// those that are wanted or that have rows.
 func ownTables(t *config.Tenant, parts map[string][]sink.File) []table.Table {
-	if t.Attachments.Fetch || len(parts[table.Attachment.Name]) > 0 {
-		return []table.Table{table.Resource, table.Attachment}
+	own := []table.Table{table.Resource}
+	for _, of := range []struct {
+		table  table.Table
+		wanted bool
+	}{{table.Attachment, t.Attachments.Fetch}, {table.Coding, t.Fills(config.TableCoding)}, {table.Reference, t.Fills(config.TableReference)}} {
+		if of.wanted || len(parts[of.table.Name]) > 0 {
+			own = append(own, of.table)
+		}
 	}
-	return []table.Table{table.Resource}
+	return own
 }
 
 // outputTypes gives the resource types that files of the manifest's output

@@ -9,10 +9,12 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/bulkhead-fhir/bulkhead/smart"
+	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
 // Steps holds what the steps need. Its method Run may be called concurrently.
@@ -21,6 +23,8 @@ type Steps struct {
 	Store   *store.Store
 	Files   *blob.Store
 	Views   *views.Set
+	Guides  map[string]*uscore.Guide // by version, those that tenants want
+	Plans   *ingest.Plans            // nil compiles the views anew for each file
 	Sinks   map[string]sink.Sink
 	Connect func(t *config.Tenant, types []string) (*bulkdata.Client, error)
 	Meter   *Meter
