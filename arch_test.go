@@ -16,11 +16,12 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 // rooms are all packages of the module. A room imports only rooms that stand
 // above it; its tests do too.
 var rooms = []string{
-	"", "tape", "smart", "bulkdata", "sqlonfhir",
+	"", "tape", "smart", "bulkdata", "sqlonfhir", "uscore/internal/gen", "uscore",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
 	"internal/config", "internal/agreement", "internal/keyring",
 	"internal/store/sqlite", "internal/store", "internal/blob", "internal/quarantine",
-	"internal/views", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge",
+	"internal/scan", "internal/judge", "internal/columnar", "internal/parquetfile", "internal/views", "internal/rows/rowstest", "internal/rows",
+	"internal/validate", "internal/flatten", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge", "internal/quality",
 	"internal/export", "internal/schedule", "internal/engine",
 	"internal/duckdbsink", "internal/parquetsink",
 	"internal/sandbox/population", "internal/sandbox",
@@ -28,7 +29,7 @@ var rooms = []string{
 }
 
 // public rooms know nothing of Bulkhead.
-var public = []string{"tape", "smart", "bulkdata", "sqlonfhir"}
+var public = []string{"tape", "smart", "bulkdata", "sqlonfhir", "uscore"}
 
 // confined packages may be imported by the named rooms only, and by the tests
 // of the rooms that tests adds; where tests is nil, all tests may. A path of
@@ -69,7 +70,7 @@ var confined = []struct {
 // testOnly packages never come into the command.
 var testOnly = []string{
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
-	module + "/internal/sink/sinktest", module + "/internal/crashtest", module + "/internal/scenario",
+	module + "/internal/sink/sinktest", module + "/internal/rows/rowstest", module + "/internal/crashtest", module + "/internal/scenario",
 }
 
 // A goPackage is what go list says of one package.
