@@ -43,32 +43,29 @@ func (s *keySet) reset() {
 // openNames is what the parser holds of an object that is open.
 type openNames struct {
 	base   int    // its first key in keySet.keys
-	filter uint64 // one bit for each of its keys, by hash
+	filter uint64 // one bit for each of its keys, by hash; all of a big object
 	big    uint32 // serial of a big object; else 0
 }
 
-// add adds a name to an open object, and reports whether it is new there.
+// add adds a name to an open object whose filter has its bit, and reports
+// whether it is new there. An object is big at the latest when all bits are set.
 func (s *keySet) add(line []byte, o *openNames, k seenKey, name []byte) bool {
-	bit := uint64(1) << (k.hash >> 58)
-	if o.filter&bit != 0 && o.big == 0 && s.contains(line, o.base, k.hash, name) {
+	if o.big == 0 && len(s.keys)-o.base >= bigObject {
+		o.big, o.filter = s.open(line, o.base), ^uint64(0)
+	}
+	if o.big == 0 && s.contains(line, o.base, k.hash, name) {
 		return false
 	}
-	o.filter |= bit
 	s.keys = append(s.keys, k)
-	if o.big != 0 {
-		return s.insert(line, o.big, len(s.keys)-1)
-	}
-	if len(s.keys)-o.base == bigObject {
-		o.big = s.open(line, o.base)
-	}
-	return true
+	return o.big == 0 || s.insert(line, o.big, len(s.keys)-1)
 }
 
 // decode unescapes a name and keeps it while the text is parsed.
 func (s *keySet) decode(raw []byte) ([]byte, seenKey) {
 	from := len(s.text)
 	s.text = appendUnescaped(s.text, raw)
-	return s.text[from:], seenKey{start: ^int32(from), end: int32(len(s.text) - from)}
+	name := s.text[from:]
+	return name, seenKey{keyHash(name), ^int32(from), int32(len(name))}
 }
 
 func (s *keySet) name(line []byte, k seenKey) []byte {

@@ -194,25 +194,22 @@ func (t *Tape) object(i int, s *state, depth int) int {
 			return t.fail(i, ReasonSyntax)
 		}
 		start := i + 1
-		end, escaped := t.str(start)
+		end, hash, escaped := t.name(start)
 		if end < 0 {
 			return -1
 		}
-		name, k := b[start:end], seenKey{start: int32(start), end: int32(end)}
+		name, k := b[start:end], seenKey{hash, int32(start), int32(end)}
 		if escaped {
 			name, k = t.keys.decode(name)
 		}
-		k.hash = keyHash(name)
-		if !t.keys.add(b, &names, k, name) {
+		if bit := uint64(1) << (k.hash >> 58); names.filter&bit == 0 {
+			names.filter |= bit
+			t.keys.keys = append(t.keys.keys, k)
+		} else if !t.keys.add(b, &names, k, name) {
 			return t.fail(start, ReasonDuplicateKey)
 		}
-		if i = end + 1; i >= len(b) || b[i] != ':' {
-			if i = space(b, i); i >= len(b) || b[i] != ':' {
-				return t.fail(i, ReasonSyntax)
-			}
-		}
-		if i = i + 1; i < len(b) && b[i] <= ' ' {
-			i = space(b, i)
+		if i = t.colon(end + 1); i < 0 {
+			return -1
 		}
 		var child *state
 		id := int32(-1)
@@ -222,10 +219,7 @@ func (t *Tape) object(i int, s *state, depth int) int {
 		if i = t.value(i, child, id, depth); i < 0 {
 			return -1
 		}
-		if i < len(b) && b[i] <= ' ' {
-			i = space(b, i)
-		}
-		if i >= len(b) {
+		if i = space(b, i); i >= len(b) {
 			return t.fail(i, ReasonTruncated)
 		}
 		if b[i] == '}' {
@@ -235,10 +229,41 @@ func (t *Tape) object(i int, s *state, depth int) int {
 		if b[i] != ',' {
 			return t.fail(i, ReasonSyntax)
 		}
-		if i = i + 1; i < len(b) && b[i] <= ' ' {
-			i = space(b, i)
+		i = space(b, i+1)
+	}
+}
+
+// colon reads what is between a name and its value.
+func (t *Tape) colon(i int) int {
+	b := t.line
+	if i = space(b, i); i >= len(b) || b[i] != ':' {
+		return t.fail(i, ReasonSyntax)
+	}
+	return space(b, i+1)
+}
+
+// name reads a member name whose first byte is at i, and returns the offset
+// of its closing quote, its hash when it has no escapes, and whether it has.
+// Most names end within sixteen bytes.
+func (t *Tape) name(i int) (end int, hash uint64, escaped bool) {
+	b := t.line
+	if i+16 <= len(b) {
+		w := b[i : i+16]
+		head := binary.LittleEndian.Uint64(w)
+		if m := special(head); m != 0 {
+			if n := lowest(m); w[n&7] == '"' {
+				return i + n, mix(head&(1<<(8*n)-1), 0, n), false
+			}
+		} else if m := special(binary.LittleEndian.Uint64(w[8:])); m != 0 {
+			if n := lowest(m) & 7; w[8+n] == '"' {
+				return i + 8 + n, mix(head, binary.LittleEndian.Uint64(w[n:n+8]), 8+n), false
+			}
 		}
 	}
+	if end, escaped = t.str(i); end < 0 || escaped {
+		return end, 0, escaped
+	}
+	return end, keyHash(b[i:end]), false
 }
 
 func (t *Tape) literal(i int, word string) int {

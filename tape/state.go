@@ -193,15 +193,16 @@ func (t *table) place(e entry) {
 // keyHash is a hash of the first eight bytes, the last eight and the length.
 // Whoever uses it compares the bytes as well.
 func keyHash(k []byte) uint64 {
-	var a, z uint64
-	switch n := len(k); {
-	case n >= 8:
-		a, z = binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[n-8:])
-	case n >= 4:
-		a, z = uint64(binary.LittleEndian.Uint32(k)), uint64(binary.LittleEndian.Uint32(k[n-4:]))
-	case n > 0:
-		a = uint64(k[0]) | uint64(k[n>>1])<<8 | uint64(k[n-1])<<16
+	var head [8]byte
+	if n := copy(head[:], k); n < 8 {
+		return mix(binary.LittleEndian.Uint64(head[:]), 0, n)
 	}
-	h := (a ^ bits.RotateLeft64(z, 29) ^ uint64(len(k))*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93
+	return mix(binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[len(k)-8:]), len(k))
+}
+
+// mix is keyHash of a name that has been read: its first eight bytes, and its
+// last eight when it has as many.
+func mix(head, tail uint64, n int) uint64 {
+	h := (head ^ bits.RotateLeft64(tail, 29) ^ uint64(n)*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93
 	return h ^ h>>32
 }
