@@ -200,3 +200,17 @@ func TestAPartThatIsNotThereIsRefused(t *testing.T) {
 		t.Errorf("error %v, want one that names the part", err)
 	}
 }
+
+func TestWhatJudgingAddsIsMeasuredForEveryFile(t *testing.T) {
+	c, err := newCorpus(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := validation(t.Context(), options{pairs: 1, scale: 0.01, out: io.Discard}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := strings.Count(text, "\n| "); rows != len(duels())+2 {
+		t.Errorf("%d duels give %d rows with the head:\n%s", len(duels()), rows, text)
+	}
+}

@@ -28,6 +28,8 @@ var children = map[string]func(ctx context.Context, out io.Writer, args []string
 	"duckdb":   duckDB,
 	"query":    queryNumber,
 	"parse":    parseWays,
+	"ingest":   ingestFile,
+	"valid":    validFile,
 }
 
 // runChild is the main of a child. Its last line on standard output is its

@@ -53,7 +53,7 @@ var contests = []contest{
 	{practiceObservations, "observation22", 1, 0, 0},
 }
 
-// path gives the file, which is made when it is not there or too small. scale
+// path gives the file, which is made when it is not there in that size. scale
 // multiplies its size.
 func (in input) path(c *corpus, scale float64) (path string, err error) {
 	if in.mega == 0 {
@@ -61,7 +61,7 @@ func (in input) path(c *corpus, scale float64) (path string, err error) {
 	}
 	size := int64(float64(in.mega) * 1e6 * scale)
 	path = c.linesPath(in.kind)
-	if fi, err := os.Stat(path); err == nil && fi.Size() >= size {
+	if fi, err := os.Stat(path); err == nil && fi.Size() >= size && fi.Size() < size+1<<20 {
 		return path, nil
 	}
 	f, err := os.Create(path)

@@ -38,7 +38,7 @@ func main() {
 		os.Exit(status) //nolint:forbidigo,gocritic // this is main
 	}
 	o := options{out: os.Stdout}
-	flag.StringVar(&o.parts, "parts", "flatten,parse,isolation,ingest", "what to measure, with commas between")
+	flag.StringVar(&o.parts, "parts", "flatten,parse,validate,isolation,ingest", "what to measure, with commas between")
 	flag.IntVar(&o.patients, "patients", 600, "how many patients the healthy practice has")
 	flag.IntVar(&o.rounds, "rounds", 4, "how often each side is measured")
 	flag.IntVar(&o.pairs, "pairs", 7, "how many pairs of processes are compared")
@@ -55,7 +55,7 @@ func main() {
 // A part measures one thing and tells it as a section of RESULTS.md.
 type part func(ctx context.Context, o options, c *corpus) (string, error)
 
-var parts = map[string]part{"flatten": flattening, "large": largeFile, "parse": parsing, "isolation": isolation, "ingest": ingestion}
+var parts = map[string]part{"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion}
 
 // run measures the parts asked for, in their order, and writes RESULTS.md. The
 // sections of parts that were not asked for stay as they are.

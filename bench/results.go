@@ -20,6 +20,7 @@ var sectionTitles = []struct{ part, title, command string }{
 	{"flatten", "Flatten to Parquet", "go run ./bench -parts flatten"},
 	{"large", "Memory of flatten", "make memory-flatten"},
 	{"parse", "Parse", "go run ./bench -parts parse"},
+	{"validate", "Validate", "go run ./bench -parts validate"},
 	{"isolation", "Failure isolation", "go run ./bench -parts isolation"},
 	{"ingest", "Ingest", "go run ./bench -parts ingest"},
 	{"memory", "Memory of an export", "make memory"},

@@ -22,14 +22,25 @@ var ECWTypes = []string{
 	"Provenance", "QuestionnaireResponse", "RelatedPerson", "ServiceRequest", "Specimen",
 }
 
-var (
-	typeName = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}$`)
-	instant  = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
-)
+var instant = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
 
-// IsTypeName reports whether s has the shape of a resource type's name. It
-// does not know which types exist, so that a newer release's types pass.
-func IsTypeName(s string) bool { return typeName.MatchString(s) }
+// longestTypeName is far longer than the name of any type that there is.
+const longestTypeName = 64
+
+// IsTypeName reports whether s has the shape of a resource type's name: 2 to
+// 64 ASCII letters, the first a capital. It does not know which types exist,
+// so that a newer release's types pass.
+func IsTypeName(s string) bool {
+	if len(s) < 2 || len(s) > longestTypeName || s[0] < 'A' || s[0] > 'Z' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i] | 0x20; c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return true
+}
 
 // Key is a resource's key within a tenant, such as "Patient/123".
 func Key(resourceType, id string) string { return resourceType + "/" + id }
