@@ -114,6 +114,25 @@ func benchmarkViews(b *testing.B, lines [][]byte, views ...string) {
 	}
 }
 
+// BenchmarkRowsAlone measures the rows of a line that is loaded.
+func BenchmarkRowsAlone(b *testing.B) {
+	for resourceType, view := range wideViews {
+		b.Run(resourceType, func(b *testing.B) {
+			runner := mustProgram(b, view).NewRunner()
+			line := resourceLines(b, resourceType)[0]
+			if err := runner.Load(line); err != nil {
+				b.Fatal(err)
+			}
+			emit := func([]sqlonfhir.Value) error { return nil }
+			for b.Loop() {
+				if err := runner.Rows(0, emit); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkTwentyTwoPlainColumnsOfObservations(b *testing.B) {
 	benchmarkViews(b, resourceLines(b, "Observation"), wideViews["Observation"])
 }

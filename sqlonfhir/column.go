@@ -8,25 +8,31 @@ import (
 
 // A columnPlan is the compiled form of a column.
 type columnPlan struct {
-	kind     columnKind
-	first    bool  // of a slot: the first of many values will do
-	found    int32 // of a slot: its number
-	slot     int   // in the row
-	plain    *plainPath
-	constant Value
 	pathPlan
 	name       string
+	slot       int // in the row
 	collection bool
+	plain      *plainPath // expr when it is plain; else nil
+	constant   *Value     // what every row has; nil when that differs
 }
 
-// A columnKind says how a column gets its value.
-type columnKind uint8
+// A cell is how a column is set in most rows, small so that many are near each
+// other.
+type cell struct {
+	kind  cellKind
+	first bool  // of a slot: the first of many values will do
+	bare  bool  // of a slot: nothing else sets the column, so that it has never more than Kind and Text
+	found int32 // of a slot: its number
+	slot  int32 // in the row
+}
+
+type cellKind uint8
 
 const (
-	columnGeneral  columnKind = iota
-	columnPlain               // plain
-	columnSlot                // plain, and nothing but the value in a slot
-	columnConstant            // constant
+	cellGeneral  cellKind = iota // by the expression
+	cellPlain                    // by the plain path
+	cellSlot                     // by a slot and nothing else
+	cellConstant                 // always the same
 )
 
 func newColumnPlan(d *columnDefinition, x expr) columnPlan {
@@ -36,48 +42,84 @@ func newColumnPlan(d *columnDefinition, x expr) columnPlan {
 	}
 	switch x := x.(type) {
 	case *plainPath:
-		c.kind, c.plain = columnPlain, x
-		if x.form == formValue && x.choices == nil {
-			c.kind, c.found, c.first = columnSlot, x.slot, x.first
-		}
+		c.plain = x
 	case literal:
-		c.kind, c.constant = columnConstant, (&machine{}).value(&x.item)
+		v := (&machine{}).value(&x.item)
+		c.constant = &v
 	}
 	return c
 }
 
-// addGuards adds the guards of a column that is a slot.
-func (c *columnPlan) addGuards(guards []int32) []int32 {
-	if c.kind == columnSlot {
-		for _, g := range c.plain.guards {
-			if !slices.Contains(guards, g) {
-				guards = append(guards, g)
-			}
+func (c *columnPlan) cell() cell {
+	x := cell{slot: int32(c.slot)}
+	switch {
+	case c.constant != nil:
+		x.kind = cellConstant
+	case c.plain == nil:
+	case c.plain.form == formValue && c.plain.choices == nil:
+		x.kind, x.found, x.first = cellSlot, c.plain.slot, c.plain.first
+	default:
+		x.kind = cellPlain
+	}
+	return x
+}
+
+// add adds a column to a select.
+func (p *selectPlan) add(c columnPlan) {
+	x := c.cell()
+	p.columns, p.cells = append(p.columns, c), append(p.cells, x)
+	if x.kind != cellSlot {
+		return
+	}
+	for _, g := range c.plain.guards {
+		if !slices.Contains(p.guards, g) {
+			p.guards = append(p.guards, g)
 		}
 	}
-	return guards
+}
+
+// bare finds out which columns of a view are set by slots only.
+func (p *viewPlan) bare() {
+	mixed := make([]bool, len(p.view.columns))
+	p.cells(func(c *cell) { mixed[c.slot] = mixed[c.slot] || c.kind != cellSlot })
+	p.cells(func(c *cell) { c.bare = !mixed[c.slot] })
+}
+
+// cells calls f for every cell of a view.
+func (p *viewPlan) cells(f func(*cell)) {
+	var below func(list []*selectPlan)
+	below = func(list []*selectPlan) {
+		for _, s := range list {
+			for i := range s.cells {
+				f(&s.cells[i])
+			}
+			below(s.selects)
+			below(s.branches)
+		}
+	}
+	below(p.selects)
 }
 
 // columns sets the columns of a select.
 func (r *Runner) columns(p *selectPlan, focus item) error {
-	guarded := r.anyValue(p.guards)
-	for i := range p.columns {
-		c := &p.columns[i]
-		v := &r.row[c.slot]
+	guarded, row := r.anyValue(p.guards), r.row
+	for i := range p.cells {
+		c := &p.cells[i]
+		v := &row[c.slot]
 		switch c.kind {
-		case columnSlot:
-			if !guarded && r.slotCell(c, v) || guarded && r.cell(c.plain, v) {
+		case cellSlot:
+			if !guarded && r.slotCell(c, v) || guarded && r.cell(p.columns[i].plain, v) {
 				continue
 			}
-		case columnPlain:
-			if r.cell(c.plain, v) {
+		case cellPlain:
+			if r.cell(p.columns[i].plain, v) {
 				continue
 			}
-		case columnConstant:
-			*v = c.constant
+		case cellConstant:
+			*v = *p.columns[i].constant
 			continue
 		}
-		if err := r.column(c, focus); err != nil {
+		if err := r.column(&p.columns[i], focus); err != nil {
 			return err
 		}
 	}
@@ -96,24 +138,26 @@ func (m *machine) anyValue(slots []int32) bool {
 
 // slotCell sets v to the value in the slot of a column. It reports false when
 // there are more values.
-func (m *machine) slotCell(c *columnPlan, v *Value) bool {
+func (m *machine) slotCell(c *cell, v *Value) bool {
 	f := m.tape.Slot(c.found)
-	if f.Kind == tape.Null {
-		*v = Value{}
-		return true
-	}
 	if f.Many && !c.first {
 		return false
 	}
-	text := m.line[f.Start:f.End:f.End]
-	if f.Kind == tape.String && !f.Escaped {
-		*v = Value{Kind: String, Text: text}
+	if !c.bare {
+		*v = Value{}
+	}
+	if f.Kind == tape.Null {
+		v.Kind, v.Text = Null, nil
 		return true
 	}
+	text := m.line[f.Start:f.End:f.End]
 	if f.Escaped {
 		text = m.tape.SlotText(c.found)
 	}
-	*v = Value{Kind: kindOfText(f.Kind, text), Text: text}
+	v.Text = text
+	if v.Kind = String; f.Kind != tape.String {
+		v.Kind = kindOfText(f.Kind, text)
+	}
 	return true
 }
 

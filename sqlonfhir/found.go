@@ -2,6 +2,7 @@ package sqlonfhir
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
@@ -62,8 +63,9 @@ func (m *machine) directText(slot int32) []byte {
 // plain for this resource.
 func (m *machine) cell(x *plainPath, v *Value) bool {
 	if x.form == formResourceKey {
-		*v = Value{}
-		if m.id != nil && m.resourceType != nil {
+		if m.id == nil || m.resourceType == nil {
+			*v = Value{}
+		} else {
 			*v = Value{Kind: String, Text: m.id, RefType: m.resourceType}
 		}
 		return true
@@ -79,18 +81,18 @@ func (m *machine) cell(x *plainPath, v *Value) bool {
 	if f.Many && !x.first {
 		return false
 	}
-	if x.form == formReference {
-		*v = Value{}
-		if typ, id := m.reference(f, x); typ != nil {
-			*v = Value{Kind: String, Text: id, RefType: typ}
+	typ, text, kind := []byte(nil), []byte(nil), Null
+	switch {
+	case f.Kind == tape.Null:
+	case x.form == formReference:
+		if typ, text = m.reference(f, x); typ != nil {
+			kind = String
 		}
-		return true
+	default:
+		text = m.slotText(f, slot)
+		kind = kindOfText(f.Kind, text)
 	}
-	*v = Value{}
-	if f.Kind != tape.Null {
-		text := m.slotText(f, slot)
-		v.Kind, v.Text = kindOfText(f.Kind, text), text
-	}
+	*v = Value{Kind: kind, Text: text, RefType: typ}
 	return true
 }
 
@@ -117,7 +119,7 @@ func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
 		return nil, nil
 	}
 	ref := m.slotText(f, x.slot)
-	if typ, id = splitRelative(ref); typ == nil {
+	if typ, id = splitRelative(ref, len(x.target)); typ == nil {
 		if typ, id = splitReference(ref); m.base.foreign(ref, typ, id) {
 			id = ref
 		}
@@ -129,17 +131,39 @@ func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
 }
 
 // splitRelative is splitReference for the commonest form, Type/id; nil for
-// others.
-func splitRelative(ref []byte) (typ, id []byte) {
-	i := bytes.IndexByte(ref, '/')
-	if i < 0 || i+1 == len(ref) || !isTypeName(ref[:i]) {
+// others, and when the type has not the expected length, if that is not 0.
+func splitRelative(ref []byte, expected int) (typ, id []byte) {
+	i := expected
+	if i == 0 {
+		i = bytes.IndexByte(ref, '/')
+	}
+	if i <= 0 || i+1 >= len(ref) || ref[i] != '/' || !isTypeName(ref[:i]) {
 		return nil, nil
 	}
-	id = ref[i+1:]
-	if bytes.IndexByte(id, '/') >= 0 || bytes.IndexByte(id, '#') >= 0 || bytes.IndexByte(id, '?') >= 0 {
+	if id = ref[i+1:]; hasMark(id) {
 		return nil, nil
 	}
 	return ref[:i], id
+}
+
+// hasMark reports whether s has one of / ? # in it. It looks at eight bytes at
+// a time: / and ? differ in one bit only.
+func hasMark(s []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	if len(s) < 8 {
+		return bytes.ContainsAny(s, "/?#")
+	}
+	for i := 0; ; i += 8 {
+		i = min(i, len(s)-8)
+		w := binary.LittleEndian.Uint64(s[i : i+8])
+		a, b := (w|ones*0x10)^ones*'?', w^ones*'#'
+		if ((a-ones)&^a|(b-ones)&^b)&highs != 0 {
+			return true
+		}
+		if i == len(s)-8 {
+			return false
+		}
+	}
 }
 
 // eval pushes what a plain path gives.

@@ -89,6 +89,10 @@ func (p *Program) NewRunner() *Runner {
 	r.shape, r.whole = p.shape, &machine{shape: p.whole, members: make([]int32, p.whole.Keys())}
 	r.members = make([]int32, p.keys)
 	r.memos = make([]memo, p.memos)
+	r.rowOf = make([][]Value, len(p.views))
+	for i, v := range p.views {
+		r.rowOf[i] = make([]Value, len(v.columns))
+	}
 	return r
 }
 
@@ -97,6 +101,11 @@ type viewPlan struct {
 	view    *View
 	where   []pathPlan
 	selects []*selectPlan
+	single  *selectPlan // the only select, when it gives one row; else nil
+}
+
+func (p *selectPlan) isOneRow() bool {
+	return p.iteration == once && len(p.selects)+len(p.branches) == 0
 }
 
 // A pathPlan is a compiled expression and where it stands.
@@ -112,7 +121,8 @@ type selectPlan struct {
 	admits       expr       // the iteration's path is where(this)
 	paths        []pathPlan
 	columns      []columnPlan
-	guards       []int32 // of the columns that are slots
+	cells        []cell  // of columns
+	guards       []int32 // of the cells that are slots
 	selects      []*selectPlan
 	branches     []*selectPlan
 	first, width int
@@ -128,6 +138,10 @@ func (b *builder) view(v *View) *viewPlan {
 	for _, s := range v.selects {
 		p.selects = append(p.selects, b.selects(s, b.root))
 	}
+	if len(p.selects) == 1 && p.selects[0].isOneRow() {
+		p.single = p.selects[0]
+	}
+	p.bare()
 	return p
 }
 
@@ -137,8 +151,7 @@ func (b *builder) selects(s *selectDefinition, focus []place) *selectPlan {
 	b.sharing = share(s.columns)
 	for _, c := range s.columns {
 		column := newColumnPlan(&c, b.values(c.syntax, focus))
-		p.columns = append(p.columns, column)
-		p.guards = column.addGuards(p.guards)
+		p.add(column)
 		if c.syntax.usesRowIndex() && !c.syntax.readsFocus() {
 			p.indexed = append(p.indexed, column)
 		}

@@ -10,8 +10,9 @@ type Runner struct {
 
 	tags tape.Tape // of meta
 
-	row   []Value
-	items []Value // of collections since Load
+	rowOf [][]Value // by view
+	row   []Value   // of the view that is run
+	items []Value   // of collections since Load
 	tasks []task
 	found []item // foci of repeats
 
@@ -141,14 +142,17 @@ func (r *Runner) Rows(view int, emit func(row []Value) error) error {
 	}
 	r.stack, r.tasks, r.found = r.stack[:0], r.tasks[:0], r.found[:0]
 	r.view, r.emit, r.rows, r.rowIndex = plan.view, emit, 0, 0
-	if n := len(plan.view.columns); cap(r.row) < n {
-		r.row = make([]Value, n)
-	} else {
-		r.row = r.row[:n]
-	}
+	r.row = r.rowOf[view]
 	root := item{kind: kindObject}
 	if ok, err := r.admits(plan, root); err != nil || !ok {
 		return err
+	}
+	if plan.single != nil {
+		r.newFocus()
+		if err := r.columns(plan.single, root); err != nil {
+			return err
+		}
+		return r.complete()
 	}
 	return r.run(r.follow(plan.selects, nil, root, -1))
 }
