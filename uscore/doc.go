@@ -15,4 +15,4 @@
 // its findings. What it does not check, and why, stands in docs/us-core.md.
 package uscore
 
-//go:generate go run ./internal/gen -from ../../shared/us-core/required-elements.json -to rules
+//go:generate go run ./internal/gen -from $US_CORE_EXTRACT -to rules

@@ -2,6 +2,7 @@ package uscore
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -128,12 +129,22 @@ func plan(p *profile, sets map[string]valueSet) (*place, error) {
 			}
 		}
 	}
-	for _, r := range p.rules {
+	for _, r := range slices.Concat(p.rules, datatypeRules(p.typ)) {
 		if err := pl.add(r); err != nil {
 			return nil, fmt.Errorf("profile %s: %w", p.url, err)
 		}
 	}
 	return pl.root, nil
+}
+
+// datatypeRules are what R4 demands inside the datatypes that every resource
+// has. The snapshots of profiles do not go into datatypes.
+func datatypeRules(typ string) []rule {
+	var rules []rule
+	for _, path := range []string{"extension.url", "text.status", "text.div"} {
+		rules = append(rules, rule{kind: "need", path: path, args: "1", origin: typeURL(typ)})
+	}
+	return rules
 }
 
 func (pl *planner) slice(r rule) error {

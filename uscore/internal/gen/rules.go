@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -136,7 +137,8 @@ func (w *writer) sliced(path string) bool {
 // not, by the pattern or the value set that the slice must satisfy.
 func (w *writer) knowSlices() {
 	for _, version := range w.versions() {
-		for _, p := range w.guides[version] {
+		for _, url := range slices.Sorted(maps.Keys(w.guides[version])) {
+			p := w.guides[version][url]
 			for _, id := range p.sliceIDs() {
 				if how := w.told(id, p); how != nil {
 					w.slices[id] = how
