@@ -225,7 +225,7 @@ func (m maker) step(depth int) string {
 	case n < 5:
 		return "." + m.name()
 	case n < 7:
-		return m.of(".first()", ".last()", "[0]", "[1]", ".ofType(string)", ".ofType(Quantity)", ".ofType(boolean)")
+		return m.of(".first()", ".last()", "[0]", "[1]", "[-1]", "[3 mod 2]", "[b / 2]", ".ofType(string)", ".ofType(Quantity)", ".ofType(boolean)")
 	case n < 9 && depth > 0:
 		return m.of(".where(", ".exists(") + m.criterion(depth-1) + ")"
 	case n == 9 && depth > 0:

@@ -126,7 +126,7 @@ func memberEquals(op string, left, right expr) expr {
 		return nil
 	}
 	st := p.steps[0]
-	if st.choices != nil || st.of != nil || isTemporal(st.typ) || lit.item.kind != kindString || isTemporal(lit.item.typ) || looksLikeDateTime(lit.item.text) {
+	if st.choices != nil || st.of != nil || st.test != nil || isTemporal(st.typ) || lit.item.kind != kindString || isTemporal(lit.item.typ) || looksLikeDateTime(lit.item.text) {
 		return nil
 	}
 	return &memberEqualsExpr{st.key, lit.item.text, &equalExpr{left: left, right: right}}

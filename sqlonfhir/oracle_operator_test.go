@@ -2,6 +2,7 @@ package sqlonfhir
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -73,7 +74,7 @@ func equalScopes(a, b []scope) truth {
 	for i := 0; t != no && i < len(a); i++ {
 		x, y := a[i].n, b[i].n
 		switch {
-		case x.typ == "integer64" && y.kind == kindString && isInteger64([]byte(y.text)), y.typ == "integer64" && x.kind == kindString && isInteger64([]byte(x.text)):
+		case isLong(x, y) || isLong(y, x):
 			t = truthOf(rat(x.text).Cmp(rat(y.text)) == 0)
 		case x.kind != y.kind:
 			t = no
@@ -97,6 +98,11 @@ func equalScopes(a, b []scope) truth {
 	return t
 }
 
+// isLong reports whether a is an integer64 and b one in a string.
+func isLong(a, b *node) bool {
+	return a.typ == "integer64" && b.kind == kindString && isInteger64([]byte(b.text))
+}
+
 func rat(text string) *big.Rat {
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
@@ -118,6 +124,8 @@ func (o *oracle) order(s *syntax, in scope) ([]scope, error) {
 		return map[string]bool{"<": c < 0, ">": c > 0, "<=": c <= 0, ">=": c >= 0}[s.name]
 	}
 	switch {
+	case isLong(a.n, b.n) || isLong(b.n, a.n):
+		return truthList(truthOf(holds(rat(a.n.text).Cmp(rat(b.n.text))))), nil
 	case a.n.kind != b.n.kind || a.n.kind == kindObject || a.n.kind == kindBoolean:
 		return nil, errOracle
 	case a.n.kind == kindNumber:
@@ -167,29 +175,43 @@ func (o *oracle) arithmetic(op string, left []scope, right *syntax, in scope) ([
 	if x.n.kind != kindNumber || y.n.kind != kindNumber {
 		return nil, errOracle
 	}
-	a, b := rat(x.n.text), rat(y.n.text)
+	return calculate(op, x.n.text, y.n.text), nil
+}
+
+// calculate writes what a op b is with as many digits as its operands show.
+func calculate(op, x, y string) []scope {
+	a, b := rat(x), rat(y)
+	digits := max(scaleOf(x), scaleOf(y))
+	if b.Sign() == 0 && op != "+" && op != "-" && op != "*" {
+		return nil
+	}
 	switch op {
 	case "+":
 		a.Add(a, b)
 	case "-":
 		a.Sub(a, b)
 	case "*":
+		digits = scaleOf(x) + scaleOf(y)
 		a.Mul(a, b)
 	case "/":
-		if b.Sign() == 0 {
-			return nil, nil
-		}
-		a.Quo(a, b)
+		text := a.Quo(a, b).FloatString(quotientDigits)
+		return numberList(strings.TrimSuffix(strings.TrimRight(text, "0"), "."))
 	case "div", "mod":
-		if b.Sign() == 0 {
-			return nil, nil
-		}
 		quotient := new(big.Rat).Quo(a, b)
 		whole := new(big.Rat).SetInt(new(big.Int).Quo(quotient.Num(), quotient.Denom()))
 		if op == "div" {
-			return numberList(whole.FloatString(0)), nil
+			return numberList(whole.FloatString(0))
 		}
 		a.Sub(a, whole.Mul(whole, b))
 	}
-	return numberList(a.FloatString(20)), nil
+	return numberList(a.FloatString(max(digits, 0)))
+}
+
+// scaleOf is the number of digits behind the point, and less than none where
+// an exponent says so.
+func scaleOf(text string) int {
+	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
+	_, fraction, _ := strings.Cut(mantissa, ".")
+	exponent, _ := strconv.Atoi(power)
+	return len(fraction) - exponent
 }

@@ -3,7 +3,6 @@ package sqlonfhir
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -88,9 +87,16 @@ func (o *oracle) scalarOf(name string, x *node, args []*node, given int) ([]scop
 	case "replace":
 		return textList(strings.ReplaceAll(x.text, arg, args[1].text)), nil
 	case "matches":
-		return truthList(truthOf(regexp.MustCompile("(?s)" + arg).MatchString(x.text))), nil
+		return truthList(truthOf(expression(arg, args[1]).MatchString(x.text))), nil
 	}
-	return textList(regexp.MustCompile("(?s)"+arg).ReplaceAllString(x.text, args[1].text)), nil
+	return textList(expression(arg, args[2]).ReplaceAllString(x.text, args[1].text)), nil
+}
+
+func expression(text string, flags *node) *regexp.Regexp {
+	if flags != nil {
+		text = "(?s" + flags.text + ")" + text
+	}
+	return regexp.MustCompile("(?s)" + text)
 }
 
 func substringOf(x []rune, args []*node) ([]scope, error) {
@@ -194,10 +200,7 @@ func (o *oracle) boundary(s *syntax, in scope) ([]scope, error) {
 
 // boundaryOf moves a number by half a unit of its last digit.
 func boundaryOf(text string, high bool) []scope {
-	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
-	_, fraction, _ := strings.Cut(mantissa, ".")
-	exponent, _ := strconv.Atoi(power)
-	digits := len(fraction) + 1 - exponent
+	digits := scaleOf(text) + 1
 	half := rat(fmt.Sprintf("5e%d", -digits))
 	if !high {
 		half.Neg(half)
