@@ -117,7 +117,8 @@ type machine struct {
 
 	focus uint64 // counts the foci of selects
 	memos []memo
-	kept  []item // of memos
+	kept  []item     // of memos
+	call  scalarCall // that is under way
 }
 
 // expr is a compiled expression. eval pushes the items of its collection; in

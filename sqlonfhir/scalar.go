@@ -67,7 +67,8 @@ func (x *scalarExpr) eval(m *machine, in item) (err error) {
 			return err
 		}
 	}
-	return x.f(m, &c)
+	m.call = c // here it needs no memory of its own
+	return x.f(m, &m.call)
 }
 
 // string returns the text of the i-th argument; not ok when it is empty.
