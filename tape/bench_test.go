@@ -74,6 +74,23 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkParseShuffled is the worst that can be met: no two lines alike.
+func BenchmarkParseShuffled(b *testing.B) {
+	lines, shape := tape.ShuffledLines(10000), slotShape()
+	for _, way := range []struct {
+		name string
+		tape *tape.Tape
+	}{{"learned", &tape.Tape{}}, {"plain", tape.NewPlain()}} {
+		b.Run(way.name, func(b *testing.B) {
+			over(b, lines, func(line []byte) {
+				if err := way.tape.Parse(line, shape); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
 func BenchmarkJSONValid(b *testing.B) {
 	over(b, tape.OwnLines(2000), func(line []byte) {
 		if !json.Valid(line) {

@@ -171,6 +171,9 @@ func TestWhatIsLearnedChangesNothing(t *testing.T) {
 			if r.IntN(5) == 0 {
 				line = damage(r, line)
 			}
+			if r.IntN(20) == 0 && w.plain.Parse(line, shape) == nil {
+				line = shuffled(r, line)
+			}
 			lines++
 			if w.parse(t, line, shape) != nil {
 				refused++
@@ -397,4 +400,60 @@ func ownLines(n int) [][]byte {
 		lines[i] = []byte(b.String())
 	}
 	return lines
+}
+
+// FuzzLearned holds what is learned against the scanner: the lines of a text
+// one after the other, twice, with a shape that a number stands for.
+func FuzzLearned(f *testing.F) {
+	f.Add([]byte("{\"a\":1,\"b\":2}\n{\"b\":2,\"a\":1}\n{\"a\":1,\"b\":2,\"a\":3}"), 1)
+	f.Add([]byte("{\"a\":[{\"b\":\"x\"},{\"b\":\"y\"}]}\n{\"a\":[null,{\"b\":\"x\"}]}\n{\"a\":[{},{\"b\":\"x\",\"c\":true}]}"), 2)
+	f.Add([]byte("{\"id\":\"\\u0031\",\"name\":[]}\n{\"id\":\"\\ud83d\",\"name\":[]}\n [ 1 , -2.5e3]\n[1,\"\"]"), 3)
+	f.Fuzz(func(t *testing.T, text []byte, seed int) {
+		shape := inventShape(newRand(seed))
+		var w twin
+		w.impatient(shape)
+		for range 2 {
+			for line := range bytes.SplitSeq(text, []byte("\n")) {
+				_ = w.parse(t, line, shape)
+			}
+		}
+	})
+}
+
+// shuffled writes a value anew with the members of all objects in any order.
+func shuffled(r *rand.Rand, line []byte) []byte {
+	tokens := appendTokens(nil, line)
+	var out []byte
+	var write func(n int32)
+	write = func(n int32) {
+		x := tokens[n]
+		if x.kind != '{' && x.kind != '[' {
+			out = append(out, line[x.start:x.end]...)
+			return
+		}
+		var children []int32
+		for c := n + 1; c < x.next; c = tokens[c].next {
+			children = append(children, c)
+			if x.kind == '{' {
+				c++ // to the value, behind which the next name is
+			}
+		}
+		if x.kind == '{' {
+			r.Shuffle(len(children), func(i, j int) { children[i], children[j] = children[j], children[i] })
+		}
+		out = append(out, x.kind)
+		for i, c := range children {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			write(c)
+			if x.kind == '{' {
+				out = append(out, ':')
+				write(c + 1)
+			}
+		}
+		out = append(out, x.kind+2)
+	}
+	write(0)
+	return out
 }

@@ -17,8 +17,10 @@ func (t *Tape) fail(offset int, reason string) int {
 	return -1
 }
 
+// space returns the offset of the first byte from i on that is no white space.
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	const white = 1<<' ' | 1<<'\n' | 1<<'\t' | 1<<'\r'
+	for i < len(b) && b[i] <= ' ' && white>>b[i]&1 != 0 {
 		i++
 	}
 	return i
