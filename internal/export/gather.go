@@ -36,24 +36,16 @@ func (s *Steps) gather(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	key, err := scope.RawKey(w.Export.ID, file.Name)
-	if err != nil {
-		return nil, err
-	}
-	out, err := scope.Create(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close() //nolint:errcheck // it was committed, or must not be seen
 	wanted, err := RefusedFor(of, refused.Reason)
 	if err != nil {
 		return nil, err
 	}
-	if err := unroll(ctx, refused, out, &file, wanted); err != nil {
+	if err := keepRefused(ctx, refused, scope, w.Export.ID, &file); err != nil {
 		return nil, err
 	}
-	if err := out.Commit(); err != nil { // I3
-		return nil, err
+	if file.Lines != wanted { // I4: what is taken again is all that was refused
+		return nil, problem.New(problem.StorageDamaged, fmt.Sprintf("the quarantine of file %s has %d such lines, the ledger knows %d", file.Name, file.Lines, wanted),
+			"Look at the folder quarantine of the state folder; a full export brings the practice's records again.")
 	}
 	return Stored{File: file}, nil
 }
@@ -65,24 +57,29 @@ func (s *Steps) refused(ctx context.Context, scope *blob.Scope, x store.Export, 
 	return quarantine.Selection{Scope: scope, Export: Keeper(x.Origin, of), File: name, Reason: x.Parameters.Reason}, of, err
 }
 
-// unroll writes the selected lines, which must be as many as the ledger knows,
-// and notes the file's length and hash.
-func unroll(ctx context.Context, from quarantine.Selection, to io.Writer, file *store.File, wanted int64) error {
-	z, err := zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+// keepRefused writes the selected lines as the raw file of an export, and notes
+// its bytes, its hash and how many lines there are.
+func keepRefused(ctx context.Context, from quarantine.Selection, to *blob.Scope, export string, file *store.File) (err error) {
+	key, err := to.RawKey(export, file.Name)
+	if err != nil {
+		return err
+	}
+	out, err := to.Create(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return err
 	}
 	hash, length := sha256.New(), new(lengthOf)
-	n, err := from.Unroll(ctx, io.MultiWriter(z, hash, length))
+	file.Lines, err = from.Unroll(ctx, io.MultiWriter(z, hash, length))
 	if err = errors.Join(err, z.Close()); err != nil {
 		return err
 	}
-	if n != wanted { // I4: what is taken again is all that was refused
-		return problem.New(problem.StorageDamaged, fmt.Sprintf("the quarantine of file %s has %d such lines, the ledger knows %d", file.Name, n, wanted),
-			"Look at the folder quarantine of the state folder; a full export brings the practice's records again.")
-	}
 	file.SHA256, file.Bytes = hex.EncodeToString(hash.Sum(nil)), int64(*length)
-	return nil
+	return out.Commit() // I3
 }
 
 // lengthOf counts bytes.

@@ -23,20 +23,13 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	salt, err := s.attachSalt(ctx, t, w.Export)
+	o, err := s.ingestOptions(ctx, t, w.Export, file)
 	if err != nil {
 		return nil, err
 	}
+	o.Scope, o.First = scope, w.Lease.Epoch == 1 && w.Export.EndedAt.IsZero() // a resumed export has new steps
 	end := &tail{}
-	summary, err := ingest.Run(ctx, ingest.Options{
-		Scope: scope, Export: w.Export.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers,
-		Guide: s.guide(t), RefuseErrors: t.Validation.OnError == config.QuarantineErrors, Plans: s.Plans,
-		Generic: ingest.Generic{Codings: t.Fills(config.TableCoding), References: t.Fills(config.TableReference)},
-		MaxLine: int(s.Config.Limits.LineBytes),
-		Base:    t.FHIRBaseURL, Organized: file.ResourceType == organized,
-		Permits: func(resourceType string) bool { return wanted(t, w.Export.Intent, resourceType) },
-		Salt:    salt, First: w.Lease.Epoch == 1 && w.Export.EndedAt.IsZero(), // a resumed export has new steps
-	}, ingest.Source{
+	summary, err := ingest.Run(ctx, o, ingest.Source{
 		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType, Origin: w.Export.Origin,
 		Open: func(ctx context.Context) (io.ReadCloser, error) {
 			raw, err := s.openRaw(ctx, scope, w, file.Name)
@@ -55,6 +48,19 @@ func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		staged.Notes = append(staged.Notes, Note{"not_whole", err.Error()})
 	}
 	return staged, nil
+}
+
+// ingestOptions say by which rules a file's lines are taken; where to is for
+// the caller to add.
+func (s *Steps) ingestOptions(ctx context.Context, t *config.Tenant, x store.Export, file store.File) (ingest.Options, error) {
+	salt, err := s.attachSalt(ctx, t, x)
+	return ingest.Options{
+		Export: x.ID, Views: s.Views, Workers: s.Config.Limits.IngestWorkers, MaxLine: int(s.Config.Limits.LineBytes),
+		Guide: s.guide(t), RefuseErrors: t.Validation.OnError == config.QuarantineErrors, Plans: s.Plans,
+		Generic: ingest.Generic{Codings: t.Fills(config.TableCoding), References: t.Fills(config.TableReference)},
+		Base:    t.FHIRBaseURL, Organized: file.ResourceType == organized, Salt: salt,
+		Permits: func(resourceType string) bool { return wanted(t, x.Intent, resourceType) },
+	}, err
 }
 
 // guide gives the rules by which a tenant's resources are judged; nil for none.
