@@ -41,7 +41,7 @@ func main() {
 	flag.StringVar(&o.parts, "parts", "flatten,parse,validate,isolation,ingest", "what to measure, with commas between")
 	flag.IntVar(&o.patients, "patients", 600, "how many patients the healthy practice has")
 	flag.IntVar(&o.rounds, "rounds", 4, "how often each side is measured")
-	flag.IntVar(&o.pairs, "pairs", 7, "how many pairs of processes are compared")
+	flag.IntVar(&o.pairs, "pairs", 5, "how many pairs of processes are compared")
 	flag.Float64Var(&o.scale, "size", 1, "how large files of lines are; 1 is 250 MB of Observations and 80 MB of others")
 	flag.StringVar(&o.results, "results", "bench/RESULTS.md", "the file that takes the figures; empty for none")
 	flag.Parse()
