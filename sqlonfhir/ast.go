@@ -46,7 +46,7 @@ var functions = map[string]function{
 	"indexOf": {min: 1, max: 1}, "startsWith": {min: 1, max: 1}, "endsWith": {min: 1, max: 1}, "contains": {min: 1, max: 1},
 	"replace": {min: 2, max: 2}, "matches": {min: 1, max: 2, check: checkPattern}, "replaceMatches": {min: 2, max: 3, check: checkPattern},
 	"duration": {min: 2, max: 2, check: checkUnit}, "difference": {min: 2, max: 2, check: checkUnit},
-	"lowBoundary": {}, "highBoundary": {}, "getResourceKey": {}, "getReferenceKey": {max: 1, types: true},
+	"lowBoundary": {max: 1}, "highBoundary": {max: 1}, "getResourceKey": {}, "getReferenceKey": {max: 1, types: true},
 }
 
 // precedence of the binary operators; higher binds tighter.

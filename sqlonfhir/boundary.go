@@ -5,12 +5,13 @@ import "github.com/bulkhead-fhir/bulkhead/tape"
 // boundaryExpr is src.lowBoundary() or src.highBoundary(): the first or last
 // value that a decimal, date, dateTime, time or Period stands for.
 type boundaryExpr struct {
-	src  expr
-	high bool
-	edge int32 // the key of start or end
+	src       expr
+	high      bool
+	edge      int32 // the key of start or end
+	precision expr  // nil for the greatest
 }
 
-func (b *builder) boundary(src expr, at []place, high bool) expr {
+func (b *builder) boundary(src expr, at []place, high bool) *boundaryExpr {
 	name := "start"
 	if high {
 		name = "end"
@@ -18,7 +19,7 @@ func (b *builder) boundary(src expr, at []place, high bool) expr {
 	for _, p := range at {
 		p.want.Member(name)
 	}
-	return &boundaryExpr{src, high, b.shape.Key(name)}
+	return &boundaryExpr{src: src, high: high, edge: b.shape.Key(name)}
 }
 
 func (x *boundaryExpr) eval(m *machine, in item) error {
@@ -33,13 +34,19 @@ func (x *boundaryExpr) eval(m *machine, in item) error {
 		}
 		it = item{kind: kindString, typ: typeDateTime, node: c}
 	}
-	from, ok := len(m.made), false
+	digits, ok, err := x.digits(m, in)
+	if !ok || err != nil {
+		return err
+	}
+	from := len(m.made)
 	text := m.text(&it)
 	switch it.kind {
 	case kindNumber:
-		m.made, ok = appendBoundary(m.made, text, x.high)
+		m.made, ok = appendBoundary(m.made, text, x.high, digits)
 	case kindString:
-		m.made, ok = appendEdge(m.made, text, it.typ, x.high)
+		if m.made, ok = appendEdge(m.made, text, it.typ, x.high); ok {
+			m.made, ok = cutEdge(m.made, from, it.typ, digits)
+		}
 	default:
 		return errIncomparable
 	}

@@ -199,8 +199,9 @@ func appendDecimal(dst []byte, c *big.Int, scale int64) []byte {
 }
 
 // appendBoundary appends the least or the greatest value that a number stands
-// for: half a unit of its last digit below or above it.
-func appendBoundary(dst, text []byte, high bool) (_ []byte, ok bool) {
+// for: half a unit of its last digit below or above it, rounded away from the
+// number to some digits behind the point when they are not negative.
+func appendBoundary(dst, text []byte, high bool, digits int) (_ []byte, ok bool) {
 	n := splitNumber(text)
 	c, ok := n.big()
 	if !ok {
@@ -210,6 +211,19 @@ func appendBoundary(dst, text []byte, high bool) (_ []byte, ok bool) {
 	if high {
 		half.Neg(half)
 	}
-	c.Mul(c, big.NewInt(10))
-	return appendDecimal(dst, c.Add(c, half), n.scale+1), true
+	c.Add(c.Mul(c, big.NewInt(10)), half)
+	scale := n.scale + 1
+	if digits < 0 {
+		return appendDecimal(dst, c, scale), true
+	}
+	if more := int64(digits) - scale; more >= 0 {
+		c.Mul(c, powerOfTen(more))
+	} else {
+		unit := powerOfTen(-more)
+		if high {
+			c.Add(c, unit).Sub(c, big.NewInt(1))
+		}
+		c.Div(c, unit) // rounds down, for units are positive
+	}
+	return appendDecimal(dst, c, int64(digits)), true
 }

@@ -97,7 +97,11 @@ func (b *builder) call(s *syntax, focus []place) (expr, []place) {
 		}
 		return &joinExpr{src, sep}, nil
 	case "lowBoundary", "highBoundary":
-		return b.boundary(src, at, s.name == "highBoundary"), nil
+		x := b.boundary(src, at, s.name == "highBoundary")
+		if len(s.args) == 1 {
+			x.precision, _ = b.compile(s.args[0], focus)
+		}
+		return x, nil
 	case "getResourceKey":
 		return b.resourceKey(src, at), nil
 	case "getReferenceKey":

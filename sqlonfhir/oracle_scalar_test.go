@@ -1,6 +1,7 @@
 package sqlonfhir
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -176,6 +177,9 @@ func (o *oracle) boundary(s *syntax, in scope) ([]scope, error) {
 	}
 	if x == nil || x.n.kind == kindNone {
 		return nil, nil
+	}
+	if len(s.args) > 0 {
+		return nil, errors.New("the oracle knows no precision")
 	}
 	n, high := *x.n, s.name == "highBoundary"
 	if n.kind == kindObject {

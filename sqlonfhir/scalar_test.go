@@ -149,7 +149,7 @@ func TestQuotientsAndBoundariesAreWrittenPlainly(t *testing.T) {
 		var got []byte
 		switch tt.op {
 		case '<', '>':
-			got, _ = appendBoundary(nil, []byte(tt.a), tt.op == '>')
+			got, _ = appendBoundary(nil, []byte(tt.a), tt.op == '>', greatest)
 		default:
 			got, _ = appendArithmetic(nil, tt.op, []byte(tt.a), []byte(tt.b))
 		}
