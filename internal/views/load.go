@@ -116,7 +116,11 @@ func newView(text []byte, file string) (View, error) {
 	for i := range f {
 		t.Columns[i] = f[i].Column
 	}
-	return View{View: def, File: file, Table: t, Fills: f, digest: xxhash.Sum64(text)}, nil
+	columns, where, err := origins(text, def.Resource)
+	if err != nil {
+		return View{}, err
+	}
+	return View{View: def, File: file, Table: t, Fills: f, digest: xxhash.Sum64(text), origins: columns, where: where}, nil
 }
 
 // checkView refuses a view whose name or resource cannot make a table.

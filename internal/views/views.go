@@ -24,7 +24,9 @@ type View struct {
 	Table table.Table // named as the view
 	Fills []Fill      // how each column of Table is filled, in the table's order
 
-	digest uint64 // of the file's text
+	digest  uint64   // of the file's text
+	origins []origin // of its columns
+	where   string
 }
 
 // Main reports whether v is its type's main view: one row for each resource.
