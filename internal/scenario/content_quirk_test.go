@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox/population"
 	"github.com/bulkhead-fhir/bulkhead/internal/scenario"
@@ -306,14 +307,28 @@ func TestResultsThatTheServerHidesShowAsLinksThatLeadNowhere(t *testing.T) {
 		Seed: 11, Practice: "lakeside", Patients: 3, Epoch: scenario.Begin, VisitsPerPatient: 3, ObservationsPerPatient: 60,
 	}))
 	scenario.Run(t, p.Spec, func(w *scenario.World) {
-		w.Want(w.Export(), life.Completed)
+		x := w.Want(w.Export(), life.Completed)
 		if n := w.Query(dangling)[0][0]; n == int64(0) {
 			t.Error("no report misses its results, though the server hides them")
 		}
+		if asked := w.QualityOf(x).Questions; !slices.ContainsFunc(asked, func(q quality.Question) bool {
+			return q.Kind == quality.KindMissing && q.About == "DiagnosticReport -> Observation"
+		}) {
+			t.Errorf("nobody is asked about the missing results: %+v", asked)
+		}
 		w.Change(func(k *sandbox.Knobs) { k.HideMembers = false })
-		w.Want(w.Full(), life.Completed)
+		y := w.Want(w.Full(), life.Completed)
 		if n := w.Query(dangling)[0][0]; n != int64(0) {
 			t.Errorf("%v results are missing though the server gives all", n)
+		}
+		all := w.QualityOf(y)
+		for _, l := range all.Links {
+			if l.From == "DiagnosticReport" && l.To == "Observation" && l.Missing > 0 {
+				t.Errorf("%d results are missing though the server gives all", l.Missing)
+			}
+		}
+		if all.Compared != x.ID || all.Delivered == 0 || all.Guide == "" {
+			t.Errorf("the summary is compared with %q: %+v", all.Compared, all)
 		}
 	})
 }

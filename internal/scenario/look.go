@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
@@ -18,6 +19,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 )
 
@@ -109,6 +111,24 @@ func (w *World) Quarantine(x *Export) []quarantine.Refusal {
 		}
 	}
 	return all
+}
+
+// QualityOf gives the summary of an export that is complete, once the ledger has it.
+func (w *World) QualityOf(x *Export) *quality.Summary {
+	w.t.Helper()
+	var text json.RawMessage
+	w.await(x, time.Minute, func() bool {
+		var err error
+		if text, err = w.Store.In(x.Tenant).Quality(w.t.Context(), x.ID); err != nil {
+			w.t.Fatal(err)
+		}
+		return text != nil
+	})
+	var s quality.Summary
+	if err := json.Unmarshal(text, &s); err != nil {
+		w.t.Fatal(err)
+	}
+	return &s
 }
 
 // Raw gives the raw files of an export as they came, by file name such as
