@@ -29,6 +29,28 @@ func Example() {
 	// Lee
 }
 
+func ExampleWant_Slot() {
+	shape := tape.NewShape()
+	family := shape.Root().Under("name").Under("family").Slot()
+	given := shape.Root().Under("name").First().Under("given").Slot()
+
+	var t tape.Tape
+	for _, line := range []string{
+		`{"name":[{"family":"Hara"},{"given":["Kim"]}]}`,
+		`{"name":[{"family":"Lee","given":["Kim","B."]},{"family":"Ray"}]}`,
+	} {
+		if err := t.Parse([]byte(line), shape); err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("family %q, more: %t; given %q, more: %t\n",
+			t.SlotText(family), t.Slot(family).Many, t.SlotText(given), t.Slot(given).Many)
+	}
+	// Output:
+	// family "Hara", more: false; given "", more: false
+	// family "Lee", more: true; given "Kim", more: true
+}
+
 func ExampleSyntaxError() {
 	var t tape.Tape
 	fmt.Println(t.Parse([]byte(`{"id":"1","id":"2"}`), nil))
