@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/parquetfile"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
@@ -12,8 +13,8 @@ import (
 
 // An output is where the rows of one view go.
 type output interface {
-	sink() rowSink // of one more worker
-	close() error  // after all its sinks have finished
+	sink(*parquetfile.Scratch) rowSink // of one more worker, and its memory
+	close() error                      // after all its sinks have finished
 }
 
 func newOutput(f Format, v *sqlonfhir.View, to io.Writer) (output, error) {
@@ -47,8 +48,8 @@ func newParquetOutput(v *sqlonfhir.View, to io.Writer) *parquetOutput {
 	return o
 }
 
-func (o *parquetOutput) sink() rowSink {
-	w := rows.NewWriter(rows.Options{Table: o.table, Shared: o.file})
+func (o *parquetOutput) sink(s *parquetfile.Scratch) rowSink {
+	w := rows.NewWriter(rows.Options{Table: o.table, Shared: o.file, Scratch: s})
 	return &parquetRows{w, rows.NewFiller(o.view, o.fills, w)}
 }
 

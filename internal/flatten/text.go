@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/parquetfile"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 )
@@ -18,7 +19,7 @@ type textOutput struct {
 	row  func(dst []byte, row []sqlonfhir.Value) []byte
 }
 
-func (o *textOutput) sink() rowSink { return &textRows{output: o} }
+func (o *textOutput) sink(*parquetfile.Scratch) rowSink { return &textRows{output: o} }
 
 func (o *textOutput) write(text []byte) error {
 	if o.head != nil {

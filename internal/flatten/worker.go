@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/parquetfile"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
@@ -43,6 +44,7 @@ type worker struct {
 	types   map[string]*typeRows
 	last    *typeRows // of the line before: most lines are of the same type
 	sinks   []rowSink // by view
+	memory  parquetfile.Scratch
 	counts  Counts
 	refused []quarantine.Refusal // of the current block
 }
@@ -68,7 +70,7 @@ type rowSink interface {
 func newWorker(all programs, outputs []output) *worker {
 	w := &worker{types: make(map[string]*typeRows)}
 	for _, out := range outputs {
-		w.sinks = append(w.sinks, out.sink())
+		w.sinks = append(w.sinks, out.sink(&w.memory))
 	}
 	for name, c := range all {
 		t := &typeRows{name: []byte(name), runner: c.program.NewRunner()}

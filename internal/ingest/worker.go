@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/parquetfile"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
@@ -22,6 +23,7 @@ type worker struct {
 	taker  lineTaker
 	tables []*rows.Writer
 	parts  []*part
+	memory parquetfile.Scratch
 
 	delivered, blank, headers int64
 	refused                   map[string]int64
@@ -56,7 +58,7 @@ func (w *worker) table(t table.Table, constant map[string]string) *rows.Writer {
 	var to *rows.Writer
 	to = rows.NewWriter(rows.Options{
 		Table: t, Constant: constant, MaxRows: w.run.opts.RowGroupRows,
-		Open: func() (io.Writer, error) { return w.create(to) },
+		Open: func() (io.Writer, error) { return w.create(to) }, Scratch: &w.memory,
 	})
 	w.tables = append(w.tables, to)
 	return to

@@ -17,15 +17,15 @@ const (
 
 // A chunk is the column of one row group while it is written.
 type chunk struct {
-	file *File
-	rows int
-	kind int // physical type
+	scratch *Scratch
+	rows    int
+	kind    int // physical type
+	habit   *habit
 
-	encoding     int // of the pages of values
-	habit        *habit
+	encoding     int   // of the pages of values
 	values       int   // rows with a value
-	dictionaryAt int64 // offset of the dictionary page; -1 when there is none
-	valuesAt     int64 // offset of the first page of values
+	dictionaryAt int   // offset of the dictionary page in the row group; -1 when there is none
+	valuesAt     int   // offset of the first page of values
 	raw, stored  int64 // bytes of all pages with their headers, before and after compression
 	min, max     []byte
 }
@@ -39,11 +39,11 @@ func (w *chunk) write(c columnar.Column) {
 	case *columnar.Bool:
 		w.booleans(c)
 	case *columnar.Int32:
-		w.numbers(c.Validity(), gather(w.file.scratch, c.Validity(), c.Values()), 4)
+		w.numbers(c.Validity(), gather(w.scratch, c.Validity(), c.Values()), 4)
 	case *columnar.Int64:
-		w.numbers(c.Validity(), gather(w.file.scratch, c.Validity(), c.Values()), 8)
+		w.numbers(c.Validity(), gather(w.scratch, c.Validity(), c.Values()), 8)
 	case *columnar.Double:
-		w.numbers(c.Validity(), gatherDoubles(w.file.scratch, c.Validity(), c.Values()), 8)
+		w.numbers(c.Validity(), gatherDoubles(w.scratch, c.Validity(), c.Values()), 8)
 	}
 }
 
@@ -51,10 +51,10 @@ func (w *chunk) constant(c *columnar.Const) {
 	var b textBounds
 	b.add(c.Text())
 	w.min, w.max = b.bounds()
-	w.entries(1, appendText(w.file.scratch.page[:0], c.Text()))
+	w.entries(1, appendText(w.scratch.page[:0], c.Text()))
 	for from := 0; from < w.rows; from += pageRows {
 		to := min(from+pageRows, w.rows)
-		page, n := appendLevels(w.file.scratch.page[:0], c.Validity(), from, to)
+		page, n := appendLevels(w.scratch.page[:0], c.Validity(), from, to)
 		page = append(page, 1)
 		w.page(appendRun(page, 0, n, 1), to-from, n)
 	}
@@ -66,7 +66,7 @@ func (w *chunk) indexed(valid *columnar.Bitmap, index []int32, entries int) {
 	width := max(bits.Len(uint(entries-1)), 1)
 	for from := 0; from < w.rows; from += pageRows {
 		to := min(from+pageRows, w.rows)
-		page, n := appendLevels(w.file.scratch.page[:0], valid, from, to)
+		page, n := appendLevels(w.scratch.page[:0], valid, from, to)
 		w.page(appendIndices(page, index[:n], width), to-from, n)
 		index = index[n:]
 	}
@@ -77,7 +77,7 @@ func (w *chunk) booleans(c *columnar.Bool) {
 	set := c.Values()
 	for from := 0; from < w.rows; from += pageRows {
 		to := min(from+pageRows, w.rows)
-		page, n := appendLevels(w.file.scratch.page[:0], valid, from, to)
+		page, n := appendLevels(w.scratch.page[:0], valid, from, to)
 		w.page(appendBits(page, valid, set, from, to), to-from, n)
 	}
 	if w.values == 0 {
@@ -119,7 +119,7 @@ func appendBits(dst []byte, valid, set *columnar.Bitmap, from, to int) []byte {
 
 // entries writes the dictionary page.
 func (w *chunk) entries(n int, page []byte) {
-	w.dictionaryAt, w.encoding = w.file.at, encodingRLEDictionary
+	w.dictionaryAt, w.encoding = len(w.scratch.out), encodingRLEDictionary
 	w.compress(page, pageOfEntries, func(c *compact) {
 		c.open(7)
 		c.i32(1, n)
@@ -131,7 +131,7 @@ func (w *chunk) entries(n int, page []byte) {
 // page writes a page of values.
 func (w *chunk) page(page []byte, rows, values int) {
 	if w.valuesAt < 0 {
-		w.valuesAt = w.file.at
+		w.valuesAt = len(w.scratch.out)
 	}
 	w.values += values
 	w.compress(page, pageOfValues, func(c *compact) {
@@ -147,7 +147,7 @@ func (w *chunk) page(page []byte, rows, values int) {
 // compress writes a page behind its header, of which more writes what comes
 // behind the sizes.
 func (w *chunk) compress(page []byte, kind int, more func(*compact)) {
-	s := w.file.scratch
+	s := w.scratch
 	s.page = page // it may have grown
 	if kind == pageOfEntries {
 		s.small = s.zstd.EncodeAll(page, s.small[:0])
@@ -162,14 +162,13 @@ func (w *chunk) compress(page []byte, kind int, more func(*compact)) {
 	h.i32(3, len(s.small))
 	more(h)
 	h.end()
-	w.file.append(h.buf)
-	w.file.append(s.small)
+	s.out = append(append(s.out, h.buf...), s.small...)
 	w.raw += int64(len(h.buf) + len(page))
 	w.stored += int64(len(h.buf) + len(s.small))
 }
 
-// describe writes the ColumnChunk for the footer.
-func (w *chunk) describe(c *compact, name string) {
+// describe writes the ColumnChunk for the footer. Its row group begins at base.
+func (w *chunk) describe(c *compact, base int64, name string) {
 	first := w.valuesAt
 	encodings := []int{encodingRLE, w.encoding}
 	if w.dictionaryAt >= 0 {
@@ -177,7 +176,7 @@ func (w *chunk) describe(c *compact, name string) {
 		encodings = append(encodings, encodingPlain) // of the dictionary
 	}
 	c.begin()
-	c.i64(2, first)
+	c.i64(2, base+int64(first))
 	c.open(3)
 	c.i32(1, w.kind)
 	c.list(2, typeI32, len(encodings))
@@ -190,9 +189,9 @@ func (w *chunk) describe(c *compact, name string) {
 	c.i64(5, int64(w.rows))
 	c.i64(6, w.raw)
 	c.i64(7, w.stored)
-	c.i64(9, w.valuesAt)
+	c.i64(9, base+int64(w.valuesAt))
 	if w.dictionaryAt >= 0 {
-		c.i64(11, w.dictionaryAt)
+		c.i64(11, base+int64(w.dictionaryAt))
 	}
 	c.open(12)
 	c.i64(3, int64(w.rows-w.values))

@@ -41,7 +41,7 @@ func gatherDoubles(s *Scratch, valid *columnar.Bitmap, values []float64) []uint6
 // numbers writes a column of numbers of a width of bytes: with a dictionary when
 // there are few different ones.
 func (w *chunk) numbers(valid *columnar.Bitmap, values []uint64, width int) {
-	s := w.file.scratch
+	s := w.scratch
 	if len(values) > 0 {
 		w.min, w.max = w.numberBounds(values, width)
 	}

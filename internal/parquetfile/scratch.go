@@ -6,9 +6,9 @@ import (
 )
 
 // A Scratch is the memory that encoders work with while they write a row
-// group. Encoders of one goroutine share one. The zero value is ready.
+// group. Encoders of one goroutine may share one. The zero value is ready.
 type Scratch struct {
-	out   []byte   // of the file, not yet written
+	out   []byte   // the encoded row group
 	page  []byte   // a page before it is compressed
 	small []byte   // the same page compressed
 	head  compact  // its header
@@ -22,11 +22,12 @@ type Scratch struct {
 }
 
 // keptBytes is the most that a buffer keeps for the next row group.
-const keptBytes = 2 << 20
+const keptBytes = 4 << 20
 
-// prepare makes the compressor. A page up to blockBytes is one block for it, and
-// needs no history.
+// prepare begins a row group, and makes the compressor. A page up to blockBytes
+// is one block for it, and needs no history.
 func (s *Scratch) prepare() (err error) {
+	s.out = s.out[:0]
 	if s.zstd != nil {
 		return nil
 	}

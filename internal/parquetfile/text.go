@@ -25,7 +25,7 @@ func (w *chunk) text(c *columnar.Text) {
 		return
 	}
 	var b textBounds
-	page := w.file.scratch.page[:0]
+	page := w.scratch.page[:0]
 	for i := range n {
 		text := entries.At(int32(i))
 		b.add(text)
@@ -33,7 +33,7 @@ func (w *chunk) text(c *columnar.Text) {
 	}
 	w.min, w.max = b.bounds()
 	w.entries(n, page)
-	w.indexed(valid, withValue(w.file.scratch, valid, c.Index()), n)
+	w.indexed(valid, withValue(w.scratch, valid, c.Index()), n)
 }
 
 // withValue returns the numbers of the rows that have a value.
@@ -66,7 +66,7 @@ func (w *chunk) plainText(valid *columnar.Bitmap, texts *columnar.Texts) {
 	if beginAlike(texts, valid) {
 		w.encoding = encodingDeltaBytes
 	}
-	s := w.file.scratch
+	s := w.scratch
 	var b textBounds
 	for from := 0; from < w.rows; {
 		to := cut(ends, from)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/parquetfile"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
@@ -13,17 +12,17 @@ import (
 // in the order in which they were full. It is safe for concurrent use.
 type File struct {
 	mu   sync.Mutex
-	file parquetfile.Encoder
+	file *parquetfile.File
 }
 
 // NewFile begins the file of a table.
-func NewFile(to io.Writer, t table.Table) *File { return &File{file: parquetfile.NewPlain(to, t)} }
+func NewFile(to io.Writer, t table.Table) *File { return &File{file: parquetfile.New(to, t, nil)} }
 
-// WriteRowGroup writes the rows of the columns as one row group.
-func (f *File) WriteRowGroup(columns []columnar.Column) error {
+// write writes a row group that is encoded already.
+func (f *File) write(g *parquetfile.Group) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.file.WriteRowGroup(columns)
+	return f.file.WriteGroup(g)
 }
 
 // Close writes the end of the file, also of one without rows. It does not

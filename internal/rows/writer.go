@@ -36,6 +36,10 @@ type Options struct {
 	// writer's own: several writers, of several goroutines, may fill one file.
 	// The caller closes it after all of them have finished.
 	Shared *File
+
+	// Scratch is the memory in which row groups are encoded. Writers of one
+	// goroutine share it; nil means one of the Writer's own.
+	Scratch *parquetfile.Scratch
 }
 
 // A Writer gathers the rows of one table and writes them as row groups. It
@@ -45,10 +49,11 @@ type Writer struct {
 	opts    Options
 	columns []columnar.Column
 
-	file parquetfile.Encoder // nil before the first row group
-	rows int64               // of the row groups that were written
-	full []int64             // of them, those with a value, by column
-	mark int                 // rows of the current row group that belong to finished lines
+	group *parquetfile.Group
+	file  *File   // nil before the first row group
+	rows  int64   // of the row groups that were written
+	full  []int64 // of them, those with a value, by column
+	mark  int     // rows of the current row group that belong to finished lines
 
 	read    int // bytes of the lines of the current row group
 	measure int // at so many bytes the size of the columns is looked at again
@@ -59,7 +64,10 @@ func NewWriter(o Options) *Writer {
 	if o.MaxRows <= 0 {
 		o.MaxRows = RowGroupRows
 	}
-	w := &Writer{opts: o, measure: rowGroupBytes / 2}
+	if o.Scratch == nil {
+		o.Scratch = &parquetfile.Scratch{}
+	}
+	w := &Writer{opts: o, group: parquetfile.NewGroup(o.Table, o.Scratch), file: o.Shared, measure: rowGroupBytes / 2}
 	for _, c := range o.Table.Columns {
 		if text, found := o.Constant[c.Name]; found {
 			w.columns = append(w.columns, columnar.NewConst(text))
@@ -146,7 +154,10 @@ func (w *Writer) Flush() error {
 	if err := w.start(); err != nil {
 		return err
 	}
-	if err := w.file.WriteRowGroup(w.columns); err != nil {
+	if err := w.group.Encode(w.columns); err != nil {
+		return err
+	}
+	if err := w.file.write(w.group); err != nil {
 		return err
 	}
 	for i, c := range w.columns {
@@ -160,9 +171,6 @@ func (w *Writer) Flush() error {
 
 // start begins the file unless it is begun.
 func (w *Writer) start() error {
-	if w.opts.Shared != nil {
-		w.file = w.opts.Shared
-	}
 	if w.file != nil {
 		return nil
 	}
@@ -170,7 +178,7 @@ func (w *Writer) start() error {
 	if err != nil {
 		return err
 	}
-	w.file = parquetfile.NewPlain(to, w.opts.Table)
+	w.file = NewFile(to, w.opts.Table)
 	return nil
 }
 
