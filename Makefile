@@ -75,8 +75,8 @@ bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest:
 microbench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
 
-docs: ## the pages that are printed from code: configuration, vendors, problems, states
-	$(GO) test ./internal/config -run 'IsPrintedFrom' -update
+docs: ## the pages that are printed from code: configuration, vendors, tables, problems, states
+	$(GO) test ./internal/config ./internal/views -run 'IsPrintedFrom' -update
 	$(GO) test ./internal/problem ./internal/life -update
 
 crash: ## kill -9 at named moments, start again, compare with a calm run

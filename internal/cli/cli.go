@@ -45,7 +45,9 @@ type command struct {
 	Plan       planCommand               `cmd:"" help:"Say what an export would do, without sending anything."`
 	Status     statusCommand             `cmd:"" help:"Say what is going on, and what went wrong."`
 	Cancel     cancelCommand             `cmd:"" help:"Stop a practice's export."`
+	Quarantine quarantineCommand         `cmd:"" help:"Look at the lines that were refused, and take them again."`
 	Query      queryCommand              `cmd:"" help:"Run SQL over the tables of all practices."`
+	Tables     tablesCommand             `cmd:"" help:"Say which tables there are, and what their columns mean."`
 	Quality    qualityCommand            `cmd:"" help:"Say what the resources of an export are worth."`
 	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`
