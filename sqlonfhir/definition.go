@@ -1,7 +1,10 @@
 package sqlonfhir
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -63,8 +66,9 @@ type reader struct {
 }
 
 func readView(raw []byte) (*View, error) {
-	if !jsontext.Value(raw).IsValid() {
-		return nil, &DefinitionError{"", "not valid JSON"}
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+	if err := checkJSON(raw); err != nil {
+		return nil, err
 	}
 	e, err := readElement(raw, "", metadata)
 	if err != nil {
@@ -90,6 +94,27 @@ func readView(raw []byte) (*View, error) {
 		return nil, err
 	}
 	return v, v.setColumns()
+}
+
+// checkJSON demands one JSON value.
+func checkJSON(raw []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(raw))
+	_, err := d.ReadValue()
+	if err == nil {
+		if _, err = d.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		return &DefinitionError{"", "not valid JSON: there is something behind the view"}
+	}
+	reason, at := "the text ends too early", len(raw)
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
+		reason, at = e.Err.Error(), min(int(e.ByteOffset), len(raw))
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			reason = fmt.Sprintf("the member %q is there twice", e.JSONPointer.LastToken())
+		}
+	}
+	line := 1 + bytes.Count(raw[:at], []byte{'\n'})
+	return &DefinitionError{"", fmt.Sprintf("not valid JSON: %s (in line %d)", reason, line)}
 }
 
 // readIdentity reads resourceType, name and resource.
