@@ -155,14 +155,7 @@ func (t *Tape) follow(n *network) bool {
 			v.kind = Number
 			i = t.number(i)
 		} else {
-			for i+8 <= len(b) {
-				m := special(binary.LittleEndian.Uint64(b[i : i+8]))
-				if m != 0 {
-					i += lowest(m)
-					break
-				}
-				i += 8
-			}
+			i = run(b, i)
 			if i >= len(b) || b[i] != '"' {
 				i, v.escaped = t.str(i)
 			}

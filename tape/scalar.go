@@ -58,27 +58,36 @@ const (
 
 // special returns a mask with the high bit of each byte of w that is a quote,
 // a backslash, a control character or not ASCII. Only its lowest bit is exact.
+// With its second bit turned a quote is 0x20, and a space or '!' is above.
 func special(w uint64) uint64 {
-	q, s := (w^ones*'"')-ones, (w^ones*'\\')-ones
-	return (q | s | (w - ones*0x20) | w) & highs
+	quote, slash := (w^ones*0x02)-ones*0x21, (w^ones*'\\')-ones
+	return (quote | slash | w) & highs
 }
 
 // lowest returns the number of the byte of the lowest bit of a mask.
 func lowest(m uint64) int { return bits.TrailingZeros64(m) >> 3 }
+
+// run returns the offset of the first special byte from i on, or one of the
+// last eight offsets before which there is none.
+func run(b []byte, i int) int {
+	if i < 0 {
+		return i // never; it spares the loop its checks
+	}
+	for i <= len(b)-8 {
+		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			return i + lowest(m)
+		}
+		i += 8
+	}
+	return i
+}
 
 // str reads a string whose first byte is at i, and returns the offset of the
 // closing quote and whether there are escapes.
 func (t *Tape) str(i int) (int, bool) {
 	b, escaped := t.line, false
 	for {
-		for i+8 <= len(b) {
-			m := special(binary.LittleEndian.Uint64(b[i : i+8]))
-			if m != 0 {
-				i += lowest(m)
-				break
-			}
-			i += 8
-		}
+		i = run(b, i)
 		if i >= len(b) {
 			return t.fail(i, ReasonTruncated), false
 		}

@@ -159,7 +159,7 @@ func (t *table) lookup(hash uint64, name []byte) *entry {
 		if !e.taken {
 			return nil
 		}
-		if e.hash == hash && e.name == string(name) {
+		if e.hash == hash && len(e.name) == len(name) && (len(name) < 8 || e.name == string(name)) {
 			return e
 		}
 	}
@@ -191,7 +191,8 @@ func (t *table) place(e entry) {
 }
 
 // keyHash is a hash of the first eight bytes, the last eight and the length.
-// Whoever uses it compares the bytes as well.
+// Of two names with the same length below eight it is the same only when they
+// are: what mix does can be undone. Longer names have to be compared as well.
 func keyHash(k []byte) uint64 {
 	var head [8]byte
 	if n := copy(head[:], k); n < 8 {
