@@ -218,9 +218,26 @@ func (m plainMaker) choice() string {
 	return owner + "value.ofType(" + m.of("string|boolean|integer|dateTime|time|Quantity|Reference|Patient") + ")"
 }
 
+// narrow makes a path that is filtered or projected where it has one value.
+func (m plainMaker) narrow() string {
+	start := m.of("value.ofType(Quantity)|value.ofType(CodeableConcept)|effective.ofType(Period)|value.ofType(string)|category.first()|code.coding.first()|performer.first()|component.first()|component.first().value.ofType(Quantity)|status.first()|component")
+	within := func() string {
+		return m.of("value|unit|text|coding.code|coding.first().code|code|$this|start|%resource.status|reference|getReferenceKey(Patient)|value.ofType(Quantity).unit|$this.value|first()|ofType(string)|Observation.status|iif(value.exists(), value, unit)|coalesce(text, code).first()|text.where($this = 'x')|code.coding.where(code = '8480-6').system|extension.url|%rowIndex|coding.select(code & system)|coding.select(%resource.status)|(value & ' ' & unit).trim()|value.first().toString()")
+	}
+	where := func() string {
+		return ".where(" + within() + m.of(".exists()|.empty()| = 'mg'| = 'http://loinc.org'| > 1|.exists() and unit.exists()|") + ")"
+	}
+	return start + m.of("|.first()") + m.of(where()+"|") + m.of("|.first()|[0]") + m.of(where()+"||.coding.first()|.code") +
+		m.of(".select("+within()+")|.select("+within()+" & "+within()+")|.code|.text|.value.ofType(string)|.getReferenceKey()|") + m.of("|.first()|.where($this.exists())")
+}
+
 // column makes an expression of paths.
 func (m plainMaker) column() string {
-	switch m.IntN(12) {
+	switch m.IntN(15) {
+	case 12, 13:
+		return m.narrow()
+	case 14:
+		return "coalesce(" + m.narrow() + ", " + m.path() + ")"
 	case 0:
 		return m.path() + m.of(".exists()|.empty()|.count()|.exists().not()|.join('-')")
 	case 1:

@@ -41,6 +41,9 @@ func (b *builder) compile(s *syntax, focus []place) (expr, []place) {
 		if x := b.plainOrExists(s, focus); x != nil {
 			return x, nil
 		}
+		if x := b.narrow(s, focus); x != nil {
+			return x, nil
+		}
 	}
 	if x, at, ok := b.shared(s, focus); ok {
 		return x, at
