@@ -10,12 +10,14 @@ import (
 
 // A Checker checks resources one after the other, in one goroutine.
 type Checker struct {
-	rules  *Rules
-	tape   *tape.Tape
-	ids    []uint16 // codes found by findCodes
-	broken []uint64 // a bit for each issue that was met
-	issues []Issue
-	level  Level
+	rules   *Rules
+	tape    *tape.Tape
+	ids     []uint16 // codes found by findCodes
+	seen    [8]seenCoding
+	seenLen int
+	broken  []uint64 // a bit for each issue that was met
+	issues  []Issue
+	level   Level
 }
 
 // NewChecker returns a checker.
@@ -30,7 +32,7 @@ func (r *Rules) NewChecker() *Checker {
 // rules of the R4 type are checked. It never fails, whatever the JSON is, and
 // allocates only while its buffers grow.
 func (c *Checker) Check(t *tape.Tape) Verdict {
-	c.tape, c.level = t, Conforms
+	c.tape, c.level, c.seenLen = t, Conforms, 0
 	if len(c.issues) > 0 {
 		c.issues = c.issues[:0]
 		clear(c.broken)
@@ -162,6 +164,9 @@ func (c *Checker) item(p *member, n int32, x *tape.Node) (uint64, int32) {
 	}
 	if x.Kind == tape.String && x.Start == x.End || x.Kind == tape.Object && x.Next == n+1 && c.empty(n) {
 		return 0, 0
+	}
+	if !p.deep {
+		return 0, 1
 	}
 	var found uint64
 	for i := range p.texts {

@@ -90,24 +90,51 @@ func (c *Checker) codings(n int32, systems bool) bool {
 }
 
 func (c *Checker) coding(n int32, systems bool) bool {
+	if !systems {
+		for i := range c.seen[:c.seenLen] {
+			if s := &c.seen[i]; s.node == n {
+				if s.id != 0 {
+					c.ids = append(c.ids, s.id)
+				}
+				return s.some
+			}
+		}
+	}
 	t, k := c.tape, &c.rules.keys
 	var system, code []byte
-	for m, end := n+1, t.Node(n).Next; m < end; m = t.Node(m).Next {
-		switch t.Node(m).Key {
+	for m, end := n+1, t.Node(n).Next; m < end; {
+		x := t.Node(m)
+		switch x.Key {
 		case k.system:
 			system = c.text(m)
 		case k.code:
 			code = c.text(m)
 		}
+		m = x.Next
 	}
+	s := seenCoding{node: n, some: len(code) > 0 || len(system) > 0}
 	if len(code) > 0 {
-		c.known(system, code)
+		if s.id = c.rules.codes.find(system, code); s.id != 0 {
+			c.ids = append(c.ids, s.id)
+		}
+	}
+	if c.seenLen < len(c.seen) {
+		c.seen[c.seenLen] = s
+		c.seenLen++
 	}
 	if systems && len(system) > 0 {
 		c.known(system, nil)
 		c.known([]byte(anySystem), nil)
 	}
-	return len(code) > 0 || len(system) > 0
+	return s.some
+}
+
+// A seenCoding is a Coding whose number is known already: a category is asked
+// for by the choice, by a slice and by a pattern.
+type seenCoding struct {
+	node int32
+	id   uint16
+	some bool
 }
 
 func (c *Checker) known(system, code []byte) {

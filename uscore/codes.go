@@ -101,16 +101,13 @@ func (s *codeSet) add(id uint16) {
 	(*s)[id>>6] |= 1 << (id & 63)
 }
 
-func (s codeSet) has(id uint16) bool {
-	return int(id>>6) < len(s) && s[id>>6]>>(id&63)&1 != 0
-}
-
 // hasAny reports whether one of the numbers is in the set.
 func (s codeSet) hasAny(ids []uint16) bool {
+	var found uint64
 	for _, id := range ids {
-		if s.has(id) {
-			return true
+		if int(id>>6) < len(s) {
+			found |= s[id>>6] >> (id & 63)
 		}
 	}
-	return false
+	return found&1 != 0
 }

@@ -72,6 +72,7 @@ func (b *builder) member(o *object, s *scope, places []*place, e seatType) error
 			return err
 		}
 	}
+	m.deep = m.texts != nil || m.codes != nil || m.object != nil || m.slices != nil
 	o.members = append(o.members, m)
 	if primitive(e.typ) && m.bits|m.enough.bits != 0 {
 		o.members = append(o.members, member{name: "_" + e.json, under: true, bits: m.bits | m.enough.bits})

@@ -2,6 +2,7 @@ package uscore
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -65,10 +66,8 @@ func (c *Checker) refersTo(n, member int32, types ...string) answer {
 	if typ == nil {
 		return unclear
 	}
-	for _, t := range types {
-		if string(typ) == t {
-			return yes
-		}
+	if slices.Contains(types, string(typ)) {
+		return yes
 	}
 	return no
 }

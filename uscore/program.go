@@ -42,6 +42,7 @@ type member struct {
 	choice    uint64
 	twice     int32 // the issue of a second type of the choice
 
+	deep   bool // there is more to check than that it is there
 	texts  []text
 	codes  *codes
 	object *object
