@@ -216,8 +216,8 @@ func (l *learner) stop(at spot, leads byte) *stop {
 		return s
 	}
 	s := &stop{state: at.state, key: at.key, slot: -1}
-	if w := at.state; w != nil && !w.lay && len(w.slots) == 1 && len(w.firsts) == 0 {
-		s.slot = w.slots[0]
+	if at.state != nil {
+		s.slot = at.state.slot
 	}
 	if at.in.stops == nil {
 		at.in.stops = map[stopKey]*stop{}

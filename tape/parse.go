@@ -62,6 +62,10 @@ func (t *Tape) value(i int, s *state, key int32, depth int) int {
 
 // scalar does what is wanted of a scalar.
 func (t *Tape) scalar(s *state, key int32, v span) {
+	if s.slot >= 0 && v.kind != Null {
+		t.keep(s.slot, v)
+		return
+	}
 	if s.lay {
 		t.lay(key, v)
 	}

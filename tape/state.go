@@ -15,6 +15,7 @@ type state struct {
 	notes  bool    // the value is looked at: there are slots or firsts
 	all    bool    // members that the table does not have are laid, in the state rest
 	rest   *state
+	slot   int32 // the only slot when nothing else is wanted of a scalar, else -1
 	slots  []int32
 	firsts []*Want // first values of the places, which join the set once in a text
 	joined []*state
@@ -76,6 +77,10 @@ func (p *plan) fill(s *state) {
 	}
 	s.notes = len(s.slots)+len(s.firsts) > 0
 	s.joined = make([]*state, len(s.firsts))
+	s.slot = -1
+	if len(s.slots) == 1 && len(s.firsts) == 0 && !s.lay {
+		s.slot = s.slots[0]
+	}
 	if s.all {
 		s.rest = p.state([]*Want{p.shape.below})
 	}
@@ -156,11 +161,11 @@ func (t *table) lookup(hash uint64, name []byte) *entry {
 	}
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := &t.entries[i]
+		if e.hash == hash && len(e.name) == len(name) && (len(name) < 8 || e.name == string(name)) && e.taken {
+			return e
+		}
 		if !e.taken {
 			return nil
-		}
-		if e.hash == hash && len(e.name) == len(name) && (len(name) < 8 || e.name == string(name)) {
-			return e
 		}
 	}
 }
