@@ -55,7 +55,8 @@ func observation(l *line) {
 		s := smoking[l.draw(len(smoking))]
 		l.lit(`,"valueCodeableConcept":{"coding":[{"system":"` + snomed + `","code":"` + s.code + `","display":"` + s.name + `"}],"text":"` + s.name + `"}}`)
 	default:
-		m := measures[l.draw(len(measures))]
+		panel := mix(visit) % uint64(len(measures)) // visits take their measures in an order
+		m := measures[(panel+l.number%4)%uint64(len(measures))]
 		l.head(m.category, m.code, m.name, patient, visit)
 		l.lit(`,"valueQuantity":`)
 		l.quantity(m)
