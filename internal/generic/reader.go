@@ -73,7 +73,9 @@ func (r *Reader) Read(t *tape.Tape) ([]Coding, []Reference) {
 func (r *Reader) object(n int32, at *place) {
 	switch at.of.is {
 	case coding:
-		r.coding(n, at)
+		if !r.coding(n, at) {
+			return
+		}
 	case reference:
 		r.reference(n, at)
 	case resource:
@@ -163,13 +165,30 @@ func (r *Reader) typed(n int32, at *place) *place {
 	return to
 }
 
-// coding adds the coding at n, if it has a code.
-func (r *Reader) coding(n int32, at *place) {
+// coding adds the coding at n, if it has a code, and reports whether there is
+// more below it: an extension.
+func (r *Reader) coding(n int32, at *place) (more bool) {
 	k := &r.places.key
-	c := Coding{Path: at.path, System: r.string(n, k.system), Code: r.string(n, k.code), Display: r.string(n, k.display)}
-	if c.Code != nil {
-		r.codings = append(r.codings, c)
+	x := Coding{Path: at.path}
+	for c, end := n+1, r.tape.Node(n).Next; c < end; {
+		m := r.tape.Node(c)
+		switch {
+		case m.Kind != tape.String:
+			more = more || m.Kind >= tape.Array
+		case m.Start == m.End: // an empty text is none
+		case m.Key == k.system:
+			x.System = r.tape.Text(c)
+		case m.Key == k.code:
+			x.Code = r.tape.Text(c)
+		case m.Key == k.display:
+			x.Display = r.tape.Text(c)
+		}
+		c = m.Next
 	}
+	if x.Code != nil {
+		r.codings = append(r.codings, x)
+	}
+	return more
 }
 
 // string returns the text of a member that is a string; nil when there is none
