@@ -41,7 +41,16 @@ func (t *Tape) value(i int, s *state, key int32, depth int) int {
 		}
 		return end + 1
 	case '{', '[':
-		return t.container(i, s, key, depth)
+		if s != nil {
+			return t.container(i, s, key, depth)
+		}
+		if depth >= MaxDepth {
+			return t.fail(i, ReasonDepth)
+		}
+		if c == '{' {
+			return t.object(i+1, nil, depth+1)
+		}
+		return t.array(i+1, nil, depth+1)
 	case 't':
 		kind, end = True, t.literal(i, "true")
 	case 'f':
@@ -127,12 +136,6 @@ func (t *Tape) container(i int, s *state, key int32, depth int) int {
 	if depth >= MaxDepth {
 		return t.fail(i, ReasonDepth)
 	}
-	if s == nil {
-		if t.line[i] == '{' {
-			return t.object(i+1, nil, depth+1)
-		}
-		return t.array(i+1, nil, depth+1)
-	}
 	n, lay := len(t.nodes), s.lay
 	x := span{int32(i), 0, Object, false}
 	if t.line[i] == '[' {
@@ -210,7 +213,9 @@ func (t *Tape) object(i int, s *state, depth int) int {
 		} else if !t.keys.add(b, &names, k, name) {
 			return t.fail(start, ReasonDuplicateKey)
 		}
-		if i = t.colon(end + 1); i < 0 {
+		if i = end + 1; i+1 < len(b) && b[i] == ':' && b[i+1] > ' ' {
+			i++
+		} else if i = t.colon(i); i < 0 {
 			return -1
 		}
 		var child *state
