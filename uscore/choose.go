@@ -192,7 +192,7 @@ func (c *Checker) claimed(meta int32) (mask uint64, first int) {
 func (c *chooser) claim(canonical []byte) int {
 	url, version, versioned := bytes.Cut(canonical, []byte("|"))
 	i, known := c.claims[string(url)]
-	if !known || versioned && string(version) != c.version && !(string(version) == string(R4) && bytes.HasPrefix(url, []byte(fhirURL))) {
+	if !known || versioned && string(version) != c.version && !(string(version) == fhirVersion && bytes.HasPrefix(url, []byte(fhirURL))) {
 		return -1
 	}
 	return i

@@ -18,7 +18,11 @@ type builder struct {
 	issues   map[Issue]int32
 }
 
-const fhirURL = "http://hl7.org/fhir/StructureDefinition/"
+// The canonical URLs and the version of what FHIR itself defines.
+const (
+	fhirURL     = "http://hl7.org/fhir/StructureDefinition/"
+	fhirVersion = "4.0.1"
+)
 
 // typeURL is the canonical URL of an R4 type.
 func typeURL(typ string) string { return fhirURL + typ }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestVersions(t *testing.T) {
-	if got := Versions(); !slices.Equal(got, []Version{"3.1.1", "6.1.0", "7.0.0", "8.0.0", "4.0.1"}) || Default != "6.1.0" {
+	if got := Versions(); !slices.Equal(got, []Version{"3.1.1", "6.1.0", "7.0.0", "8.0.0", "r4"}) || Default != "6.1.0" {
 		t.Errorf("got %v, default %v", got, Default)
 	}
 	for _, v := range []Version{"", "6.1", "9.0.0", "valuesets"} {

@@ -136,10 +136,10 @@ var invariantCases = []struct {
 
 	{"ait-1", "AllergyIntolerance", "3.1.1 6.1.0 7.0.0 8.0.0", "allergy", as(asIs, both(set("clinicalStatus", nil), set("verificationStatus", concept(allergyVerification, "entered-in-error")))), as(set("clinicalStatus", nil))},
 	{"ait-2", "AllergyIntolerance", "6.1.0", "allergy", as(asIs), as(set("verificationStatus", concept(allergyVerification, "entered-in-error")))},
-	{"app-1", "Appointment.participant", "6.1.0 4.0.1", "appointment", as(asIs, both(set("participant.actor", nil), set("participant.type", concepts("s|c")))), as(set("participant.actor", nil))},
-	{"app-2", "Appointment", "6.1.0 4.0.1", "appointment", as(asIs, both(set("start", nil), set("end", nil))), as(set("start", nil), set("end", nil))},
-	{"app-3", "Appointment", "6.1.0 4.0.1", "appointment-cancelled", as(asIs, set("status", "proposed"), set("status", "waitlist")), as(set("status", "noshow"))},
-	{"app-4", "Appointment", "6.1.0 4.0.1", "appointment-cancelled", as(asIs, set("status", "noshow")), as(set("status", "proposed"))},
+	{"app-1", "Appointment.participant", "6.1.0 r4", "appointment", as(asIs, both(set("participant.actor", nil), set("participant.type", concepts("s|c")))), as(set("participant.actor", nil))},
+	{"app-2", "Appointment", "6.1.0 r4", "appointment", as(asIs, both(set("start", nil), set("end", nil))), as(set("start", nil), set("end", nil))},
+	{"app-3", "Appointment", "6.1.0 r4", "appointment-cancelled", as(asIs, set("status", "proposed"), set("status", "waitlist")), as(set("status", "noshow"))},
+	{"app-4", "Appointment", "6.1.0 r4", "appointment-cancelled", as(asIs, set("status", "noshow")), as(set("status", "proposed"))},
 	{"con-1", "Condition.stage", "3.1.1", "condition", as(asIs), as(set("stage", []any{node{"type": concept("s", "c")}}))},
 	{"con-2", "Condition.evidence", "3.1.1", "condition", as(asIs), as(set("evidence", []any{node{"id": "e"}}))},
 	{"con-3", "Condition", "6.1.0", "condition-problem", as(asIs, both(set("clinicalStatus", nil), set("category", concepts(condCategory+"|encounter-diagnosis")))), as(set("clinicalStatus", nil))},
@@ -160,7 +160,7 @@ var invariantCases = []struct {
 	{"org-2", "Organization.address", "6.1.0", "organization", as(asIs), as(set("address.use", "home"))},
 	{"org-3", "Organization.telecom", "6.1.0", "organization", as(asIs), as(set("telecom.use", "home"))},
 	{"pat-1", "Patient.contact", "6.1.0", "patient-full", as(asIs), as(set("contact.name", nil))},
-	{"prr-1", "ServiceRequest", "6.1.0 4.0.1", "servicerequest", as(asIs, both(set("code", nil), set("orderDetail", nil))), as(set("code", nil))},
+	{"prr-1", "ServiceRequest", "6.1.0 r4", "servicerequest", as(asIs, both(set("code", nil), set("orderDetail", nil))), as(set("code", nil))},
 	{"qrs-1", "QuestionnaireResponse.item", "6.1.0", "answers", as(asIs), as(set("item.answer", []any{node{"valueString": "x"}}), set("item.item.answer.item.item", []any{node{"linkId": "z"}}))},
 }
 

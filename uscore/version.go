@@ -12,7 +12,7 @@ const (
 	V610 Version = "6.1.0"
 	V700 Version = "7.0.0"
 	V800 Version = "8.0.0"
-	R4   Version = "4.0.1"
+	R4   Version = "r4"
 
 	// Default is the version that US regulation asks for since 2026-01-01.
 	Default = V610
