@@ -191,3 +191,60 @@ func TestAColumnSaysWhichElementsItShows(t *testing.T) {
 		}
 	}
 }
+
+// unshown are the must-support elements that no column shows, and why.
+var unshown = map[string]string{
+	"Coverage.identifier:memberid.type":                                  "member_id goes by it",
+	"Observation.category:VSCat.coding.system":                           "fixed",
+	"Observation.component:Concentration.value[x].system":                "value_ucum is of UCUM only",
+	"Observation.component:FlowRate.value[x].system":                     "value_ucum is of UCUM only",
+	"Observation.component:diastolic.value[x].system":                    "value_ucum is of UCUM only",
+	"Observation.component:systolic.value[x].system":                     "value_ucum is of UCUM only",
+	"Observation.value[x]:valueQuantity.system":                          "value_ucum is of UCUM only",
+	"Organization.identifier.system":                                     "npi, clia and naic go by it",
+	"Organization.telecom.system":                                        "phone goes by it",
+	"Practitioner.telecom.system":                                        "phone and email go by it",
+	"PractitionerRole.telecom.system":                                    "phone and email go by it",
+	"Provenance.target.reference":                                        "target_key is made of it",
+	"QuestionnaireResponse.item.answer.item":                             "its answers are rows",
+	"QuestionnaireResponse.item.item":                                    "its answers are rows",
+	"QuestionnaireResponse.questionnaire.extension:questionnaireDisplay": "of a primitive",
+	"QuestionnaireResponse.questionnaire.extension:url":                  "of a primitive",
+}
+
+func TestEveryMustSupportElementIsShownByAColumn(t *testing.T) {
+	t.Parallel()
+	guide, err := uscore.Load(uscore.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := loadBuiltin(t)
+	excused := 0
+	for _, typ := range guide.ResourceTypes() {
+		shown := make(map[string]bool)
+		for _, v := range set.For(typ) {
+			for i := range v.Columns() {
+				for _, e := range v.Elements(i) {
+					shown[e] = true
+				}
+			}
+		}
+		for _, id := range guide.MustSupport(typ) {
+			found := false
+			for e := range shown {
+				_, is := cutElement(e, id)
+				found = found || is
+			}
+			_, excuse := unshown[id]
+			if excuse {
+				excused++
+			}
+			if found == excuse {
+				t.Errorf("%s is shown: %t, excused: %t", id, found, excuse)
+			}
+		}
+	}
+	if excused != len(unshown) {
+		t.Errorf("%d elements are excused, and %d of them there", len(unshown), excused)
+	}
+}
