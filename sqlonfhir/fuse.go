@@ -8,8 +8,8 @@ import "slices"
 func fuse(x expr) expr {
 	switch x := x.(type) {
 	case *whereExpr:
-		if t, ok := x.criterion.(tester); ok && total(x.criterion) {
-			return withTest(x.src, t, x)
+		if totalTest(x.criterion) {
+			return withTest(x.src, nodeTestOf(x.criterion), x)
 		}
 	case *extensionExpr:
 		if url, ok := x.url.(literal); ok && url.item.kind == kindString {
@@ -25,7 +25,7 @@ func fuse(x expr) expr {
 
 // withTest returns a path whose last step keeps only what passes a test;
 // otherwise when src is not such a path.
-func withTest(src expr, t tester, otherwise expr) expr {
+func withTest(src expr, t nodeTest, otherwise expr) expr {
 	p, ok := src.(*path)
 	if !ok {
 		return otherwise
@@ -63,19 +63,6 @@ func totalTest(x expr) bool {
 	_, ok := x.(tester)
 	return ok && total(x)
 }
-
-// hasURL tests the url of an extension.
-type hasURL struct {
-	key int32
-	url []byte
-}
-
-func (x *hasURL) test(m *machine, in item) (truth, error) {
-	c := m.tape.Member(in.node, x.key)
-	return truthOf(in.kind == kindObject && c >= 0 && string(m.tape.Text(c)) == string(x.url)), nil
-}
-
-func (x *hasURL) eval(m *machine, in item) error { return evalTest(x, m, in) }
 
 // criterionOf returns the criterion of where() on the focus itself, when it
 // cannot fail; else nil.

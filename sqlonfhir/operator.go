@@ -264,9 +264,21 @@ func isStringOrNone(k itemKind) bool { return k == kindString || k == kindNone }
 
 func (m *machine) pushConcat(a, b *item) {
 	x, y := m.text(a), m.text(b)
-	from := len(m.made)
-	m.made = append(append(m.made, x...), y...)
-	m.stack = append(m.stack, item{kind: kindString, node: -1, text: m.made[from:len(m.made):len(m.made)]})
+	switch {
+	case len(y) == 0:
+		m.pushText(x)
+		return
+	case len(x) == 0:
+		m.pushText(y)
+		return
+	}
+	from := len(m.made) - len(x)
+	if from < 0 || &m.made[from] != &x[0] { // x was not made last
+		from = len(m.made)
+		m.made = append(m.made, x...)
+	}
+	m.made = append(m.made, y...)
+	m.pushText(m.made[from:])
 }
 
 // arithmetic is one of + - * / and div (d) and mod (m); + also joins strings.

@@ -16,7 +16,7 @@ type step struct {
 	under   int32     // the member with the element's extensions; -1 for none
 	ofKey   int32     // with of: the choice element of that type
 	of      *typeTest // with ofKey: what the values must be
-	test    tester    // what the values must pass, nil for nothing; it never fails
+	test    nodeTest  // what the values must pass, nil for nothing
 	first   bool      // only the first value of all that this step leads to
 }
 
@@ -119,7 +119,7 @@ func (m *machine) descend(n int32, st *step, typ typeID, rest []step) (done bool
 		return false
 	case st.of != nil && !m.isOf(&item{kind: kindOf[x.Kind], typ: typ, node: n}, st.of):
 		return false
-	case st.test != nil && !m.passes(n, typ, st.test):
+	case st.test != nil && !st.test.pass(m, n, typ):
 		return false
 	case len(rest) == 0:
 		m.stack = append(m.stack, item{kind: kindOf[x.Kind], typ: typ, node: n})
@@ -127,13 +127,6 @@ func (m *machine) descend(n int32, st *step, typ typeID, rest []step) (done bool
 		done = m.walk(n, rest)
 	}
 	return done || st.first
-}
-
-// passes reports whether the value at n passes a test that never fails.
-func (m *machine) passes(n int32, typ typeID, t tester) bool {
-	x := m.tape.Node(n)
-	pass, _ := t.test(m, item{kind: kindOf[x.Kind], typ: typ, node: n})
-	return pass == yes
 }
 
 // A typeTest is the argument of ofType.

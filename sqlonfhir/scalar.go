@@ -58,6 +58,16 @@ func (b *builder) scalar(s *syntax, src expr, f scalarFunc, focus []place) expr 
 }
 
 func (x *scalarExpr) eval(m *machine, in item) (err error) {
+	if len(x.args) == 0 {
+		it, err := m.single(x.src, in)
+		if err != nil || it.kind == kindNone {
+			return err
+		}
+		c := &m.call
+		c.in, c.s, c.given = it, x.s, 0
+		c.args[0].kind, c.args[1].kind = kindNone, kindNone
+		return x.f(m, c)
+	}
 	c := scalarCall{s: x.s, given: len(x.args)}
 	if c.in, err = m.single(x.src, in); err != nil || c.in.kind == kindNone {
 		return err
@@ -104,11 +114,12 @@ func (c *scalarCall) subject(m *machine) ([]byte, error) {
 	return m.text(&c.in), nil
 }
 
-// pushText pushes a copy of text as a string.
+// pushText pushes text, which is not changed any more, as a string.
 func (m *machine) pushText(text []byte) {
-	from := len(m.made)
-	m.made = append(m.made, text...)
-	m.stack = append(m.stack, item{kind: kindString, node: -1, text: m.made[from:len(m.made):len(m.made)]})
+	if text == nil {
+		text = []byte{}
+	}
+	m.stack = append(m.stack, item{kind: kindString, node: -1, text: text[:len(text):len(text)]})
 }
 
 // toString gives the text of a boolean, number or string as it was sent, and
