@@ -28,10 +28,8 @@ func (t *Tape) value(i int, s *state, key int32, depth int) int {
 	if i >= len(b) {
 		return t.fail(i, ReasonTruncated)
 	}
-	kind := Null
-	var end int
-	switch c := b[i]; c {
-	case '"':
+	c := b[i]
+	if c == '"' {
 		end, escaped := t.str(i + 1)
 		if end < 0 {
 			return -1
@@ -40,6 +38,10 @@ func (t *Tape) value(i int, s *state, key int32, depth int) int {
 			t.scalar(s, key, span{int32(i + 1), int32(end), String, escaped})
 		}
 		return end + 1
+	}
+	kind := Null
+	var end int
+	switch c {
 	case '{', '[':
 		if s != nil {
 			return t.container(i, s, key, depth)
@@ -221,7 +223,11 @@ func (t *Tape) object(i int, s *state, depth int) int {
 		var child *state
 		id := int32(-1)
 		if s != nil {
-			id, child = t.plan.member(s, k.hash, name)
+			if e := s.table.near(k.hash); e != nil && e.known && e.is(k.hash, name) {
+				id, child = e.key, e.next
+			} else {
+				id, child = t.plan.member(s, k.hash, name)
+			}
 		}
 		if i = t.value(i, child, id, depth); i < 0 {
 			return -1

@@ -154,6 +154,20 @@ type entry struct {
 	next  *state
 }
 
+// is reports whether an entry that is not free is that name's.
+func (e *entry) is(hash uint64, name []byte) bool {
+	return e.hash == hash && len(e.name) == len(name) && (len(name) < 8 || e.name == string(name))
+}
+
+// near returns the entry that most names with that hash have, when they have
+// one; nil when there are no entries.
+func (t *table) near(hash uint64) *entry {
+	if len(t.entries) == 0 {
+		return nil
+	}
+	return &t.entries[hash&uint64(len(t.entries)-1)]
+}
+
 func (t *table) lookup(hash uint64, name []byte) *entry {
 	mask := uint64(len(t.entries)) - 1
 	if mask == ^uint64(0) {
@@ -161,7 +175,7 @@ func (t *table) lookup(hash uint64, name []byte) *entry {
 	}
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := &t.entries[i]
-		if e.hash == hash && len(e.name) == len(name) && (len(name) < 8 || e.name == string(name)) && e.taken {
+		if e.is(hash, name) && e.taken {
 			return e
 		}
 		if !e.taken {
