@@ -89,7 +89,12 @@ func (c *Checker) object(o *object, n int32) uint64 {
 	for m, end := n+1, t.Node(n).Next; m < end; {
 		x := t.Node(m)
 		if k := uint32(x.Key - o.low); k < uint32(len(o.index)) && o.index[k] != 0 {
-			seen |= c.member(&o.members[o.index[k]-1], m, x, seen)
+			p := &o.members[o.index[k]-1]
+			if p.plain && p.kinds>>x.Kind&1 != 0 && c.there(m, x) {
+				seen |= p.bits
+			} else {
+				seen |= c.member(p, m, x, seen)
+			}
 		}
 		m = x.Next
 	}
@@ -162,7 +167,7 @@ func (c *Checker) item(p *member, n int32, x *tape.Node) (uint64, int32) {
 		c.fail(p.wrongType)
 		return 0, 1
 	}
-	if x.Kind == tape.String && x.Start == x.End || x.Kind == tape.Object && x.Next == n+1 && c.empty(n) {
+	if !c.there(n, x) {
 		return 0, 0
 	}
 	if !p.deep {
@@ -203,11 +208,19 @@ func (d *text) holds(b []byte) bool {
 	return string(b) == d.want
 }
 
+// there reports whether a scalar or object is something: "" and {} are not.
+func (c *Checker) there(n int32, x *tape.Node) bool {
+	if x.Kind == tape.Object {
+		return x.Next > n+1 || !c.empty(n)
+	}
+	return x.Start < x.End
+}
+
 // empty reports whether the object n, of which no member has a node, has no
 // member at all.
 func (c *Checker) empty(n int32) bool {
 	raw := c.tape.Raw(n)
-	return len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0
+	return raw[1] != '"' && len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0
 }
 
 // extended returns the bits of a primitive whose sibling "_name" carries an

@@ -73,6 +73,7 @@ func (b *builder) member(o *object, s *scope, places []*place, e seatType) error
 		}
 	}
 	m.deep = m.texts != nil || m.codes != nil || m.object != nil || m.slices != nil
+	m.plain = !m.deep && !m.list && m.choice == 0 && m.enough.min == 0
 	o.members = append(o.members, m)
 	if primitive(e.typ) && m.bits|m.enough.bits != 0 {
 		o.members = append(o.members, member{name: "_" + e.json, under: true, bits: m.bits | m.enough.bits})

@@ -28,26 +28,27 @@ type clause struct {
 }
 
 // A member is the rules for one member of an object, and for each item when
-// it is a list.
+// it is a list. What a check reads first stands first.
 type member struct {
-	name   string
-	bits   uint64 // set when an item is there
-	enough atLeast
-	under  bool // the sibling "_name" that holds a primitive's extensions
+	bits  uint64 // set when an item is there
+	kinds uint8  // a bit for each tape.Kind that an item may have
+	plain bool   // a single value of which nothing is asked but to be there
+	under bool   // the sibling "_name" that holds a primitive's extensions
+	list  bool
+	deep  bool // there is more to ask of an item than to be there
 
-	list      bool
-	kinds     uint8 // a bit for each tape.Kind that an item may have
 	wrongType int32 // the issue of a wrong kind, or of a list and no list
 	refused   int32 // the issue of a type that the choice may not have here
-	choice    uint64
 	twice     int32 // the issue of a second type of the choice
+	choice    uint64
+	enough    atLeast
 
-	deep   bool // there is more to check than that it is there
 	texts  []text
 	codes  *codes
 	object *object
 	lifts  []lift
 	slices []slice
+	name   string
 }
 
 // atLeast sets bits when there are so many items; min 0 is nothing.
