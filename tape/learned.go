@@ -179,8 +179,8 @@ func (t *Tape) follow(n *network) bool {
 func (t *Tape) match(at *stop, i int) *link {
 	b := t.line
 	var word uint64
-	if i+8 <= len(b) {
-		word = binary.LittleEndian.Uint64(b[i : i+8])
+	if i <= len(b)-8 {
+		word = binary.LittleEndian.Uint64(b[i:])
 	} else {
 		for j := len(b) - 1; j >= i; j-- {
 			word = word<<8 | uint64(b[j])

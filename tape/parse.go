@@ -260,7 +260,7 @@ func (t *Tape) colon(i int) int {
 // Most names end within sixteen bytes.
 func (t *Tape) name(i int) (end int, hash uint64, escaped bool) {
 	b := t.line
-	if i+16 <= len(b) {
+	if i <= len(b)-16 {
 		w := b[i : i+16]
 		head := binary.LittleEndian.Uint64(w)
 		if m := special(head); m != 0 {

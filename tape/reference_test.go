@@ -199,11 +199,11 @@ func inventShape(r *rand.Rand) *Shape {
 func compare(t *testing.T, p *Tape, line []byte, shape *Shape) {
 	t.Helper()
 	want := refer(line, shape)
-	if diff := cmp.Diff(want.nodes, p.nodes); diff != "" {
-		t.Fatalf("nodes of %s (-want +got):\n%s", line, diff)
+	if !slices.Equal(want.nodes, p.nodes) {
+		t.Fatalf("nodes of %s (-want +got):\n%s", line, cmp.Diff(want.nodes, p.nodes))
 	}
-	if diff := cmp.Diff(want.found, p.found); diff != "" {
-		t.Fatalf("slots of %s (-want +got):\n%s", line, diff)
+	if !slices.Equal(want.found, p.found) {
+		t.Fatalf("slots of %s (-want +got):\n%s", line, cmp.Diff(want.found, p.found))
 	}
 }
 

@@ -1,10 +1,14 @@
 package tape
 
+import "sync/atomic"
+
 // A Shape says what is wanted of a text: which values become nodes, which are
 // remembered in slots. It numbers the names of members and the slots. The
-// first Parse with it seals it: from then on it must not be changed, and any
-// number of tapes may parse with it at the same time.
+// first Parse with it seals it: from then on any number of tapes may parse
+// with it at the same time, and whoever asks it for something new panics.
 type Shape struct {
+	sealed atomic.Bool
+
 	root   *Want
 	below  *Want // the place of whatever lies below a place marked All
 	names  table // every name that has a number, under it
@@ -33,6 +37,7 @@ func (s *Shape) Key(name string) int32 {
 	if e := s.names.lookup(keyHash([]byte(name)), []byte(name)); e != nil {
 		return e.key
 	}
+	s.change()
 	key := int32(s.names.used)
 	s.names.add(entry{name: name, key: key})
 	return key
@@ -44,7 +49,15 @@ func (s *Shape) Keys() int { return s.names.used }
 // Slots returns how many slots have a number.
 func (s *Shape) Slots() int { return int(s.slots) }
 
+// change is called before anything new is asked for.
+func (s *Shape) change() {
+	if s.sealed.Load() {
+		panic("tape: a Shape that has been parsed with is asked for more")
+	}
+}
+
 func (s *Shape) place(up *Want, name string) *Want {
+	s.change()
 	s.places++
 	return &Want{shape: s, up: up, name: name, number: s.places - 1, slot: -1}
 }
@@ -116,8 +129,11 @@ func (w *Want) First() *Want {
 // All asks for nodes of the whole value, down to its scalars. Members whose
 // names have no number get nodes with Key -1.
 func (w *Want) All() {
-	w.all = true
-	w.lay()
+	if !w.all {
+		w.shape.change()
+		w.all = true
+		w.lay()
+	}
 }
 
 // Slot asks that the values at w be remembered without nodes, and returns the
@@ -125,6 +141,7 @@ func (w *Want) All() {
 // returns the same number.
 func (w *Want) Slot() int32 {
 	if w.slot < 0 {
+		w.shape.change()
 		w.slot = w.shape.slots
 		w.shape.slots++
 	}
@@ -134,6 +151,7 @@ func (w *Want) Slot() int32 {
 // lay asks for nodes of w and of all places above it.
 func (w *Want) lay() {
 	for ; w != nil && !w.node; w = w.up {
+		w.shape.change()
 		w.node = true
 		if !w.isFirst && w.up != nil {
 			w.shape.Key(w.name)

@@ -146,6 +146,37 @@ func TestATapeKeepsItsAnswersWhileShapesAlternate(t *testing.T) {
 	}
 }
 
+func TestASealedShapeAnswersButDoesNotChange(t *testing.T) {
+	shape := tape.NewShape()
+	known := shape.Root().Under("a")
+	slot := known.Slot()
+	shape.Root().Member("b")
+	var p tape.Tape
+	if err := p.Parse([]byte(`{}`), shape); err != nil {
+		t.Fatal(err)
+	}
+	if again := shape.Root().Under("a"); again != known || again.Slot() != slot || shape.Key("b") != 0 {
+		t.Error("the shape does not give what it has")
+	}
+	for name, ask := range map[string]func(){
+		"Key":    func() { shape.Key("z") },
+		"Member": func() { shape.Root().Member("a") },
+		"Under":  func() { shape.Root().Under("z") },
+		"First":  func() { known.First() },
+		"Slot":   func() { shape.Root().Slot() },
+		"All":    func() { known.All() },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s changed a sealed shape", name)
+				}
+			}()
+			ask()
+		}()
+	}
+}
+
 func TestASealedShapeServesManyGoroutines(t *testing.T) {
 	shape, line := observationShape(), observationLine()
 	var wg sync.WaitGroup

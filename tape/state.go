@@ -37,6 +37,7 @@ type plan struct {
 const maxStates = 1 << 13
 
 func newPlan(s *Shape) *plan {
+	s.sealed.Store(true)
 	p := &plan{shape: s, states: map[string]*state{}, net: newNetwork(patience, minPause)}
 	p.root = p.state([]*Want{s.root})
 	return p
