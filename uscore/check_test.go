@@ -194,3 +194,25 @@ func typeErrors(t *testing.T, w *workbench, e example, o oracle) {
 		}
 	}
 }
+
+// Items inside items have the rules of items, as deep as the page says.
+func TestItemsAreFollowedIntoEachOther(t *testing.T) {
+	nested := func(open, shut string, depth int) string {
+		return `{"resourceType":"QuestionnaireResponse","questionnaire":"q","status":"completed","subject":{"reference":"Patient/1"},"authored":"2025","item":[` +
+			strings.Repeat(open, depth) + `{"text":"no linkId"}` + strings.Repeat(shut, depth) + `]}`
+	}
+	for _, c := range []struct {
+		name, open, shut string
+		depth            int
+	}{
+		{"items", `{"linkId":"1","item":[`, `]}`, 5},
+		{"answers", `{"linkId":"1","answer":[{"valueString":"x","item":[`, `]}]}`, 5},
+	} {
+		for depth := range c.depth + 2 {
+			v, err := guide(t, Default).Validate([]byte(nested(c.open, c.shut, depth)))
+			if found := findsError(v, "QuestionnaireResponse.item.linkId", RuleRequired); err != nil || found != (depth <= c.depth) {
+				t.Errorf("%s below %d others: found %v, %v", c.name, depth, found, err)
+			}
+		}
+	}
+}

@@ -38,13 +38,13 @@ type categorySlice struct {
 func (p *profile) selector() selector {
 	s := selector{categories: map[string]*categorySlice{}}
 	for _, r := range p.rules {
-		words := strings.Fields(r.args)
 		switch r.kind {
 		case "code":
-			s.codes = append(s.codes, [2]string(words))
+			s.codes = append(s.codes, [2]string(strings.Fields(r.args)))
 		case "anycode":
-			s.few = append(s.few, [2]string(words))
+			s.few = append(s.few, [2]string(strings.Fields(r.args)))
 		case "category":
+			words := strings.Fields(r.args)
 			c := s.categories[words[0]]
 			if c == nil {
 				c = &categorySlice{min: int(words[1][0] - '0')}

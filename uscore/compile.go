@@ -14,9 +14,13 @@ type builder struct {
 	elements elements
 	typ      string
 	root     *place
-	built    map[*place]*object
+	depth    int // how often an element was found inside itself
 	issues   map[Issue]int32
 }
+
+// mostDepth is how many items of a QuestionnaireResponse are followed into
+// each other, below the outermost. Each level doubles the rules.
+const mostDepth = 5
 
 // The canonical URLs and the version of what FHIR itself defines.
 const (
@@ -38,7 +42,7 @@ func (b *builder) program(p *profile, sets map[string]valueSet) (*program, error
 			root.at(path)
 		}
 	}
-	b.root, b.built = root, map[*place]*object{}
+	b.root = root
 	o, _, err := b.object([]*place{root}, spot{typ: p.typ}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", p.url, err)
@@ -95,7 +99,6 @@ func (s *scope) mask(terms []term) uint64 {
 // elements stand at the spot. It returns the bits that it gives to wanted.
 func (b *builder) object(places []*place, at spot, wanted []term) (*object, []uint64, error) {
 	o := &object{}
-	b.built[places[0]] = o
 	s := &scope{bits: map[mark]uint64{}}
 	for _, p := range places {
 		for _, c := range p.clauses {

@@ -127,8 +127,9 @@ func (b *builder) content(m *member, s *scope, marks []mark, places []*place, e 
 	}
 	inner := e.inside(e.at, e.name, e.typ)
 	if e.same != "" {
-		m.object = b.built[b.root.at(e.same)]
-	} else if err := b.inner(m, s, marks, places, inner); err != nil {
+		return b.again(m, b.root.at(e.same), inner)
+	}
+	if err := b.inner(m, s, marks, places, inner); err != nil {
 		return err
 	}
 	for _, p := range places {
@@ -142,6 +143,19 @@ func (b *builder) content(m *member, s *scope, marks []mark, places []*place, e 
 	}
 	b.urls(m, s, marks)
 	return nil
+}
+
+// again compiles the rules of a place for an element that has the same content
+// inside itself, as items have items, as far down as they are followed.
+func (b *builder) again(m *member, p *place, at spot) error {
+	if b.depth == mostDepth {
+		return nil
+	}
+	b.depth++
+	defer func() { b.depth-- }()
+	var err error
+	m.object, _, err = b.object([]*place{p}, at, nil)
+	return err
 }
 
 // inner compiles the object of a member, if there are rules for it, and lifts

@@ -20,10 +20,6 @@ type Rules struct {
 	choose   chooser
 }
 
-// mostDepth is how deep items of a QuestionnaireResponse are followed: objects
-// inside each other, counted from the resource.
-const mostDepth = 9
-
 // Want compiles the rules of a resource type and adds what they read to the
 // shape, which may hold the wants of others as well and must not have been
 // parsed with. The tapes that a checker of the rules is given are parsed with
@@ -70,10 +66,10 @@ func (g *Guide) compile(typ string, shape *tape.Shape) (*Rules, error) {
 func (r *Rules) lay() {
 	root := r.shape.Root()
 	for _, p := range r.programs {
-		layObject(p.root, root, 1)
+		layObject(p.root, root)
 	}
 	if r.base != nil {
-		layObject(r.base.root, root, 1)
+		layObject(r.base.root, root)
 	}
 	if len(r.programs) > 0 {
 		root.Member("meta").Member("profile")
@@ -82,10 +78,7 @@ func (r *Rules) lay() {
 	}
 }
 
-func layObject(o *object, want *tape.Want, depth int) {
-	if depth > mostDepth {
-		return
-	}
+func layObject(o *object, want *tape.Want) {
 	for _, path := range o.reads {
 		w := want
 		for name := range strings.SplitSeq(path, ".") {
@@ -107,7 +100,7 @@ func layObject(o *object, want *tape.Want, depth int) {
 			}
 		}
 		if m.object != nil {
-			layObject(m.object, w, depth+1)
+			layObject(m.object, w)
 		}
 		for _, s := range m.slices {
 			at := w
@@ -116,7 +109,7 @@ func layObject(o *object, want *tape.Want, depth int) {
 			}
 			layCodes(s.form, at)
 			if s.object != nil {
-				layObject(s.object, w, depth+1)
+				layObject(s.object, w)
 			}
 		}
 	}
