@@ -66,9 +66,6 @@ type Options struct {
 // Ledger gives the path of a configuration's ledger.
 func Ledger(c *config.Config) string { return filepath.Join(c.Folder, "ledger.db") }
 
-// Quarantine gives the folder of a configuration's refused lines.
-func Quarantine(c *config.Config) string { return filepath.Join(c.Folder, "files", "quarantine") }
-
 // Open makes everything and takes the ledger. Nothing runs before Start.
 // Another process that holds the ledger is the problem LedgerLocked.
 func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {

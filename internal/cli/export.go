@@ -99,6 +99,8 @@ func (c *exportCommand) beginOne(ctx context.Context, a *app.App, tenant string)
 	resumable := ok && (latest.State == life.Failed || latest.State == life.Unknown)
 	running := ok && !latest.State.Settled()
 	switch {
+	case running && latest.Purpose == store.Replay:
+		return "", problem.New(problem.Usage, "replay "+latest.ID+" has not ended", "Let it end with bulkhead quarantine replay "+tenant+" --export "+latest.Origin+"; then ask again.").For(tenant)
 	case running && c.any():
 		return "", problem.New(problem.Usage, fmt.Sprintf("export %s has not ended, and it asks for something else", latest.ID),
 			"Let it end first with bulkhead export "+tenant+", or stop it with bulkhead cancel "+tenant+"; then ask again.").For(tenant)

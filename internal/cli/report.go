@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +36,9 @@ type typeReport struct {
 	began, ended time.Time
 }
 
-// report prints what exports brought, by tenant and type. quarantine is the
-// folder of refused lines.
-func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string, exports []store.Export) error {
-	var refused, absent []string
+// report prints what exports brought, by tenant and type.
+func (g *Globals) report(ctx context.Context, s *store.Store, exports []store.Export) error {
+	var refused, absent []string // practices with refused lines; what did not come
 	table := grid{
 		header: []string{"tenant", "type", "files", "resources", "new", "changed", "unchanged", "deleted", "refused", "seconds", "refused because"},
 		right:  map[int]bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true},
@@ -57,8 +55,8 @@ func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string,
 				}
 				continue
 			}
-			if folder := filepath.Join(quarantine, r.Tenant, r.Export); r.Quarantined > 0 && !slices.Contains(refused, folder) {
-				refused = append(refused, folder)
+			if r.Quarantined > 0 && !slices.Contains(refused, r.Tenant) {
+				refused = append(refused, r.Tenant)
 			}
 			if r.Absent {
 				absent = append(absent, r.Tenant+" "+r.Type)
@@ -70,8 +68,8 @@ func (g *Globals) report(ctx context.Context, s *store.Store, quarantine string,
 	if !g.JSON && len(table.rows) > 0 {
 		g.printf("\n")
 		table.print(g)
-		for _, folder := range refused {
-			g.printf("refused lines, with reason, line and offset: zstd -dc %s/*\n", relative(folder))
+		for _, tenant := range refused {
+			g.printf("refused lines, what is wrong with them and who must act: bulkhead quarantine list %s\n", tenant)
 		}
 		if len(absent) > 0 {
 			g.printf("asked for in full, and nothing came: %s; the server has none, or withholds it without a word: compare the scopes with bulkhead check\n", strings.Join(absent, ", "))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -42,7 +41,7 @@ type standing struct {
 
 func standingOf(t store.Tenant, x store.Export) standing {
 	return standing{
-		Tenant: t.ID, Name: t.Name, Frozen: t.Frozen, Export: x.ID, State: x.State, Mode: x.Mode,
+		Tenant: t.ID, Name: t.Name, Frozen: t.Frozen, Export: x.ID, State: x.State, Mode: kindOf(x),
 		RequestedAt: maybe(x.RequestedAt), EndedAt: maybe(x.EndedAt), WaitingUntil: maybe(x.WaitingUntil), NextPollAt: maybe(x.NextPollAt),
 		Progress: x.Progress, Retries: x.RetryCount, Problem: x.ProblemSummary, Code: x.ProblemCode, Next: x.ProblemRemedy,
 	}
@@ -74,7 +73,7 @@ func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		for _, t := range tenants {
 			if t.ID == c.Tenant {
-				return c.tenant(ctx, g, s, app.Quarantine(cfg), t)
+				return c.tenant(ctx, g, s, t)
 			}
 		}
 		_, err = cfg.Tenant(c.Tenant)
@@ -128,7 +127,7 @@ func (g *Globals) overview(ctx context.Context, s *store.Store, tenants []store.
 		if err != nil {
 			return err
 		}
-		table.add(t.ID, t.Name, stateOf(t, x), clock(x.StateAt), x.Mode, fmt.Sprint(x.RetryCount), held, x.ProblemSummary)
+		table.add(t.ID, t.Name, stateOf(t, x), clock(x.StateAt), kindOf(x), fmt.Sprint(x.RetryCount), held, x.ProblemSummary)
 	}
 	if !g.JSON {
 		table.print(g)
@@ -160,12 +159,12 @@ func stateOf(t store.Tenant, x store.Export) string {
 	return string(x.State)
 }
 
-func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, quarantine string, t store.Tenant) error {
+func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, t store.Tenant) error {
 	if c.Events {
 		return g.eventLog(ctx, s, t, c.Export)
 	}
 	if c.Export != "" {
-		return g.one(ctx, s, quarantine, t, c.Export)
+		return g.one(ctx, s, t, c.Export)
 	}
 	exports, err := s.In(t.ID).Exports(ctx, c.Limit)
 	if err != nil {
@@ -179,7 +178,7 @@ func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, 
 			}
 			continue
 		}
-		table.add(x.ID, x.Mode, string(x.State), clock(x.RequestedAt), clock(x.EndedAt), fmt.Sprint(x.RetryCount), x.ProblemSummary)
+		table.add(x.ID, kindOf(x), string(x.State), clock(x.RequestedAt), clock(x.EndedAt), fmt.Sprint(x.RetryCount), x.ProblemSummary)
 	}
 	if g.JSON {
 		return nil
@@ -205,7 +204,7 @@ func (g *Globals) eventLog(ctx context.Context, s *store.Store, t store.Tenant, 
 }
 
 // one prints an export with its timeline and what it brought.
-func (g *Globals) one(ctx context.Context, s *store.Store, quarantine string, t store.Tenant, id string) error {
+func (g *Globals) one(ctx context.Context, s *store.Store, t store.Tenant, id string) error {
 	x, err := s.In(t.ID).Export(ctx, id)
 	if err != nil {
 		return err
@@ -218,9 +217,9 @@ func (g *Globals) one(ctx context.Context, s *store.Store, quarantine string, t 
 		if err := g.emit(standingOf(t, x)); err != nil {
 			return err
 		}
-		return g.report(ctx, s, quarantine, []store.Export{x})
+		return g.report(ctx, s, []store.Export{x})
 	}
-	g.printf("%s  %s  %s export, %s\n", t.ID, x.ID, x.Mode, x.State)
+	g.printf("%s  %s  %s export, %s\n", t.ID, x.ID, kindOf(x), x.State)
 	if x.ProblemSummary != "" {
 		g.printf("problem: %s\nnext:    %s\n", x.ProblemSummary, x.ProblemRemedy)
 	}
@@ -228,5 +227,5 @@ func (g *Globals) one(ctx context.Context, s *store.Store, quarantine string, t 
 	for _, e := range entries {
 		g.printf("%s  %-16s %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), e.Kind, e.Detail)
 	}
-	return g.report(ctx, s, quarantine, []store.Export{x})
+	return g.report(ctx, s, []store.Export{x})
 }

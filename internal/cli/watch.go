@@ -239,7 +239,7 @@ func (w *watcher) completed(ctx context.Context, x store.Export) (string, error)
 		return "", err
 	}
 	return fmt.Sprintf("%s export · %s resources, %s, %s, %.1f s",
-		x.Mode, thousands(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
+		kindOf(x), thousands(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
 }
 
 // finish prints what the exports brought, and gathers what went wrong.
@@ -251,7 +251,7 @@ func (w *watcher) finish(ctx context.Context, exports []store.Export) error {
 			problems = append(problems, err)
 		}
 	}
-	if err := w.g.report(ctx, w.app.Store, app.Quarantine(w.app.Config), exports); err != nil {
+	if err := w.g.report(ctx, w.app.Store, exports); err != nil {
 		return err
 	}
 	return errors.Join(problems...)

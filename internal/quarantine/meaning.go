@@ -59,7 +59,7 @@ var Meanings = []Meaning{
 	{ReasonBadID, "the id cannot stand in a reference: it is empty, or has a slash, white space or a control character", `{"resourceType":"Patient","id":"a b"}`, Vendor, tellVendor, false},
 	{ReasonView + open, "a value cannot be had or does not fit its column; what follows the colon is the view and the column", `a view that asks for exactly one name, and {"name":[{},{}]}`, YouFirst,
 		"Look at the line with `bulkhead quarantine show`. If your own view asks too much, change it (`first()`, another type, `collection`) and replay. If the value is wrong, tell the vendor.", true},
-	{ReasonProfile + open, "the resource breaks a rule of its profile, and the configuration says to keep such resources back; what follows the colon is the rule", `{"resourceType":"Patient","id":"1"} without a name`, YouFirst,
+	{ReasonProfile + open, "the resource breaks a rule of its profile, and the configuration says to keep such resources back; what follows the colon is the rule and the element", `{"resourceType":"Patient","id":"1"} without a name`, YouFirst,
 		"Decide whether the rule is wanted: `validation` in the configuration says by which version resources are judged, and with `on_error: deliver` such a resource is delivered and counted. Then replay. If the rule is right, tell the vendor.", true},
 	{ReasonOverLong, "the line is longer than is parsed", "a Binary or a DocumentReference with a whole scan in it", You,
 		"Raise `limits.line_bytes` in the configuration above the length that `bulkhead quarantine show` gives, and replay. A worker may need some times that much memory.", true},

@@ -28,7 +28,7 @@ func TestThePageOfRefusalsIsCurrent(t *testing.T) {
 func TestEveryReasonHasItsMeaning(t *testing.T) {
 	reasons := []string{
 		ReasonNoObject, ReasonNoType, ReasonBadType, ReasonNotPermitted, ReasonOutcome, ReasonNoID, ReasonBadID,
-		ReasonView + "patient.birth_date", ReasonProfile + "us-core-6", ReasonOverLong, ReasonNoBundle, ReasonMethod, ReasonURL, ReasonNoOutcome,
+		ReasonView + "patient.birth_date", ReasonProfile + "us-core-6:Patient.name", ReasonOverLong, ReasonNoBundle, ReasonMethod, ReasonURL, ReasonNoOutcome,
 	}
 	for _, syntax := range []string{
 		tape.ReasonEmpty, tape.ReasonTruncated, tape.ReasonTrailing, tape.ReasonSyntax, tape.ReasonNumber, tape.ReasonControl,
