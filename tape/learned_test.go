@@ -155,10 +155,10 @@ func TestWhatIsLearnedChangesNothing(t *testing.T) {
 	r := newRand(2)
 	var w twin
 	hits, refused, lines := 0, 0, 0
-	for range 60 {
+	for range 50 {
 		kind, shape := inventKind(r, 4), inventShape(r)
 		net := w.impatient(shape)
-		for range 400 {
+		for range 300 {
 			comma := ","
 			if r.IntN(20) == 0 {
 				comma = " ,\t"
