@@ -233,9 +233,11 @@ func (m plainMaker) narrow() string {
 
 // column makes an expression of paths.
 func (m plainMaker) column() string {
-	switch m.IntN(15) {
+	switch m.IntN(17) {
 	case 12, 13:
 		return m.narrow()
+	case 15:
+		return m.path() + m.of(".extension.url|.extension('u').value|.last()|[1]|.where($this.exists()).last()|.join(',')|.toString()|.getReferenceKey().join(',')|.join(status)|.where(status > 1)|.not()")
 	case 14:
 		return "coalesce(" + m.narrow() + ", " + m.path() + ")"
 	case 0:
@@ -292,7 +294,7 @@ func sameNames(m plainMaker, prefix string) string {
 
 // madeObservation has all that the views of plainMaker ask for.
 const madeObservation = `{"resourceType":"Observation","id":"o1","meta":{"versionId":"1","lastUpdated":"2025-03-04T05:06:07.891+00:00","profile":["p1","p2"],"tag":[{"system":"s","code":"c"}]},
-"status":"final","_status":{"id":"x"},"category":[{"coding":[{"system":"http://x","code":"laboratory","display":"Laboratory"},{"code":"lab2"}]},{"text":"second","coding":[{"code":"c3"}]}],
+"status":"final","_status":{"id":"x","extension":[{"url":"u","valueString":"b"}]},"_language":{"extension":[{"url":"l"}]},"category":[{"coding":[{"system":"http://x","code":"laboratory","display":"Laboratory"},{"code":"lab2"}]},{"text":"second","coding":[{"code":"c3"}]}],
 "code":{"coding":[{"system":"http://x","code":"c"},{"system":"http://loinc.org","code":"2345-7","display":"Glucose"}],"text":"Glucose"},
 "subject":{"reference":"Patient/p1","display":"M"},"encounter":{"reference":"https://ehr.example/r4/Encounter/e1/_history/2"},"effectiveDateTime":"2025-03-04","issued":"2025-03-04T05:06:07.891+00:00",
 "performer":[{"reference":"Practitioner/1"},{"reference":"#c"},{"reference":"https://other.example/Patient/2"}],"hasMember":[{"reference":"urn:uuid:1"},{"reference":"Observation/2"}],

@@ -41,14 +41,29 @@ func (b *builder) compile(s *syntax, focus []place) (expr, []place) {
 		if x := b.plainOrExists(s, focus); x != nil {
 			return x, nil
 		}
-		if x := b.narrow(s, focus); x != nil {
-			return x, nil
+		if b.whole != nil && !b.crowded && b.onlyRoot(focus) {
+			return b.shorter(s), nil
 		}
 	}
+	return b.longer(s, focus)
+}
+
+// longer compiles an expression as it stands.
+func (b *builder) longer(s *syntax, focus []place) (expr, []place) {
 	if x, at, ok := b.shared(s, focus); ok {
 		return x, at
 	}
 	return b.compileAlone(s, focus)
+}
+
+// shorter compiles an expression of the resource so that slots answer where
+// they can.
+func (b *builder) shorter(s *syntax) expr {
+	if x := b.narrow(s); x != nil {
+		return x
+	}
+	x, _ := b.longer(s, b.root)
+	return b.shortcut(s, x)
 }
 
 // compileNodes is compile for expressions from whose values others step.

@@ -44,7 +44,7 @@ func total(x expr) bool {
 	switch x := x.(type) {
 	case *path:
 		return x.src == nil || total(x.src)
-	case *memberEqualsExpr, literal, this:
+	case *memberEqualsExpr, literal, this, *plainPath, *plainExists, *plainEquals: // what the tape has can be parsed again
 		return true
 	case *existsExpr:
 		return total(x.src)

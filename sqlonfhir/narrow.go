@@ -15,7 +15,8 @@ import "github.com/bulkhead-fhir/bulkhead/tape"
 type narrowExpr struct {
 	steps   []narrowStep
 	result  expr
-	general expr // over [machine.whole]
+	near    expr // the same of many values, over the tape; nil where many are rare
+	general expr // the same of many values, over [machine.whole]
 }
 
 // A narrowStep is a where() or a select(): what it works on, and its criterion.
@@ -32,6 +33,8 @@ func (x *narrowExpr) eval(m *machine, in item) error {
 		st := &x.steps[i]
 		slot, _, ok := m.find(st.on)
 		switch {
+		case !ok && x.near != nil:
+			return x.near.eval(m, in)
 		case !ok:
 			return m.generally(x.general)
 		case m.tape.Slot(slot).Kind == tape.Null:
@@ -46,14 +49,12 @@ func (x *narrowExpr) eval(m *machine, in item) error {
 	return x.result.eval(m, in)
 }
 
-// narrow returns the narrow form of an expression; nil when it has none.
-func (b *builder) narrow(s *syntax, focus []place) expr {
-	if b.whole == nil || b.crowded || !b.onlyRoot(focus) {
-		return nil
-	}
+// narrow returns the narrow form of an expression of the resource; nil when it
+// has none.
+func (b *builder) narrow(s *syntax) expr {
 	n := narrowing{b: b}
 	result, ok := n.follow(s)
-	if !ok || len(n.steps) == 0 {
+	if !ok || len(n.steps) == 0 || n.wide && b.sharesPrefix(s) {
 		return nil
 	}
 	x := &narrowExpr{}
@@ -69,7 +70,11 @@ func (b *builder) narrow(s *syntax, focus []place) expr {
 		x.steps = append(x.steps, compiled)
 	}
 	x.result = b.values(result, b.root)
-	x.general, _ = b.whole.compileAlone(s, b.whole.root)
+	if n.wide {
+		x.near, _ = b.longer(s, b.root)
+	} else {
+		x.general, _ = b.whole.compileAlone(s, b.whole.root)
+	}
 	return x
 }
 
@@ -77,7 +82,8 @@ func (b *builder) narrow(s *syntax, focus []place) expr {
 type narrowing struct {
 	b     *builder
 	steps []struct{ on, criterion *syntax }
-	made  bool // the values are a select's, no longer the path's
+	made  bool // the values are no longer the path's
+	wide  bool // the path may well have many values
 }
 
 // follow returns what s gives when its path has one value.
@@ -95,18 +101,22 @@ func (n *narrowing) follow(s *syntax) (*syntax, bool) {
 	switch {
 	case s.op == opCall && (s.name == "where" || s.name == "select"):
 		return n.filter(s, src)
+	case s.op == opCall && (s.name == "getReferenceKey" || s.name == "join" && s.hasFixedArgs()) && !n.made:
+		n.made = true
 	case s.isFirst(), !n.made && s.op == opMember, !n.made && s.op == opCall && s.name == "ofType":
-		c := *s
-		c.src = src
-		return &c, true
+	default:
+		return nil, false
 	}
-	return nil, false
+	c := *s
+	c.src = src
+	return &c, true
 }
 
 func (n *narrowing) filter(s, on *syntax) (*syntax, bool) {
-	if n.made || !n.b.isOne(on) {
+	if n.made {
 		return nil, false
 	}
+	n.wide = n.wide || !n.b.isOne(on)
 	arg, ok := from(s.args[0], on)
 	if !ok {
 		return nil, false

@@ -103,6 +103,19 @@ func (b *builder) shared(s *syntax, focus []place) (expr, []place, bool) {
 	return known.expr, known.places, true
 }
 
+// sharesPrefix reports whether other columns start with what s starts with.
+func (b *builder) sharesPrefix(s *syntax) bool {
+	if b.sharing == nil {
+		return false
+	}
+	for ; s != nil; s = s.src {
+		if s.isWorthSharing() && b.sharing.uses[s.String()] >= 2 {
+			return true
+		}
+	}
+	return false
+}
+
 // criterion compiles an expression whose focus is not that of the select.
 func (b *builder) criterion(s *syntax, focus []place) expr {
 	outer := b.sharing
