@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,12 +85,49 @@ func TestSuite(t *testing.T) {
 	if name == "" {
 		return
 	}
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
+	if err := os.WriteFile(name, report.text(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, append(text, '\n'), 0o644); err != nil {
+}
+
+// text writes a report with one line for each case.
+func (r suiteReport) text(t *testing.T) []byte {
+	b := bytes.NewBufferString("{")
+	for i, file := range slices.Sorted(maps.Keys(r)) {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(b, "\n  %q: {\"tests\": [", file)
+		for j, result := range r[file]["tests"] {
+			line, err := json.Marshal(result)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if j > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(b, "\n    %s", line)
+		}
+		b.WriteString("\n  ]}")
+	}
+	b.WriteString("\n}\n")
+	return b.Bytes()
+}
+
+func TestTheReportHasTheStandardForm(t *testing.T) {
+	var passed, failed suiteResult
+	passed.Name, passed.Result.Passed = `a "quoted" case`, true
+	failed.Name, failed.Result.Reason = "b", "no error"
+	report := suiteReport{"x.json": {"tests": {passed, failed}}, "y.json": {"tests": {passed}}}
+	var got map[string]map[string][]map[string]any
+	if err := json.Unmarshal(report.text(t), &got); err != nil {
 		t.Fatal(err)
+	}
+	yes := map[string]any{"name": `a "quoted" case`, "result": map[string]any{"passed": true}}
+	no := map[string]any{"name": "b", "result": map[string]any{"passed": false, "reason": "no error"}}
+	want := map[string]map[string][]map[string]any{"x.json": {"tests": {yes, no}}, "y.json": {"tests": {yes}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
