@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/judge"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
@@ -32,7 +33,11 @@ type duel struct {
 
 func duels() []duel {
 	off, on := []string{"ingest", ""}, []string{"ingest", guide}
+	valid, lines, judged := []string{"valid"}, []string{"bulkhead", "validate", "--us-core", "none"}, []string{"bulkhead", "validate", "--us-core", guide}
 	return []duel{
+		{"`validate --us-core none` / encoding/json.Valid", plainObservations, valid, lines, 0},
+		{"`validate` by US Core " + guide + " / encoding/json.Valid", plainObservations, valid, judged, 0},
+		{"`validate` by US Core " + guide + " / `--us-core none`", plainObservations, lines, judged, 0},
 		{"ingest: US Core " + guide + " / no rules", plainObservations.of(80), off, on, 1.5},
 		{"ingest: US Core " + guide + " / no rules", practiceObservations, off, on, 1.5},
 		{"ingest: US Core " + guide + " / no rules", plainEncounters, off, on, 1.5},
@@ -58,7 +63,7 @@ func validation(ctx context.Context, o options, c *corpus) (string, error) {
 		rows = append(rows, row)
 		fmt.Fprintln(o.out, strings.Join(row, " | "))
 	}
-	return fmt.Sprintf("Whole processes with one worker, in turns; `ingest` is what an export does with a file: built-in views, staged Parquet, hashes of resources. "+
+	return fmt.Sprintf("Whole processes with one worker, in turns; `validate` is the command; ingest is what an export does with a file: built-in views, staged Parquet, hashes of resources. "+
 		"Medians of %d pairs (least – greatest); the ratio is that of each pair.\n\n", o.pairs) +
 		table([]string{"second / first", "lines", "MB", "first CPU s", "second CPU s", "CPU ratio", "target"}, rows) +
 		fmt.Sprintf("\nLoad average %s before, %s after.\n", before, load()), nil
@@ -128,8 +133,9 @@ func ingestFile(ctx context.Context, out io.Writer, args []string) (err error) {
 		File: name, Section: ingest.Output, Type: kind,
 		Open: func(context.Context) (io.ReadCloser, error) { return os.Open(args[1]) },
 	})
-	if err == nil && s.Quarantined > 0 {
-		err = fmt.Errorf("%d lines are refused", s.Quarantined)
+	judged := len(s.Types) == 1 && s.Types[0].Verdicts != (judge.Verdicts{})
+	if err == nil && (s.Quarantined > 0 || judged != (args[0] != "")) {
+		err = fmt.Errorf("%d lines are refused; resources are judged: %v", s.Quarantined, judged)
 	}
 	fmt.Fprintln(out, s.Delivered) //nolint:errcheck // a closed output ends the parent
 	return err
