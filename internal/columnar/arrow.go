@@ -36,8 +36,5 @@ func dictionaryOf(index []int32, valid *Bitmap, entries *Texts) arrow.Array {
 }
 
 func textBuffers(v *Texts) []*memory.Buffer {
-	if len(v.ends) == 0 {
-		v.ends = append(v.ends, 0)
-	}
 	return []*memory.Buffer{nil, memory.NewBufferBytes(arrow.GetBytes(v.ends)), memory.NewBufferBytes(v.text)}
 }

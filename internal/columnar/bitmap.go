@@ -41,10 +41,24 @@ func (b *Bitmap) append(set bool) {
 	b.n++
 }
 
-func (b *Bitmap) appendUnset(k int) {
+// appendRun appends k rows.
+func (b *Bitmap) appendRun(k int, set bool) {
+	from := b.n
 	b.n += k
-	b.unset += k
 	b.bits = extend(b.bits, (b.n+7)/8-len(b.bits))
+	if !set {
+		b.unset += k
+		return
+	}
+	for ; from < b.n && from&7 != 0; from++ {
+		b.bits[from>>3] |= 1 << (from & 7)
+	}
+	for ; from+8 <= b.n; from += 8 {
+		b.bits[from>>3] = 0xff
+	}
+	for ; from < b.n; from++ {
+		b.bits[from>>3] |= 1 << (from & 7)
+	}
 }
 
 func (b *Bitmap) truncate(n int) {
@@ -69,38 +83,51 @@ func extend[T any](s []T, k int) []T {
 	return s
 }
 
-// rows says which rows have a value. Nulls are only counted until a value
-// follows them, so that a column without values costs nothing.
+// rows says which rows have a value. Runs of rows with a value or without one
+// are only counted until the next run ends them, so that a column of either
+// kind costs next to nothing.
 type rows struct {
 	valid Bitmap
-	gap   int // nulls behind the last row of valid
+	run   int // rows with a value behind those of valid
+	gap   int // nulls behind the run
 }
 
 // Null adds a row without a value.
 func (r *rows) Null() { r.gap++ }
 
 // Len returns the number of rows.
-func (r *rows) Len() int { return r.valid.n + r.gap }
+func (r *rows) Len() int { return r.valid.n + r.run + r.gap }
 
-func (r *rows) reset() { r.valid.reset(); r.gap = 0 }
+func (r *rows) reset() {
+	r.valid.reset()
+	r.run, r.gap = 0, 0
+}
 
-// fill makes the gap real and returns how many nulls it was.
-func (r *rows) fill() int {
-	k := r.gap
-	if k > 0 {
-		r.valid.appendUnset(k)
-		r.gap = 0
+// settle brings the run and the gap into the bitmap. It returns how long the
+// gap was.
+func (r *rows) settle() int {
+	gap := r.gap
+	if r.run > 0 {
+		r.valid.appendRun(r.run, true)
 	}
-	return k
+	if gap > 0 {
+		r.valid.appendRun(gap, false)
+	}
+	r.run, r.gap = 0, 0
+	return gap
 }
 
 // truncate reports whether rows before the gap were cut off too.
 func (r *rows) truncate(n int) bool {
-	if n >= r.valid.n {
-		r.gap = n - r.valid.n
+	switch settled := r.valid.n; {
+	case n >= settled+r.run:
+		r.gap = n - settled - r.run
 		return false
+	case n >= settled:
+		r.run, r.gap = n-settled, 0
+	default:
+		r.run, r.gap = 0, 0
+		r.valid.truncate(n)
 	}
-	r.gap = 0
-	r.valid.truncate(n)
 	return true
 }

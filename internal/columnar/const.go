@@ -5,24 +5,19 @@ import "github.com/apache/arrow-go/v18/arrow"
 // A Const is a column with the same text in every row: a dictionary of one.
 type Const struct {
 	text  Texts
-	zeros []int32
+	zeros []int32 // as many as Array ever needed
 	n     int
 }
 
 // NewConst makes an empty column of text.
 func NewConst(text string) *Const {
-	c := &Const{}
+	c := &Const{text: newTexts()}
 	c.text.append([]byte(text))
 	return c
 }
 
 // Append adds a row.
-func (c *Const) Append() {
-	if c.n == len(c.zeros) {
-		c.zeros = append(c.zeros, 0)
-	}
-	c.n++
-}
+func (c *Const) Append() { c.n++ }
 
 // Null panics: a constant is never null.
 func (c *Const) Null() { panic("a constant is never null") }
@@ -31,7 +26,7 @@ func (c *Const) Null() { panic("a constant is never null") }
 func (c *Const) Len() int { return c.n }
 
 // Size returns roughly how many bytes the rows take.
-func (c *Const) Size() int { return 4 * c.n }
+func (c *Const) Size() int { return 0 }
 
 // Truncate forgets the rows from n on.
 func (c *Const) Truncate(n int) { c.n = n }
@@ -47,5 +42,6 @@ func (c *Const) Text() []byte { return c.text.At(0) }
 
 // Array borrows the column's memory.
 func (c *Const) Array() arrow.Array {
+	c.zeros = extend(c.zeros, max(c.n-len(c.zeros), 0))
 	return dictionaryOf(c.zeros[:c.n], c.Validity(), &c.text)
 }

@@ -22,11 +22,11 @@ type Fixed[T int32 | int64 | float64] struct {
 
 // Append adds a row with the value v.
 func (c *Fixed[T]) Append(v T) {
-	if k := c.fill(); k > 0 {
-		c.values = extend(c.values, k)
+	if c.gap > 0 {
+		c.values = extend(c.values, c.settle())
 	}
+	c.run++
 	c.values = append(c.values, v)
-	c.valid.append(true)
 }
 
 // AppendIf adds a row with the value v, or without one when ok is false.
@@ -56,7 +56,7 @@ func (c *Fixed[T]) Reset() {
 
 // Validity says which rows have a value.
 func (c *Fixed[T]) Validity() *Bitmap {
-	c.values = extend(c.values, c.fill())
+	c.values = extend(c.values, c.settle())
 	return &c.valid
 }
 
@@ -77,9 +77,11 @@ type Bool struct {
 
 // Append adds a row with the value v.
 func (c *Bool) Append(v bool) {
-	c.values.appendUnset(c.fill())
+	if c.gap > 0 {
+		c.values.appendRun(c.settle(), false)
+	}
+	c.run++
 	c.values.append(v)
-	c.valid.append(true)
 }
 
 // Size returns roughly how many bytes the rows take.
@@ -100,7 +102,7 @@ func (c *Bool) Reset() {
 
 // Validity says which rows have a value.
 func (c *Bool) Validity() *Bitmap {
-	c.values.appendUnset(c.fill())
+	c.values.appendRun(c.settle(), false)
 	return &c.valid
 }
 

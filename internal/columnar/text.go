@@ -2,7 +2,6 @@ package columnar
 
 import (
 	"bytes"
-	"hash/maphash"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,8 +14,6 @@ const (
 	// MaxDictionary bounds the bytes of the texts of a dictionary, but for the
 	// last one.
 	MaxDictionary = 1 << 20
-
-	firstSlots = 256 // a power of two
 )
 
 // A Text is a column of texts. It holds each different one once and an index
@@ -27,95 +24,65 @@ type Text struct {
 	plain bool
 
 	index []int32 // by row, while not plain; 0 for a null
-	dict  Texts
-	slots []int32  // hash table: entry+1, or 0
-	hash  []uint32 // by entry
-	last  int32    // entry of the last text
-	loose bool     // rows were cut off: some entries may have none
+	dict  dictionary
+	last  int32 // entry of the last text; -1 when there is none
+	loose bool  // rows were cut off: some entries may have none
 
 	all Texts // by row, when plain; empty for a null
-
-	seed maphash.Seed
 }
 
-func newText() *Text {
-	return &Text{slots: make([]int32, firstSlots), last: -1, seed: maphash.MakeSeed()}
-}
+func newText() *Text { return &Text{dict: newDictionary(), last: -1, all: newTexts()} }
 
 // Append adds a row with a copy of text, which is UTF-8.
 func (c *Text) Append(text []byte) {
-	c.fill()
-	c.valid.append(true)
+	if c.gap > 0 {
+		c.fill()
+	}
+	c.run++
 	if c.plain {
 		c.all.append(text)
 		return
 	}
-	if c.last >= 0 && bytes.Equal(c.dict.At(c.last), text) {
+	k := keyOf(text)
+	if c.last >= 0 && c.dict.is(c.last, &k, text) {
 		c.index = append(c.index, c.last)
 		return
 	}
-	c.last = c.entry(text)
-	c.index = append(c.index, c.last)
-	n := c.dict.Len()
-	if n > plainAbove && n > c.valid.n/2 || len(c.dict.text) > MaxDictionary {
+	c.add(&k, text)
+}
+
+// add adds a row with another text than the last one.
+func (c *Text) add(k *key, text []byte) {
+	e, ok := c.dict.entry(k, text)
+	c.last = e
+	c.index = append(c.index, e)
+	n := c.dict.texts.Len()
+	if !ok || n > plainAbove && n > len(c.index)/2 || len(c.dict.texts.text) > MaxDictionary {
 		c.turnPlain()
 	}
 }
 
 // fill makes the nulls before the next text real.
 func (c *Text) fill() {
-	switch k := c.rows.fill(); {
-	case k == 0:
-	case c.plain:
+	k := c.settle()
+	if c.plain {
 		c.all.appendEmpty(k)
-	default:
-		c.index = extend(c.index, k)
+		return
 	}
-}
-
-// entry returns the number of text in the dictionary, where it puts it when it
-// is new.
-func (c *Text) entry(text []byte) int32 {
-	h := uint32(maphash.Bytes(c.seed, text))
-	mask := uint32(len(c.slots) - 1)
-	at := h & mask
-	for ; c.slots[at] != 0; at = (at + 1) & mask {
-		if e := c.slots[at] - 1; c.hash[e] == h && bytes.Equal(c.dict.At(e), text) {
-			return e
-		}
-	}
-	c.dict.append(text)
-	c.hash = append(c.hash, h)
-	e := int32(len(c.hash) - 1)
-	c.slots[at] = e + 1
-	if 2*len(c.hash) > len(c.slots) {
-		c.rehash()
-	}
-	return e
-}
-
-func (c *Text) rehash() {
-	c.slots = make([]int32, 2*len(c.slots))
-	mask := uint32(len(c.slots) - 1)
-	for e, h := range c.hash {
-		at := h & mask
-		for c.slots[at] != 0 {
-			at = (at + 1) & mask
-		}
-		c.slots[at] = int32(e) + 1
-	}
+	c.index = extend(c.index, k)
 }
 
 func (c *Text) turnPlain() {
+	c.settle()
 	c.plain = true
 	for row, e := range c.index {
-		if !c.valid.At(row) {
-			c.all.append(nil)
+		if c.valid.At(row) {
+			c.all.append(c.dict.texts.At(e))
 			continue
 		}
-		c.all.append(c.dict.At(e))
+		c.all.append(nil)
 	}
-	c.index, c.dict, c.slots, c.hash, c.loose = nil, Texts{}, nil, nil, false
+	c.index, c.dict, c.loose = nil, dictionary{}, false
 }
 
 // Dictionary reports whether the texts are held as a dictionary.
@@ -132,7 +99,7 @@ func (c *Text) Texts() *Texts {
 	if c.plain {
 		return &c.all
 	}
-	return &c.dict
+	return &c.dict.texts
 }
 
 // Validity says which rows have a value.
@@ -146,25 +113,30 @@ func (c *Text) Validity() *Bitmap {
 
 // tidy makes the dictionary anew, of the texts that rows have.
 func (c *Text) tidy() {
-	old := Texts{text: bytes.Clone(c.dict.text), ends: slices.Clone(c.dict.ends)}
+	c.last, c.loose = -1, false
+	old := Texts{bytes.Clone(c.dict.texts.text), slices.Clone(c.dict.texts.ends)}
 	c.dict.reset()
-	c.hash = c.hash[:0]
-	clear(c.slots)
 	for row, e := range c.index {
 		if c.valid.At(row) {
-			c.index[row] = c.entry(old.At(e))
+			text := old.At(e)
+			k := keyOf(text)
+			c.index[row], _ = c.dict.entry(&k, text) // fewer than there were
 		}
 	}
-	c.last, c.loose = -1, false
 }
 
 // Size returns roughly how many bytes the rows take.
-func (c *Text) Size() int { return len(c.all.text) + len(c.dict.text) + 4*c.valid.n }
+func (c *Text) Size() int {
+	if c.plain {
+		return len(c.all.text) + 4*len(c.all.ends)
+	}
+	return len(c.dict.texts.text) + 4*len(c.index)
+}
 
 // Truncate forgets the rows from n on.
 func (c *Text) Truncate(n int) {
 	switch {
-	case !c.rows.truncate(n):
+	case !c.truncate(n):
 	case c.plain:
 		c.all.truncate(n)
 	default:
@@ -174,21 +146,19 @@ func (c *Text) Truncate(n int) {
 
 // Reset begins the next row group.
 func (c *Text) Reset() {
-	c.rows.reset()
+	c.reset()
 	c.all.reset()
-	if c.plain {
-		return
+	if !c.plain {
+		c.index, c.last, c.loose = c.index[:0], -1, false
+		c.dict.reset()
 	}
-	c.index, c.hash, c.last, c.loose = c.index[:0], c.hash[:0], -1, false
-	c.dict.reset()
-	clear(c.slots)
 }
 
 // Array borrows the column's memory.
 func (c *Text) Array() arrow.Array {
-	c.Validity()
+	valid := c.Validity()
 	if c.plain {
-		return wrap(arrow.BinaryTypes.String, &c.valid, textBuffers(&c.all)[1:]...)
+		return wrap(arrow.BinaryTypes.String, valid, textBuffers(&c.all)[1:]...)
 	}
-	return dictionaryOf(c.index, &c.valid, &c.dict)
+	return dictionaryOf(c.index, valid, &c.dict.texts)
 }

@@ -6,28 +6,24 @@ type Texts struct {
 	ends []int32 // ends[i] is where the text i begins, ends[len] where the last ends
 }
 
+func newTexts() Texts { return Texts{ends: []int32{0}} }
+
 // Len returns the number of texts.
-func (v *Texts) Len() int { return max(len(v.ends)-1, 0) }
+func (v *Texts) Len() int { return len(v.ends) - 1 }
 
 // At returns text i, which is valid until the texts change.
 func (v *Texts) At(i int32) []byte { return v.text[v.ends[i]:v.ends[i+1]] }
 
 // Raw returns all texts one behind the other, and where each begins, with the
-// end of the last; no ends at all when there is no text. They are the texts' own.
+// end of the last. They are the texts' own.
 func (v *Texts) Raw() (text []byte, ends []int32) { return v.text, v.ends }
 
 func (v *Texts) append(text []byte) {
-	if len(v.ends) == 0 {
-		v.ends = append(v.ends, 0)
-	}
 	v.text = append(v.text, text...)
 	v.ends = append(v.ends, int32(len(v.text)))
 }
 
 func (v *Texts) appendEmpty(k int) {
-	if len(v.ends) == 0 {
-		v.ends = append(v.ends, 0)
-	}
 	for range k {
 		v.ends = append(v.ends, int32(len(v.text)))
 	}
@@ -40,4 +36,4 @@ func (v *Texts) truncate(n int) {
 	}
 }
 
-func (v *Texts) reset() { v.text, v.ends = v.text[:0], v.ends[:0] }
+func (v *Texts) reset() { v.text, v.ends = v.text[:0], v.ends[:1] }
