@@ -1,6 +1,7 @@
 package uscore
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -155,8 +156,8 @@ func TestWrongKindsAreTypeErrorsAndNeverPanic(t *testing.T) {
 func places(v any, f func(put func(any), was any)) {
 	switch v := v.(type) {
 	case node:
-		for k, was := range v {
-			if k != "resourceType" {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if was := v[k]; k != "resourceType" {
 				f(func(x any) { v[k] = x }, was)
 				places(was, f)
 			}

@@ -82,9 +82,9 @@ func (o oracle) at(resource node, path string) []any {
 	if o.profile.typ == "QuestionnaireResponse" && path == "item" {
 		for i := 0; i < len(all); i++ {
 			m := all[i].(node)
-			all = append(all, list(m["item"])...)
-			for _, a := range list(m["answer"]) {
-				all = append(all, list(a.(node)["item"])...)
+			all = append(all, present(m, "item")...)
+			for _, a := range present(m, "answer") {
+				all = append(all, present(a.(node), "item")...)
 			}
 		}
 	}
