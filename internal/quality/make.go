@@ -136,10 +136,10 @@ func (s *Summary) setColumns(set *views.Set, filled map[string]*fill) {
 			continue
 		}
 		f, must := filled[all[0].Name], mustSupport(s.Guide, t.ResourceType)
-		for _, c := range all[0].Columns() {
+		for i, c := range all[0].Columns() {
 			n := f.columns[c.Name]
 			t.Columns = append(t.Columns, Column{
-				Name: c.Name, Filled: n, Share: float64(n) / float64(max(f.rows, 1)), MustSupport: must.covers(t.ResourceType, c.Path),
+				Name: c.Name, Filled: n, Share: float64(n) / float64(max(f.rows, 1)), MustSupport: views.Supports(must, all[0].Elements(i)),
 			})
 		}
 	}
@@ -169,10 +169,8 @@ func resources(s *Summary) map[string]int64 {
 	return n
 }
 
-// elements are the must-support elements of a type.
-type elements []string
-
-func mustSupport(version, resourceType string) elements {
+// mustSupport gives the ids of the must-support elements of a type.
+func mustSupport(version, resourceType string) []string {
 	g, err := uscore.Load(uscore.Version(version))
 	if err != nil {
 		return nil // not judged, or by base R4, which has none

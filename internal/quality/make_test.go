@@ -138,22 +138,6 @@ func TestAPersonIsAskedAboutWhatLooksWrong(t *testing.T) {
 	}
 }
 
-func TestAColumnCoversTheElementThatItsPathBeginsWith(t *testing.T) {
-	t.Parallel()
-	must := elements{"Observation.code", "Observation.value[x]", "Observation.category:us-core", "Observation.component:systolic.code", "Patient.extension:race"}
-	for path, want := range map[string]bool{
-		"code.coding.first().display": true, "code": true, "codes": false, "value.ofType(Quantity).value": true, "category.coding.first().code": true,
-		"component.code.text": true, "component.valueQuantity": false, "status": false, "extension('x').value": false,
-	} {
-		if got := must.covers("Observation", path); got != want {
-			t.Errorf("covers(%s) = %t", path, got)
-		}
-	}
-	if must.covers("Patient", "extension('http://x').value") {
-		t.Error("a slice of extensions covers every extension")
-	}
-}
-
 func TestATextOfTheLedgerThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	in := input(t, store.File{Name: "a", Section: "output", Summary: json.RawMessage(`{`)})

@@ -3,7 +3,6 @@ package quality
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -114,22 +113,3 @@ func worst(s *Summary, resourceType string) string {
 }
 
 func share(n, of int64) float64 { return float64(n) / float64(max(of, 1)) }
-
-// slice is the part of an element id that names a slice.
-var slice = regexp.MustCompile(`:[^.]*`)
-
-// covers reports whether a column's path begins at one of the elements: the
-// column code_display of Observation, by its path code.coding.first().display,
-// shows the element Observation.code.
-func (e elements) covers(resourceType, path string) bool {
-	path = strings.NewReplacer(".first()", "", ".ofType(", "[x].ofType(").Replace(path)
-	for _, id := range e {
-		rest, found := strings.CutPrefix(slice.ReplaceAllString(id, ""), resourceType+".")
-		if found && !strings.HasPrefix(rest, "extension") && (path == rest || strings.HasPrefix(path, rest) && !letter(path[len(rest)])) {
-			return true
-		}
-	}
-	return false
-}
-
-func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
