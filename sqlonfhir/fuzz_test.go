@@ -32,6 +32,9 @@ func FuzzPath(f *testing.F) {
 		"name.given", "a.b[0].c", "name.where(use = 'official' and given.exists()).first().family", "value.ofType(Quantity).value > 1.50",
 		"birthDate.highBoundary()", "'a' + 'b' & {}", "-1 * (2 / 3) div 4 mod 5 - 6", "iif(active, 1, 2)", "@2020-01-01T00:00:00.000+02:00 >= @T10:00",
 		"extension('u').value", "`x`.%resource", "getResourceKey() != link.other.getReferenceKey(Patient)", "name.given.join(', ') // x", "$this xor true implies false",
+		"name.select(given.join(' ') & ' ' & family.upper()).first().substring(1, 3)", "coalesce(a, b).toString().replace('x', 'y').trim().length()",
+		"id.matches('^[a-z]{1,64}$', 'im') and id.replaceMatches('(a)(?<b>.)', '${b}$1$$').contains('\\ud83d\\udd25')", "--1.lowBoundary(3) mod 2",
+		"deceased.ofType(dateTime).duration(@2024-02-29T10:00:00Z, 'minute')", "birthDate.difference(%resource.birthDate, 'week')", "name.given.indexOf('x').lower().endsWith('y')",
 	} {
 		f.Add(path)
 	}

@@ -3,6 +3,7 @@ package sqlonfhir
 import (
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -201,14 +202,32 @@ func (l *lexer) escape(b *strings.Builder) error {
 		b.WriteByte(c)
 		return nil
 	}
-	if c == 'u' && l.at+4 < len(l.src) {
-		if r, err := strconv.ParseUint(l.src[l.at+1:l.at+5], 16, 32); err == nil {
-			b.WriteRune(rune(r))
-			l.at += 4
-			return nil
-		}
+	r, ok := l.unicode(l.at)
+	if !ok {
+		return &pathError{start, "unknown escape sequence in a string"}
 	}
-	return &pathError{start, "unknown escape sequence in a string"}
+	l.at += 4
+	if utf16.IsSurrogate(r) {
+		low, ok := rune(0), l.at+1 < len(l.src) && l.src[l.at+1] == '\\'
+		if ok {
+			low, ok = l.unicode(l.at + 2)
+		}
+		if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
+			return &pathError{start, "half of a character in a string"}
+		}
+		l.at += 6
+	}
+	b.WriteRune(r)
+	return nil
+}
+
+// unicode reads the uXXXX of an escape sequence.
+func (l *lexer) unicode(at int) (rune, bool) {
+	if at+4 >= len(l.src) || l.src[at] != 'u' {
+		return 0, false
+	}
+	r, err := strconv.ParseUint(l.src[at+1:at+5], 16, 32)
+	return rune(r), err == nil
 }
 
 func isLetter(c byte) bool   { return c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' }

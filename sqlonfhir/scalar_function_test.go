@@ -82,6 +82,8 @@ func TestFunctionsOfOneValue(t *testing.T) {
 		"name.given[1].indexOf('Li')":             "5",
 		"name.given[1].indexOf('')":               "0",
 		"name.given[1].indexOf('x')":              "-1",
+		"name.given[1].indexOf('\\ud83d\\udd25')": "3",
+		"'\\u00e9\\u20ac'":                        "é€",
 		"name.given[1].indexOf({})":               "[]",
 		"name.given[1].indexOf(1)":                "incomparable",
 		"id.startsWith('p')":                      "true",
@@ -203,6 +205,12 @@ func TestWhatLiesBetweenTwoDates(t *testing.T) {
 func TestMistakesInArgumentsAreOnesOfTheDefinition(t *testing.T) {
 	const at = "view definition: select[0].column[0].path: "
 	tests := map[string]string{
+		"'\\ud83d'":                          at + "half of a character in a string (at character 2)",
+		"'\\ud83d\\u0041'":                   at + "half of a character in a string (at character 2)",
+		"'\\udd25\\ud83d'":                   at + "half of a character in a string (at character 2)",
+		"'\\ud83d\\n1234'":                   at + "half of a character in a string (at character 2)",
+		"'\\u12'":                            at + "unknown escape sequence in a string (at character 2)",
+		"'\\u12gg'":                          at + "unknown escape sequence in a string (at character 2)",
 		"id.matches('[')":                    at + "not a regular expression: error parsing regexp: missing closing ]: `[` (at character 12)",
 		"id.matches(id)":                     at + "matches() takes strings and constants only (at character 12)",
 		"id.matches('a', 'x')":               at + "the flags of a regular expression are i and m (at character 17)",
