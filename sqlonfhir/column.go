@@ -29,10 +29,8 @@ type cell struct {
 type cellKind uint8
 
 const (
-	cellGeneral  cellKind = iota // by the expression
-	cellPlain                    // by the plain path
-	cellSlot                     // by a slot and nothing else
-	cellConstant                 // always the same
+	cellGeneral cellKind = iota // as its column says
+	cellSlot                    // by a slot and nothing else
 )
 
 func newColumnPlan(d *columnDefinition, x expr) columnPlan {
@@ -52,14 +50,8 @@ func newColumnPlan(d *columnDefinition, x expr) columnPlan {
 
 func (c *columnPlan) cell() cell {
 	x := cell{slot: int32(c.slot)}
-	switch {
-	case c.constant != nil:
-		x.kind = cellConstant
-	case c.plain == nil:
-	case c.plain.form == formValue && c.plain.choices == nil:
+	if c.plain != nil && c.plain.form == formValue && c.plain.choices == nil {
 		x.kind, x.found, x.first = cellSlot, c.plain.slot, c.plain.first
-	default:
-		x.kind = cellPlain
 	}
 	return x
 }
@@ -102,28 +94,56 @@ func (p *viewPlan) cells(f func(*cell)) {
 
 // columns sets the columns of a select.
 func (r *Runner) columns(p *selectPlan, focus item) error {
-	guarded, row := r.anyValue(p.guards), r.row
-	for i := range p.cells {
-		c := &p.cells[i]
-		v := &row[c.slot]
-		switch c.kind {
-		case cellSlot:
-			if !guarded && r.slotCell(c, v) || guarded && r.cell(p.columns[i].plain, v) {
-				continue
+	guarded := r.anyValue(p.guards)
+	for i := 0; i < len(p.cells); i++ {
+		if !guarded {
+			if i += r.slotCells(p.cells[i:], r.row); i == len(p.cells) {
+				return nil
 			}
-		case cellPlain:
-			if r.cell(p.columns[i].plain, v) {
-				continue
-			}
-		case cellConstant:
-			*v = *p.columns[i].constant
+		}
+		c, v := &p.columns[i], &r.row[p.columns[i].slot]
+		switch {
+		case c.constant != nil:
+			*v = *c.constant
+			continue
+		case c.plain != nil && r.cell(c.plain, v):
 			continue
 		}
-		if err := r.column(&p.columns[i], focus); err != nil {
+		if err := r.column(c, focus); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// slotCells sets the columns of the first cells that are slots with at most
+// one value, and returns how many they are.
+func (m *machine) slotCells(cells []cell, row []Value) int {
+	line := m.line
+	for i := range cells {
+		c := &cells[i]
+		if c.kind != cellSlot {
+			return i
+		}
+		f := m.tape.Slot(c.found)
+		if f.Many && !c.first {
+			return i
+		}
+		v := &row[c.slot]
+		if !c.bare {
+			v.RefType, v.Items = nil, nil
+		}
+		switch {
+		case f.Kind == tape.Null:
+			v.Kind, v.Text = Null, nil
+		case f.Kind == tape.String && !f.Escaped:
+			v.Kind, v.Text = String, line[f.Start:f.End:f.End]
+		default:
+			text := m.slotText(f, c.found)
+			v.Kind, v.Text = kindOfText(f.Kind, text), text
+		}
+	}
+	return len(cells)
 }
 
 // anyValue reports whether one of the slots has a value.
@@ -134,31 +154,6 @@ func (m *machine) anyValue(slots []int32) bool {
 		}
 	}
 	return false
-}
-
-// slotCell sets v to the value in the slot of a column. It reports false when
-// there are more values.
-func (m *machine) slotCell(c *cell, v *Value) bool {
-	f := m.tape.Slot(c.found)
-	if f.Many && !c.first {
-		return false
-	}
-	if !c.bare {
-		*v = Value{}
-	}
-	if f.Kind == tape.Null {
-		v.Kind, v.Text = Null, nil
-		return true
-	}
-	text := m.line[f.Start:f.End:f.End]
-	if f.Escaped {
-		text = m.tape.SlotText(c.found)
-	}
-	v.Text = text
-	if v.Kind = String; f.Kind != tape.String {
-		v.Kind = kindOfText(f.Kind, text)
-	}
-	return true
 }
 
 // column sets one column of the row.

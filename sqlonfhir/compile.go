@@ -59,6 +59,7 @@ func (b *builder) longer(s *syntax, focus []place) (expr, []place) {
 // shorter compiles an expression of the resource so that slots answer where
 // they can.
 func (b *builder) shorter(s *syntax) expr {
+	s = s.withFirstInside()
 	if x := b.narrow(s); x != nil {
 		return x
 	}
@@ -120,7 +121,7 @@ func (b *builder) source(s *syntax, focus []place) (expr, []place) {
 	if s.src == nil {
 		return this{}, focus
 	}
-	if s.src.makesValues() {
+	if s.src.makesValues() || s.op == opCall && (s.name == "not" || scalars[s.name] != nil) {
 		return b.values(s.src, focus), nil
 	}
 	return b.compileNodes(s.src, focus)

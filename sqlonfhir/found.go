@@ -119,7 +119,7 @@ func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
 		return nil, nil
 	}
 	ref := m.slotText(f, x.slot)
-	if typ, id = splitRelative(ref, len(x.target)); typ == nil {
+	if typ, id = splitRelative(ref, x.target); typ == nil {
 		if typ, id = splitReference(ref); m.base.foreign(ref, typ, id) {
 			id = ref
 		}
@@ -131,13 +131,13 @@ func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
 }
 
 // splitRelative is splitReference for the commonest form, Type/id; nil for
-// others, and when the type has not the expected length, if that is not 0.
-func splitRelative(ref []byte, expected int) (typ, id []byte) {
-	i := expected
+// others, and when the type is not the target, if there is one.
+func splitRelative(ref []byte, target string) (typ, id []byte) {
+	i := len(target)
 	if i == 0 {
 		i = bytes.IndexByte(ref, '/')
 	}
-	if i <= 0 || i+1 >= len(ref) || ref[i] != '/' || !isTypeName(ref[:i]) {
+	if i <= 0 || i+1 >= len(ref) || ref[i] != '/' || string(ref[:i]) != target && (target != "" || !isTypeName(ref[:i])) {
 		return nil, nil
 	}
 	if id = ref[i+1:]; hasMark(id) {
@@ -149,50 +149,69 @@ func splitRelative(ref []byte, expected int) (typ, id []byte) {
 // hasMark reports whether s has one of / ? # in it. It looks at eight bytes at
 // a time: / and ? differ in one bit only.
 func hasMark(s []byte) bool {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	if len(s) < 8 {
 		return bytes.ContainsAny(s, "/?#")
 	}
-	for i := 0; ; i += 8 {
-		i = min(i, len(s)-8)
-		w := binary.LittleEndian.Uint64(s[i : i+8])
-		a, b := (w|ones*0x10)^ones*'?', w^ones*'#'
-		if ((a-ones)&^a|(b-ones)&^b)&highs != 0 {
-			return true
-		}
-		if i == len(s)-8 {
-			return false
-		}
+	found := marks(s[len(s)-8:])
+	for ; len(s) > 8; s = s[8:] {
+		found |= marks(s)
 	}
+	return found != 0
 }
 
-// eval pushes what a plain path gives.
-func (x *plainPath) eval(m *machine, in item) error {
+// marks has a bit set when one of the first eight bytes of s is a mark.
+func marks(s []byte) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	w := binary.LittleEndian.Uint64(s)
+	a, b := (w|ones*0x10)^ones*'?', w^ones*'#'
+	return ((a-ones)&^a | (b-ones)&^b) & highs
+}
+
+// one returns what a plain path gives, perhaps nothing. It reports false when
+// the path is not plain for this resource.
+func (x *plainPath) one(m *machine, in item) (it item, ok bool) {
 	if in.kind != kindObject && !x.rooted {
-		return nil
+		return item{}, true
 	}
 	if x.form == formResourceKey {
-		if m.id != nil && m.resourceType != nil {
-			m.stack = append(m.stack, m.key(m.resourceType, m.id))
+		if m.id == nil || m.resourceType == nil {
+			return item{}, true
 		}
-		return nil
+		return m.key(m.resourceType, m.id), true
 	}
 	slot, typ, ok := m.find(x)
 	if !ok {
-		return m.generally(x.general)
+		return item{}, false
 	}
 	f := m.tape.Slot(slot)
 	switch {
 	case f.Kind == tape.Null:
+		return item{}, true
 	case x.form == formReference:
 		if typ, id := m.reference(f, x); typ != nil {
-			m.stack = append(m.stack, m.key(typ, id))
+			return m.key(typ, id), true
 		}
-	default:
-		m.stack = append(m.stack, item{kind: kindOf[f.Kind], typ: typ, node: -1, text: m.slotText(f, slot)})
+		return item{}, true
+	}
+	return item{kind: kindOf[f.Kind], typ: typ, node: -1, text: m.slotText(f, slot)}, true
+}
+
+// eval pushes what a plain path gives.
+func (x *plainPath) eval(m *machine, in item) error {
+	it, ok := x.one(m, in)
+	if !ok {
+		return m.generally(x.general)
+	}
+	if it.kind != kindNone {
+		m.stack = append(m.stack, it)
 	}
 	return nil
 }
+
+// wholeExpr is an expression over all that it may read of the line.
+type wholeExpr struct{ expr expr }
+
+func (x *wholeExpr) eval(m *machine, _ item) error { return m.generally(x.expr) }
 
 // generally evaluates the general form of a plain path over all that it may
 // read of the line.

@@ -15,6 +15,10 @@ func fuse(x expr) expr {
 		if url, ok := x.url.(literal); ok && url.item.kind == kindString {
 			return withTest(x.src, &hasURL{x.key, url.item.text}, x)
 		}
+	case *scalarExpr:
+		if x.s.name == "trim" || x.s.name == "toString" {
+			return &textExpr{x.src, x.s.name == "trim"}
+		}
 	case *existsExpr:
 		if p, ok := fuse(x.src).(*path); ok && total(p) {
 			return &existsExpr{pick(p, false), x.want}
@@ -72,4 +76,33 @@ func criterionOf(x expr) expr {
 		return nil
 	}
 	return w.criterion
+}
+
+// textExpr is src.toString() or src.trim().
+type textExpr struct {
+	src  expr
+	trim bool
+}
+
+func (x *textExpr) eval(m *machine, in item) error {
+	it, err := x.one(m, in)
+	if err == nil && it.kind != kindNone {
+		m.stack = append(m.stack, it)
+	}
+	return err
+}
+
+func (x *textExpr) one(m *machine, in item) (item, error) {
+	it, err := m.single(x.src, in)
+	switch {
+	case err != nil || it.kind == kindNone:
+		return item{}, err
+	case !x.trim && it.kind == kindObject:
+		return item{}, nil
+	case !x.trim:
+		return stringItem(m.text(&it)), nil
+	case it.kind != kindString:
+		return item{}, errIncomparable
+	}
+	return stringItem(trimmed(m.text(&it))), nil
 }

@@ -170,8 +170,34 @@ func (m *machine) isTrue(it *item) bool {
 	return bytes.Equal(it.text, yesItem.text)
 }
 
-// single evaluates x to at most one item, and leaves the stack as it was.
+// single evaluates x to at most one item, and leaves the stack as it was. Most
+// expressions of one value give it without the stack.
 func (m *machine) single(x expr, in item) (it item, err error) {
+	switch x := x.(type) {
+	case literal:
+		return x.item, nil
+	case *plainPath:
+		if it, ok := x.one(m, in); ok {
+			return it, nil
+		}
+	case *textExpr:
+		return x.one(m, in)
+	case *concatExpr:
+		return x.one(m, in)
+	case *narrowExpr:
+		next, err := x.next(m, in)
+		if err != nil {
+			return item{}, err
+		}
+		return m.single(next, in)
+	case *coalesceExpr:
+		for _, choice := range x.choices {
+			if it, err = m.single(choice, in); err != nil || it.kind != kindNone {
+				break
+			}
+		}
+		return it, err
+	}
 	base := len(m.stack)
 	if err := x.eval(m, in); err != nil {
 		return item{}, err

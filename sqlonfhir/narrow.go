@@ -13,10 +13,9 @@ import "github.com/bulkhead-fhir/bulkhead/tape"
 
 // narrowExpr is the compiled form of a narrow expression.
 type narrowExpr struct {
-	steps   []narrowStep
-	result  expr
-	near    expr // the same of many values, over the tape; nil where many are rare
-	general expr // the same of many values, over [machine.whole]
+	steps  []narrowStep
+	result expr
+	many   expr // the same when there may be many values
 }
 
 // A narrowStep is a where() or a select(): what it works on, and its criterion.
@@ -26,27 +25,34 @@ type narrowStep struct {
 }
 
 func (x *narrowExpr) eval(m *machine, in item) error {
+	next, err := x.next(m, in)
+	if err != nil {
+		return err
+	}
+	return next.eval(m, in)
+}
+
+// next returns the expression that stands for x over the loaded line.
+func (x *narrowExpr) next(m *machine, in item) (expr, error) {
 	if in.kind != kindObject {
-		return nil
+		return none{}, nil
 	}
 	for i := range x.steps {
 		st := &x.steps[i]
 		slot, _, ok := m.find(st.on)
 		switch {
-		case !ok && x.near != nil:
-			return x.near.eval(m, in)
 		case !ok:
-			return m.generally(x.general)
+			return x.many, nil
 		case m.tape.Slot(slot).Kind == tape.Null:
-			return nil
+			return none{}, nil
 		case st.criterion == nil:
 			continue
 		}
 		if t, err := m.test(st.criterion, in); err != nil || t != yes {
-			return err
+			return none{}, err
 		}
 	}
-	return x.result.eval(m, in)
+	return x.result, nil
 }
 
 // narrow returns the narrow form of an expression of the resource; nil when it
@@ -71,9 +77,10 @@ func (b *builder) narrow(s *syntax) expr {
 	}
 	x.result = b.values(result, b.root)
 	if n.wide {
-		x.near, _ = b.longer(s, b.root)
+		x.many, _ = b.longer(s, b.root)
 	} else {
-		x.general, _ = b.whole.compileAlone(s, b.whole.root)
+		general, _ := b.whole.compileAlone(s, b.whole.root)
+		x.many = &wholeExpr{general}
 	}
 	return x
 }

@@ -245,32 +245,38 @@ func (x *logicExpr) eval(m *machine, in item) error { return evalTest(x, m, in) 
 type concatExpr struct{ left, right expr }
 
 func (x *concatExpr) eval(m *machine, in item) error {
+	it, err := x.one(m, in)
+	if err == nil {
+		m.stack = append(m.stack, it)
+	}
+	return err
+}
+
+func (x *concatExpr) one(m *machine, in item) (item, error) {
 	a, err := m.single(x.left, in)
 	if err != nil {
-		return err
+		return item{}, err
 	}
 	b, err := m.single(x.right, in)
 	if err != nil {
-		return err
+		return item{}, err
 	}
 	if !isStringOrNone(a.kind) || !isStringOrNone(b.kind) {
-		return errIncomparable
+		return item{}, errIncomparable
 	}
-	m.pushConcat(&a, &b)
-	return nil
+	return m.concat(&a, &b), nil
 }
 
 func isStringOrNone(k itemKind) bool { return k == kindString || k == kindNone }
 
-func (m *machine) pushConcat(a, b *item) {
+// concat returns the text of a and that of b as one string.
+func (m *machine) concat(a, b *item) item {
 	x, y := m.text(a), m.text(b)
 	switch {
 	case len(y) == 0:
-		m.pushText(x)
-		return
+		return stringItem(x)
 	case len(x) == 0:
-		m.pushText(y)
-		return
+		return stringItem(y)
 	}
 	from := len(m.made) - len(x)
 	if from < 0 || &m.made[from] != &x[0] { // x was not made last
@@ -278,7 +284,7 @@ func (m *machine) pushConcat(a, b *item) {
 		m.made = append(m.made, x...)
 	}
 	m.made = append(m.made, y...)
-	m.pushText(m.made[from:])
+	return stringItem(m.made[from:])
 }
 
 // arithmetic is one of + - * / and div (d) and mod (m); + also joins strings.
@@ -297,7 +303,7 @@ func (x *arithmetic) eval(m *machine, in item) error {
 		return err
 	}
 	if x.op == '+' && a.kind == kindString && b.kind == kindString {
-		m.pushConcat(&a, &b)
+		m.stack = append(m.stack, m.concat(&a, &b))
 		return nil
 	}
 	if a.kind != kindNumber || b.kind != kindNumber {

@@ -94,7 +94,7 @@ func (b *builder) isPlain(s *syntax) bool {
 	}
 	if s.op == opCall && s.name == "getReferenceKey" {
 		_, ok := b.plainName(s.src, false)
-		return ok
+		return ok && (len(s.args) == 0 || isTypeName([]byte(s.args[0].name)))
 	}
 	_, ok := b.plainName(s, true)
 	return ok && !b.isRoot(s)

@@ -25,7 +25,7 @@ var scalars = map[string]scalarFunc{
 	"lower":    func(m *machine, c *scalarCall) error { return m.mapText(c, bytes.ToLower) },
 	"upper":    func(m *machine, c *scalarCall) error { return m.mapText(c, bytes.ToUpper) },
 	"trim": func(m *machine, c *scalarCall) error {
-		return m.mapText(c, func(text []byte) []byte { return bytes.Trim(text, " \t\r\n") })
+		return m.mapText(c, trimmed)
 	},
 	"length":     length,
 	"substring":  substring,
@@ -115,11 +115,13 @@ func (c *scalarCall) subject(m *machine) ([]byte, error) {
 }
 
 // pushText pushes text, which is not changed any more, as a string.
-func (m *machine) pushText(text []byte) {
+func (m *machine) pushText(text []byte) { m.stack = append(m.stack, stringItem(text)) }
+
+func stringItem(text []byte) item {
 	if text == nil {
 		text = []byte{}
 	}
-	m.stack = append(m.stack, item{kind: kindString, node: -1, text: text[:len(text):len(text)]})
+	return item{kind: kindString, node: -1, text: text[:len(text):len(text)]}
 }
 
 // toString gives the text of a boolean, number or string as it was sent, and
@@ -130,6 +132,19 @@ func toString(m *machine, c *scalarCall) error {
 	}
 	return nil
 }
+
+// trimmed returns text without the white space at its ends.
+func trimmed(text []byte) []byte {
+	for len(text) > 0 && isSpace(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && isSpace(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func (m *machine) mapText(c *scalarCall, f func([]byte) []byte) error {
 	text, err := c.subject(m)

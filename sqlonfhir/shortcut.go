@@ -1,6 +1,10 @@
 package sqlonfhir
 
-import "github.com/bulkhead-fhir/bulkhead/tape"
+import (
+	"slices"
+
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
 
 // shortcut returns a form of an expression that first looks into slots: most
 // often there is nothing, or one value, and the walk is saved. It returns x
@@ -149,3 +153,28 @@ func (x *plainEquals) test(m *machine, in item) (truth, error) {
 }
 
 func (x *plainEquals) eval(m *machine, in item) error { return evalTest(x, m, in) }
+
+// withFirstInside returns first() of coalesce() and of iif() as what it is: the
+// same of the first of each argument that is a result. Other expressions it
+// returns as they are.
+func (s *syntax) withFirstInside() *syntax {
+	if s.op != opCall || s.name != "first" || s.src == nil || s.src.op != opCall || s.src.src != nil {
+		return s
+	}
+	from := 0
+	switch s.src.name {
+	case "coalesce":
+	case "iif":
+		from = 1 // behind the condition
+	default:
+		return s
+	}
+	c := *s.src
+	c.args = slices.Clone(c.args)
+	for i := from; i < len(c.args); i++ {
+		first := *s
+		first.src = c.args[i]
+		c.args[i] = &first
+	}
+	return &c
+}
