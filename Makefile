@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench docs crash conformance scenarios fuzz memory memory-flatten differential clean
+.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash conformance scenarios fuzz memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -73,11 +73,15 @@ bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest:
 	$(GO) run ./bench
 
 microbench: ## the benchmarks of the hot path
-	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./internal/ndjson/... ./internal/ingest/... ./internal/sandbox/population/...
+	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./uscore/... ./internal/ndjson/... ./internal/columnar/... ./internal/parquetfile/... ./internal/rows/... ./internal/generic/... ./internal/ingest/... ./internal/sandbox/population/...
 
-docs: ## the pages that are printed from code: configuration, vendors, tables, problems, states
+docs: ## the pages that are printed from code: configuration, vendors, tables, problems, refusals, states, the view suite's report
 	$(GO) test ./internal/config ./internal/views -run 'IsPrintedFrom' -update
-	$(GO) test ./internal/problem ./internal/life -update
+	$(GO) test ./internal/problem ./internal/life ./internal/quarantine -update
+	$(GO) test ./sqlonfhir -run TestSuite -update
+
+suite: ## the view suite of SQLONFHIR_SUITE, or of the folder beside; the last line counts
+	$(GO) test -count=1 ./sqlonfhir -run TestSuite
 
 crash: ## kill -9 at named moments, start again, compare with a calm run
 	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
