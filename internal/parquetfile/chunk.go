@@ -12,6 +12,10 @@ const (
 	// pageBytes and pageRows bound a page of values, but for eight rows of long
 	// texts. A page begins at a row that is a multiple of 8.
 	pageBytes = 56 << 10
+	// longPageBytes bounds a page of long texts, which are like one another:
+	// the compressor looks back so far.
+	longPageBytes = 1024 << 10
+	longText      = 256 // bytes on average
 	pageRows  = 16384
 )
 

@@ -34,7 +34,7 @@ func (s *Scratch) prepare() (err error) {
 	s.zstd, err = zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(blockBytes),
+		zstd.WithWindowSize(longPageBytes),
 		zstd.WithLowerEncoderMem(true),
 		zstd.WithEncoderCRC(false),
 		// Ids have no repetitions, but few different characters.

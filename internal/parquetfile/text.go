@@ -67,9 +67,13 @@ func (w *chunk) plainText(valid *columnar.Bitmap, texts *columnar.Texts) {
 		w.encoding = encodingDeltaBytes
 	}
 	s := w.scratch
+	most := pageBytes
+	if len(text) > longText*(w.rows-valid.Unset()) {
+		most = longPageBytes
+	}
 	var b textBounds
 	for from := 0; from < w.rows; {
-		to := cut(ends, from)
+		to := cut(ends, from, most)
 		page, n := appendLevels(s.page[:0], valid, from, to)
 		for row := from; row < to; row++ {
 			if n == to-from || valid.At(row) {
@@ -161,14 +165,15 @@ func beginAlike(texts *columnar.Texts, valid *columnar.Bitmap) bool {
 	return shared > all/8
 }
 
-// cut returns where a page ends that begins at row from.
-func cut(ends []int32, from int) int {
+// cut returns where a page ends that begins at row from, of at most so many
+// bytes.
+func cut(ends []int32, from, most int) int {
 	rows := len(ends) - 1
 	to := from
 	for to < rows && to-from < pageRows {
 		next := min(to+8, rows)
 		size := int(ends[next]-ends[from]) + 4*(next-from)
-		if size > pageBytes && to > from {
+		if size > most && to > from {
 			break
 		}
 		to = next
