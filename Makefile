@@ -81,7 +81,7 @@ docs: ## the pages that are printed from code: configuration, vendors, tables, p
 	$(GO) test ./sqlonfhir -run TestSuite -update
 
 suite: ## the view suite of SQLONFHIR_SUITE, or of the folder beside; the last line counts
-	$(GO) test -count=1 ./sqlonfhir -run TestSuite
+	cd sqlonfhir && $(GO) test -count=1 -run TestSuite
 
 crash: ## kill -9 at named moments, start again, compare with a calm run
 	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
