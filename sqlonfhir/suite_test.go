@@ -55,37 +55,25 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// publicSuite is the folder of the public suite: SQLONFHIR_SUITE, or the one
-// beside the repository; empty when there is none.
-func publicSuite() string {
-	if dir := os.Getenv("SQLONFHIR_SUITE"); dir != "" {
-		return dir
-	}
-	beside := filepath.Join("..", "..", "shared", "sql-on-fhir", "tests")
-	if _, err := os.Stat(beside); err != nil {
-		return ""
-	}
-	return beside
-}
-
 // TestSuite runs our own cases, which cover the whole language, and those of
-// the public suite where it is.
+// the public suite where it is. SQLONFHIR_REPORT names a file for the standard
+// test report. Paths are relative to the root of the repository.
 func TestSuite(t *testing.T) {
 	report := suiteReport{}
 	passed, failed := runFolder(t, "testdata", "testdata/", report)
-	if dir := publicSuite(); dir != "" {
+	if dir := sqlonfhir.PublicSuite(); dir != "" {
 		p, f := runFolder(t, dir, "", report)
 		passed, failed = passed+p, failed+f
 	}
 	suiteSummary = fmt.Sprintf("%d passed, %d failed", passed, failed)
 	name := os.Getenv("SQLONFHIR_REPORT")
 	if *update && name == "" {
-		name = filepath.Join("..", "docs", "sqlonfhir-report.json")
+		name = filepath.Join("docs", "sqlonfhir-report.json")
 	}
 	if name == "" {
 		return
 	}
-	if err := os.WriteFile(name, report.text(t), 0o644); err != nil {
+	if err := os.WriteFile(sqlonfhir.FromRoot(name), report.text(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -159,6 +147,9 @@ func runFolder(t *testing.T, dir, prefix string, report suiteReport) (passed, fa
 			}
 			report[key]["tests"] = append(report[key]["tests"], r)
 		}
+	}
+	if passed+failed == 0 {
+		t.Errorf("no cases in the files of %s", dir)
 	}
 	return passed, failed
 }
