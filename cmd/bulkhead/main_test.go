@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"fill":   fill,
 			"run":    startRun,
 			"first":  firstKey,
+			"origin": latestExport,
 		},
 	})
 }
@@ -155,6 +156,16 @@ func firstKey(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(json.Unmarshal([]byte(line), &k))
 	ts.Setenv("KID", k.KeyID)
+}
+
+// latestExport sets EXPORT to the id of a practice's latest export: origin TENANT.
+func latestExport(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("bulkhead", "--json", "status", args[0], "--limit", "1"))
+	var x struct {
+		Export string `json:"export"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &x))
+	ts.Setenv("EXPORT", x.Export)
 }
 
 // fill puts the script's variables into a file: fill FILE.

@@ -45,6 +45,7 @@ func (c *quarantineReplayCommand) Run(ctx context.Context, g *Globals) error {
 		if err != nil {
 			return err
 		}
+		c.sayNothing(g, origins)
 		for _, origin := range origins {
 			if err := c.one(ctx, g, a, origin); err != nil {
 				return err
@@ -94,10 +95,16 @@ func (c *quarantineReplayCommand) origins(ctx context.Context, cfg *config.Confi
 		}
 		ids = append(ids, r.Export.ID)
 	}
-	if len(ids) == 0 && len(c.begun) == 0 {
-		return nil, problem.New(problem.Usage, "nothing can be taken again", "See what is refused, and why, with bulkhead quarantine list "+t.ID+".").For(t.ID)
-	}
 	return ids, nil
+}
+
+// sayNothing says that there is nothing to do, if so.
+func (c *quarantineReplayCommand) sayNothing(g *Globals, origins []string) bool {
+	nothing := len(origins)+len(c.begun) == 0
+	if nothing && !g.JSON {
+		g.printf("nothing of %s can be taken again; see what is refused, and why, with bulkhead quarantine list %[1]s\n", c.Tenant)
+	}
+	return nothing
 }
 
 func (c *quarantineReplayCommand) retake(origin string) export.Retake {
@@ -171,6 +178,9 @@ func (c *quarantineReplayCommand) rehearse(ctx context.Context, g *Globals, cfg 
 	origins, err := c.origins(ctx, cfg, t, s)
 	if err != nil {
 		return err
+	}
+	if c.sayNothing(g, origins) {
+		return nil
 	}
 	stage, err := app.OpenStage(cfg, s)
 	if err != nil {

@@ -238,8 +238,12 @@ func (w *watcher) completed(ctx context.Context, x store.Export) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s export · %s resources, %s, %s, %.1f s",
-		kindOf(x), thousands(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
+	kind := kindOf(x) + " export"
+	if x.Purpose == store.Replay {
+		kind = kindOf(x)
+	}
+	return fmt.Sprintf("%s · %s resources, %s, %s, %.1f s",
+		kind, thousands(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
 }
 
 // finish prints what the exports brought, and gathers what went wrong.

@@ -238,6 +238,9 @@ func Exhausted(l store.Lease, err error) *problem.Problem {
 	case l.Kind == Ingest:
 		return problem.Wrap(err, problem.StorageDamaged, "file "+l.Subject+" could not be ingested"+times,
 			"Look at the disk of the state folder."+resume)
+	case l.Kind == Gather:
+		return problem.Wrap(err, problem.StorageDamaged, "the refused lines of file "+l.Subject+" could not be brought together"+times,
+			"Look at the disk of the state folder."+resume)
 	case l.Kind == Attach:
 		return problem.Wrap(err, problem.StorageDamaged, "the documents of file "+l.Subject+" could not be stored"+times,
 			"Look at the disk of the state folder."+resume)
