@@ -21,7 +21,6 @@ type columnPlan struct {
 type cell struct {
 	kind  cellKind
 	first bool  // of a slot: the first of many values will do
-	bare  bool  // of a slot: nothing else sets the column, so that it has never more than Kind and Text
 	found int32 // of a slot: its number
 	slot  int32 // in the row
 }
@@ -30,7 +29,7 @@ type cellKind uint8
 
 const (
 	cellGeneral cellKind = iota // as its column says
-	cellSlot                    // by a slot and nothing else
+	cellSlot                    // by a slot; nothing else sets it, so that it never has more than Kind and Text
 )
 
 func newColumnPlan(d *columnDefinition, x expr) columnPlan {
@@ -74,7 +73,11 @@ func (p *selectPlan) add(c columnPlan) {
 func (p *viewPlan) bare() {
 	mixed := make([]bool, len(p.view.columns))
 	p.cells(func(c *cell) { mixed[c.slot] = mixed[c.slot] || c.kind != cellSlot })
-	p.cells(func(c *cell) { c.bare = !mixed[c.slot] })
+	p.cells(func(c *cell) {
+		if mixed[c.slot] {
+			c.kind = cellGeneral
+		}
+	})
 }
 
 // cells calls f for every cell of a view.
@@ -120,26 +123,21 @@ func (r *Runner) columns(p *selectPlan, focus item) error {
 // one value, and returns how many they are.
 func (m *machine) slotCells(cells []cell, row []Value) int {
 	line := m.line
-	for i := range cells {
-		c := &cells[i]
+	for i, c := range cells {
 		if c.kind != cellSlot {
 			return i
 		}
-		f := m.tape.Slot(c.found)
-		if f.Many && !c.first {
-			return i
-		}
+		f := *m.tape.Slot(c.found)
 		v := &row[c.slot]
-		if !c.bare {
-			v.RefType, v.Items = nil, nil
-		}
 		switch {
 		case f.Kind == tape.Null:
 			v.Kind, v.Text = Null, nil
+		case f.Many && !c.first:
+			return i
 		case f.Kind == tape.String && !f.Escaped:
 			v.Kind, v.Text = String, line[f.Start:f.End:f.End]
 		default:
-			text := m.slotText(f, c.found)
+			text := m.slotText(&f, c.found)
 			v.Kind, v.Text = kindOfText(f.Kind, text), text
 		}
 	}
