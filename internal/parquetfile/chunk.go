@@ -16,7 +16,7 @@ const (
 	// the compressor looks back so far.
 	longPageBytes = 1024 << 10
 	longText      = 256 // bytes on average
-	pageRows  = 16384
+	pageRows      = 16384
 )
 
 // A chunk is the column of one row group while it is written.

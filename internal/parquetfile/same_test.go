@@ -37,11 +37,12 @@ var allTypes = table.Table{Name: "all", Columns: []table.Column{
 // A group says what the rows of a row group are like.
 type group struct {
 	rows     int
-	nulls    int // of 100 values, so many
-	distinct int // different values of a column
-	long     int // greatest length of a long text
-	runs     int // so many rows have the same value
-	dropped  int // so many rows are dropped behind each thousand
+	nulls    int  // of 100 values, so many
+	distinct int  // different values of a column
+	long     int  // greatest length of a long text
+	runs     int  // so many rows have the same value
+	dropped  int  // so many rows are dropped behind each thousand
+	ordered  bool // values grow with the rows
 }
 
 // newColumns makes the columns of allTypes.
@@ -60,6 +61,9 @@ func (g group) fill(columns []columnar.Column, r *rand.Rand) {
 	for row := range g.rows {
 		if row%max(g.runs, 1) == 0 {
 			pick = r.IntN(max(g.distinct, 1))
+		}
+		if g.ordered {
+			pick = 1000 + row
 		}
 		addRow(columns, pick, g, r)
 		if n++; g.dropped > 0 && n%1000 == 0 {
@@ -83,6 +87,10 @@ func addRow(columns []columnar.Column, pick int, g group, r *rand.Rand) {
 		case *columnar.Const:
 			c.Append()
 		case *columnar.Text:
+			if g.ordered {
+				c.Append(fmt.Appendf(nil, "Observation/%d", pick*7919))
+				continue
+			}
 			if allTypes.Columns[i].Name == "long" {
 				c.Append([]byte(strings.Repeat("é€", r.IntN(g.long/5+1))))
 				continue
@@ -95,13 +103,32 @@ func addRow(columns []columnar.Column, pick int, g group, r *rand.Rand) {
 		case *columnar.Bool:
 			c.Append(pick%3 == 0)
 		case *columnar.Int32:
-			c.Append(int32(pick*7919) - 1000)
+			if allTypes.Columns[i].Type == table.Date {
+				c.Append(int32(pick%2_000_000) - 700_000)
+				continue
+			}
+			c.Append([]int32{int32(pick), int32(pick*7919) - 1000, math.MinInt32, math.MaxInt32}[kindOf(pick, g)])
 		case *columnar.Int64:
-			c.Append(int64(pick)*7919_000_000_007 - 10_000_000)
+			if allTypes.Columns[i].Type == table.Timestamp {
+				c.Append(int64(pick%2_000_000_000)*1e6 - 7e11)
+				continue
+			}
+			c.Append([]int64{int64(pick), int64(pick)*7919_000_000_007 - 1000, math.MinInt64, math.MaxInt64}[kindOf(pick, g)])
 		case *columnar.Double:
 			c.Append(float64(pick%1000)/8 - 4.01)
 		}
 	}
+}
+
+// kindOf says whether a number is small, large or extreme.
+func kindOf(pick int, g group) int {
+	switch {
+	case g.ordered:
+		return 0
+	case pick%23 == 0:
+		return 2 + pick%2
+	}
+	return 1
 }
 
 // written writes row groups with an encoder.
@@ -317,6 +344,7 @@ func TestBothFormsReadTheSame(t *testing.T) {
 		"long texts":                          {{rows: 600, nulls: 10, distinct: 100, long: 5000}},
 		"texts longer than pages":             {{rows: 30, nulls: 10, distinct: 100, long: 400_000}},
 		"a large row group":                   {{rows: 70_000, nulls: 5, distinct: 2000, long: 10}},
+		"ordered values":                      {{rows: 20_000, ordered: true, long: 10}, {rows: 3_000, nulls: 40, ordered: true, long: 10}},
 		"dropped rows":                        {{rows: 9_000, nulls: 5, distinct: 4000, long: 10, dropped: 30}},
 		"a dictionary that turns plain":       {{rows: 3000, distinct: 50, long: 10}, {rows: 30_000, distinct: 1 << 30, long: 10}, {rows: 3000, nulls: 50, distinct: 50, long: 10}},
 		"nulls between row groups of values":  {{rows: 900, distinct: 50, long: 10}, {rows: 900, nulls: 100}, {rows: 900, distinct: 50, long: 10}},
