@@ -18,9 +18,9 @@ import (
 // The processes that are measured are this test binary too.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == childWord {
-		os.Exit(runChild(context.Background(), os.Args[2:])) //nolint:forbidigo // this is main
+		os.Exit(runChild(context.Background(), os.Args[2:]))
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // this is main
+	os.Exit(m.Run())
 }
 
 func TestTheMedianIsTheMiddleOrTheMeanOfTheTwoMiddles(t *testing.T) {
