@@ -56,7 +56,7 @@ func startEHR(ts *testscript.TestScript, neg bool, args []string) {
 	born := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	practice := sandbox.Practice{
 		Code: "LAKESD", Name: "Lakeside", Profile: sandbox.ProfileStandard, Open: !protected, Groups: []sandbox.Group{{ID: "g1", Identifier: "8a5c1d3e-6f00-4b7a-9c21-0d4e5f6a7b81", Name: "All"}},
-		Source: sandbox.FromPopulation(population.New(population.Config{Seed: 1, Practice: "Lakeside", Patients: 5, Epoch: born, ObservationsPerPatient: 5})),
+		Source: sandbox.FromPopulation(population.New(population.Config{Seed: 1, Practice: "Lakeside", Patients: 5, Epoch: born, ObservationsPerPatient: 5, Canary: "Kanarienvogel"})),
 	}
 	if args[0] == "smart" {
 		practice.Profile = sandbox.ProfileECW
