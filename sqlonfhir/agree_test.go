@@ -233,7 +233,7 @@ func (m maker) step(depth int) string {
 	case n == 10:
 		return m.of(".exists()", ".empty()", ".count()", ".join('-')", ".not()")
 	}
-	return m.of(".getReferenceKey()", ".getReferenceKey(Patient)", ".getResourceKey()", ".extension('u')", ".value.ofType(string)")
+	return m.of(".getReferenceKey()", ".getReferenceKey(Patient)", ".getResourceKey()", ".extension('u')", ".value.ofType(string)", ".value.ofType(string).extension('u')", ".b.extension.value")
 }
 
 // scalar makes a step of a function of one value, or of select.
@@ -336,7 +336,7 @@ func (m maker) object(depth int, start string) string {
 		}
 	}
 	if depth > 0 && m.IntN(3) == 0 {
-		members = append(members, `"_a":{"extension":[{"url":"u","valueString":"beside"}]}`, `"_b":[null,{"extension":[{"url":"v"}]}]`, `"extension":[{"url":"u","valueString":"e"},{"url":"v","extension":[{"url":"u"}]}]`, `"component":[{"valueString":"s"},{"valueQuantity":{"value":1}}]`)
+		members = append(members, `"_a":{"extension":[{"url":"u","valueString":"beside"}]}`, `"_b":[null,{"extension":[{"url":"v","valueCode":"c"}]}]`, `"_valueString":{"extension":[{"url":"u","valueBoolean":true}]}`, `"extension":[{"url":"u","valueString":"e"},{"url":"v","extension":[{"url":"u"}]}]`, `"component":[{"valueString":"s"},{"valueQuantity":{"value":1}}]`)
 	}
 	if m.IntN(4) == 0 {
 		members = append(members, `"period":{"start":"2020-02","end":"2020-02-03T10:00:00+01:00"}`)

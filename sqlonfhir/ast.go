@@ -105,3 +105,20 @@ func (s *syntax) givesVaryingKeys() bool {
 	}
 	return false
 }
+
+// besides returns the element of a primitive whose extensions s may be, and
+// the member that has them but for the underscore in front. The element is nil
+// when s is no extension of such.
+// https://hl7.org/fhir/R4/json.html#primitive
+func (s *syntax) besides() (element *syntax, name string) {
+	src := s.src
+	switch {
+	case s.name != "extension" || src == nil:
+		return nil, ""
+	case src.op == opMember && src.name != "extension":
+		return src, src.name
+	case src.op == opCall && src.name == "ofType" && src.src != nil && src.src.op == opMember:
+		return src.src, src.src.name + title(src.args[0].name)
+	}
+	return nil, ""
+}

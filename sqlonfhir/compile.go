@@ -158,23 +158,23 @@ func (b *builder) member(s *syntax, focus []place) (expr, []place) {
 			}
 		}
 	}
-	if s.name == "extension" && s.src != nil && s.src.op == opMember && s.src.name != "extension" {
-		next = b.beside(s.src, src, next)
+	if element, name := s.besides(); element != nil {
+		next = b.beside(b.owners[element], "_"+name, src, next)
 	}
 	return extend(src, st), b.bounded(next)
 }
 
 // beside makes the extensions of a primitive reachable: they lie beside it, in
 // the member whose name has an underscore in front.
-func (b *builder) beside(s *syntax, compiled expr, next []place) []place {
+func (b *builder) beside(owners []place, name string, compiled expr, next []place) []place {
 	p, ok := compiled.(*path)
 	if !ok {
 		return next
 	}
-	for _, owner := range b.owners[s] {
-		next = add(next, place{owner.want.Member("_" + s.name).Member("extension"), "extension"})
+	for _, owner := range owners {
+		next = add(next, place{owner.want.Member(name).Member("extension"), "extension"})
 	}
-	p.steps[len(p.steps)-1].under = b.shape.Key("_" + s.name)
+	p.steps[len(p.steps)-1].under = b.shape.Key(name)
 	return next
 }
 
@@ -229,6 +229,7 @@ func (b *builder) ofType(s *syntax, focus []place) (expr, []place) {
 		return &ofTypeExpr{src, of}, b.typed(at, of.name)
 	}
 	src, at := b.source(inner, focus)
+	b.owners[inner] = at
 	st := step{key: b.shape.Key(inner.name), under: -1, ofKey: b.shape.Key(inner.name + title(of.name)), of: of}
 	var next []place
 	for _, p := range at {

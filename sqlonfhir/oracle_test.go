@@ -163,15 +163,19 @@ func (o *oracle) member(s *syntax, x scope) []scope {
 // lie beside them.
 func (o *oracle) extensions(s *syntax, in scope) ([]scope, error) {
 	inside := func(n *node) []scope { return named(n.members["extension"], "extension", "") }
-	of := s.src
-	if of == nil || of.op != opMember || of.name == "extension" || of.src == nil && of.name == o.resource && in.n == o.root {
+	element, beside := s.besides()
+	if element == nil || element.src == nil && element.name == o.resource && in.n == o.root {
 		return o.each(s, in, func(x scope) []scope { return inside(x.n) })
 	}
-	return o.each(of, in, func(owner scope) (all []scope) {
-		for _, x := range o.member(of, owner) {
+	return o.each(element, in, func(owner scope) (all []scope) {
+		values := o.member(element, owner)
+		if s.src != element {
+			values = o.typed(owner, element.name, s.src.args[0].name)
+		}
+		for _, x := range values {
 			all = append(all, inside(x.n)...)
 		}
-		for _, x := range owner.n.members["_"+of.name] {
+		for _, x := range owner.n.members["_"+beside] {
 			all = append(all, inside(x)...)
 		}
 		return all
@@ -301,28 +305,31 @@ func (o *oracle) call(s *syntax, in scope) ([]scope, error) {
 
 func (o *oracle) ofType(s *syntax, in scope) ([]scope, error) {
 	of := s.args[0].name
-	keep := func(list []scope) (kept []scope) {
-		for _, x := range list {
-			if isOfType(x.n, of) {
-				kept = append(kept, scope{x.n, of})
-			}
-		}
-		return kept
-	}
 	if s.src == nil || s.src.op != opMember {
-		return o.each(s, in, func(x scope) []scope { return keep([]scope{x}) })
+		return o.each(s, in, func(x scope) []scope { return keepType([]scope{x}, of) })
 	}
-	return o.each(s.src, in, func(x scope) []scope {
-		if typed := x.n.members[s.src.name+title(of)]; len(typed) > 0 {
-			id := ""
-			if typeIDs[of] != typeUnknown {
-				id = of
-			}
-			return keep(named(typed, of, id))
+	return o.each(s.src, in, func(x scope) []scope { return o.typed(x, s.src.name, of) })
+}
+
+// typed gives the values of an element that are of a type.
+func (o *oracle) typed(owner scope, name, of string) []scope {
+	if typed := owner.n.members[name+title(of)]; len(typed) > 0 {
+		id := ""
+		if typeIDs[of] != typeUnknown {
+			id = of
 		}
-		plain := named(x.n.members[s.src.name], of, "")
-		return keep(plain)
-	})
+		return keepType(named(typed, of, id), of)
+	}
+	return keepType(named(owner.n.members[name], of, ""), of)
+}
+
+func keepType(list []scope, of string) (kept []scope) {
+	for _, x := range list {
+		if isOfType(x.n, of) {
+			kept = append(kept, scope{x.n, of})
+		}
+	}
+	return kept
 }
 
 func isOfType(n *node, of string) bool {

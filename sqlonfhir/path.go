@@ -57,23 +57,27 @@ func (p *path) eval(m *machine, in item) error {
 	return nil
 }
 
+// besideStep leads to what lies beside a primitive, whatever its type.
+var besideStep = step{under: -1, ofKey: -1}
+
 // walk pushes what steps lead to from an object. It reports whether a step
 // that takes only the first value has it, so that nothing more is to be found.
 func (m *machine) walk(n int32, steps []step) (done bool) {
 	st, rest := &steps[0], steps[1:]
+	typed := int32(-1)
 	if st.of != nil {
-		if c := m.member(n, st.ofKey); c >= 0 && m.holds(c) {
-			return m.descend(c, st, st.of.id, rest)
-		}
+		typed = m.member(n, st.ofKey)
 	}
-	if c := m.member(n, st.key); c >= 0 && (len(st.choices) == 0 || m.holds(c)) {
+	if typed >= 0 && m.holds(typed) {
+		done = m.descend(typed, st, st.of.id, rest)
+	} else if c := m.member(n, st.key); c >= 0 && (len(st.choices) == 0 || m.holds(c)) {
 		done = m.descend(c, st, st.typ, rest)
 	} else if len(st.choices) > 0 {
 		done = m.walkChoice(n, st, rest)
 	}
 	if st.under >= 0 && !done {
 		if c := m.member(n, st.under); c >= 0 {
-			done = m.descend(c, st, typeUnknown, rest)
+			done = m.descend(c, &besideStep, typeUnknown, rest)
 		}
 	}
 	return done

@@ -111,8 +111,8 @@ func (b *builder) plainName(s *syntax, end bool) (string, bool) {
 	case s.op == opMember:
 		owner, ok := b.plainName(s.src, false)
 		types := len(choicesOf(owner, s.name))
-		beside := s.name == "extension" && s.src != nil && s.src.op == opMember
-		if beside || types > 0 && !end || types > manyTypes {
+		element, _ := s.besides()
+		if element != nil || types > 0 && !end || types > manyTypes {
 			return "", false
 		}
 		return s.name, ok

@@ -47,8 +47,9 @@ func (b *builder) head(s *syntax) *plainPath {
 // strictSource returns the source of a step that of nothing gives nothing and
 // no error; nil when s is no such step.
 func (s *syntax) strictSource() *syntax {
+	element, _ := s.besides()
 	switch {
-	case s.name == "extension" && s.src != nil && s.src.op == opMember:
+	case element != nil:
 		return nil // there may be extensions beside what is not there
 	case s.op == opCall && s.name == "ofType" && s.src != nil && s.src.op == opMember:
 		return s.src.src // the member has another name
