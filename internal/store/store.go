@@ -49,7 +49,8 @@ type Enqueue func(ctx context.Context, tx *sql.Tx, steps []StepRef) error
 
 // Open opens the ledger at path for the one process that works on it, and
 // makes it when it is not there. Another process that holds it is the problem
-// LedgerLocked; a ledger of a newer bulkhead is LedgerNewer.
+// LedgerLocked; a ledger of a newer bulkhead is LedgerNewer. One of an older
+// bulkhead is upgraded; a copy from before stays beside it.
 func Open(ctx context.Context, path string) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, unwritable(err, filepath.Dir(path))
@@ -69,15 +70,19 @@ func Open(ctx context.Context, path string) (*Store, error) {
 var ErrNoLedger = errors.New("the state folder holds no ledger")
 
 // Look opens an existing ledger to read it, beside the process that works on
-// it. A ledger that is not there is the problem ConfigMissing.
+// it. A ledger that is not there is the problem ConfigMissing. One of a newer
+// bulkhead is LedgerNewer; one of an older is upgraded as Open does, or the
+// problem LedgerLocked while that bulkhead is at work.
 func Look(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, problem.Wrap(ErrNoLedger, problem.ConfigMissing, "there is no ledger yet",
-			"Start an export with bulkhead export or bulkhead run; both make the ledger.")
+		return nil, noLedger()
 	}
 	read, err := connect(ctx, path, "query_only(1)", 4)
 	if err != nil {
 		return nil, Explain(err)
+	}
+	if err := upToDate(ctx, path, read); err != nil {
+		return nil, errors.Join(err, read.Close())
 	}
 	return &Store{read: read, write: read}, nil
 }
@@ -90,7 +95,7 @@ func open(ctx context.Context, path string, lock *os.File) (*Store, error) {
 	if err != nil {
 		return nil, Explain(err)
 	}
-	if err := migrate(ctx, write); err != nil {
+	if err := migrate(ctx, path, write); err != nil {
 		return nil, errors.Join(Explain(err), write.Close())
 	}
 	read, err := connect(ctx, path, "query_only(1)", 4)
@@ -128,7 +133,7 @@ func connect(ctx context.Context, path, pragma string, connections int) (*sql.DB
 	return db, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, path string, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "sqlite/migrations")
 	if err != nil {
 		return err
@@ -142,9 +147,10 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("read the ledger's version: %w", err)
 	}
 	if current > target {
-		return problem.New(problem.LedgerNewer,
-			fmt.Sprintf("the ledger has version %d, this bulkhead knows versions up to %d", current, target),
-			"Run the newer bulkhead that wrote this ledger, or restore a backup from before the upgrade.")
+		return newer(current, target)
+	}
+	if err := keepBeforeUpgrade(ctx, path, db, target); err != nil {
+		return err
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the ledger: %w", err)
