@@ -102,6 +102,25 @@ func (r suiteReport) text(t *testing.T) []byte {
 	return b.Bytes()
 }
 
+// The kept report may have been written where the public suite was.
+func TestTheKeptReportIsOfOurCases(t *testing.T) {
+	text, err := os.ReadFile(sqlonfhir.FromRoot(filepath.Join("docs", "sqlonfhir-report.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept suiteReport
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	want := suiteReport{}
+	runFolder(t, "testdata", "testdata/", want)
+	for file := range want {
+		if diff := cmp.Diff(want[file], kept[file]); diff != "" {
+			t.Errorf("%s (run go test ./sqlonfhir -run TestSuite -update) (-want +got):\n%s", file, diff)
+		}
+	}
+}
+
 func TestTheReportHasTheStandardForm(t *testing.T) {
 	var passed, failed suiteResult
 	passed.Name, passed.Result.Passed = `a "quoted" case`, true
