@@ -67,7 +67,7 @@ func Markdown() string {
 // anchor is how a page's reader names a heading.
 func anchor(heading string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '_' || r >= 'a' && r <= 'z' {
+		if r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return -1
