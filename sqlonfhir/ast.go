@@ -1,5 +1,7 @@
 package sqlonfhir
 
+import "slices"
+
 // An opcode says what a syntax node does.
 type opcode uint8
 
@@ -90,18 +92,21 @@ func (s *syntax) any(is func(*syntax) bool) bool {
 	return false
 }
 
-// givesVaryingKeys reports whether the values are keys by getReferenceKey()
-// without a type, perhaps picked from by first, last, an index or a criterion.
+// givesVaryingKeys reports whether the values may be keys by getReferenceKey()
+// without a type, as far as the end of the expression tells.
 func (s *syntax) givesVaryingKeys() bool {
-	for s != nil {
-		switch {
-		case s.op == opCall && s.name == "getReferenceKey":
-			return len(s.args) == 0
-		case s.op == opIndex, s.op == opCall && (s.name == "first" || s.name == "last" || s.name == "where"):
-			s = s.src
-		default:
-			return false
-		}
+	if s == nil || s.op != opIndex && s.op != opCall {
+		return false
+	}
+	switch {
+	case s.op == opIndex || s.name == "first" || s.name == "last" || s.name == "where":
+		return s.src.givesVaryingKeys()
+	case s.name == "getReferenceKey":
+		return len(s.args) == 0
+	case s.name == "select" || s.name == "coalesce":
+		return slices.ContainsFunc(s.args, (*syntax).givesVaryingKeys)
+	case s.name == "iif":
+		return slices.ContainsFunc(s.args[1:], (*syntax).givesVaryingKeys)
 	}
 	return false
 }

@@ -24,7 +24,8 @@ type Column struct {
 	Description string
 	Tags        []Tag
 	// ReferenceKey says that the path ends in getReferenceKey() without a type
-	// argument, so that the target's type varies: see [Value.RefType].
+	// argument, perhaps in a branch of coalesce or iif, so that the target's
+	// type varies: see [Value.RefType].
 	ReferenceKey bool
 }
 

@@ -126,6 +126,8 @@ func TestBothSpellingsOfAViewAreAccepted(t *testing.T) {
 func TestReferenceKeyColumnsAreKnown(t *testing.T) {
 	for path, want := range map[string]bool{
 		"a.getReferenceKey()": true, "a.getReferenceKey().first()": true, "a.getReferenceKey()[0]": true, "a.b.where(c = 1).getReferenceKey().last()": true,
+		"coalesce(a.getReferenceKey(Patient), b.getReferenceKey())": true, "iif(a.getReferenceKey().exists(), b, c.getReferenceKey().first())": true, "a.select(b.getReferenceKey())": true,
+		"coalesce(a, b)": false, "iif(a.getReferenceKey().exists(), b, c)": false, "a.select(b)": false, "{}.first()": false, "a.getReferenceKey() = b": false, "'x'": false,
 		"a.getReferenceKey(Patient)": false, "a.reference": false, "a.getReferenceKey().exists()": false, "getResourceKey()": false,
 	} {
 		v, err := sqlonfhir.Parse([]byte(withColumn(path)))
