@@ -33,7 +33,7 @@ func BenchmarkText(b *testing.B) {
 		text func(i int) string
 	}{
 		{"one value", func(int) string { return "final" }},
-		{"a few codes", func(int) string { return fmt.Sprintf("%d-%d", 1000+r.IntN(140)*37, r.IntN(1)) }},
+		{"a few codes", func(int) string { return fmt.Sprintf("%d-%d", 1000+r.IntN(140)*37, r.IntN(10)) }},
 		{"long runs of ids", func(i int) string { return fmt.Sprintf("5d7e5c1a-0000-4000-8000-%012d", i/300) }},
 		{"long names", func(int) string {
 			return fmt.Sprintf("Something that is measured %d [Mass/volume] in Blood", r.IntN(140))
