@@ -37,6 +37,9 @@
 //   - value.ofType(T) reads valueT; value alone reads the choice element of any
 //     type that R4 allows there. JSON does not tell the types of other
 //     elements: ofType then goes by resourceType or the kind of the JSON value.
+//   - The extensions of a primitive are found from its member and from ofType on
+//     a choice element, not behind an index or a criterion; a primitive that has
+//     only extensions does not exist.
 //   - Strings that look like dates or times are ordered as such; = compares
 //     them as such when a type says so or both have a time. Where precision or
 //     zones leave the answer open it is empty.
