@@ -61,6 +61,11 @@ type Options struct {
 
 	// Dial, when set, makes every connection to a server.
 	Dial export.Dial
+
+	// Point, when set, is called at the named moments of commits everywhere,
+	// and its error takes the place of what would have come next. It is for
+	// tests of what is left when a process ends there.
+	Point func(name string) error
 }
 
 // Ledger gives the path of a configuration's ledger.
@@ -84,7 +89,8 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if a.Files, err = blob.OpenLocal(filepath.Join(c.Folder, "files")); err != nil {
 		return nil, err
 	}
-	sinks, err := Sinks(c)
+	a.Files.Watch(o.Point)
+	sinks, err := sinks(c, o.Point)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +107,13 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	a.Quality = &quality.Keeper{Store: a.Store, Views: a.Views}
 	var steps engine.Steps = &export.Steps{
 		Guides: guides, Plans: ingest.NewPlans(),
-		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter, Grant: a.Connections.Grant,
+		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter, Grant: a.Connections.Grant, Point: o.Point,
 	}
 	if o.Around != nil {
 		steps = o.Around(steps)
 	}
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Followers: []engine.Follower{logs, a.Quality}, Retry: engine.Retry{
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Followers: []engine.Follower{logs, a.Quality}, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err
@@ -168,16 +174,18 @@ func (a *App) closeFiles() error {
 }
 
 // Sinks makes the configured sinks by name.
-func Sinks(c *config.Config) (map[string]sink.Sink, error) {
+func Sinks(c *config.Config) (map[string]sink.Sink, error) { return sinks(c, nil) }
+
+func sinks(c *config.Config, point func(string) error) (map[string]sink.Sink, error) {
 	sinks := map[string]sink.Sink{}
 	gate := merge.NewGate(1) // one publication at a time bounds memory
 	for name, s := range c.Sinks {
 		var err error
 		switch s.Kind {
 		case config.DuckDB:
-			sinks[name], err = duckdbsink.Open(duckdbsink.Options{Path: s.File, Gate: gate})
+			sinks[name], err = duckdbsink.Open(duckdbsink.Options{Path: s.File, Gate: gate, Point: point})
 		case config.Parquet:
-			sinks[name], err = parquetsink.Open(parquetsink.Options{Folder: s.Folder, Gate: gate})
+			sinks[name], err = parquetsink.Open(parquetsink.Options{Folder: s.Folder, Gate: gate, Point: point})
 		}
 		if err != nil {
 			return nil, err

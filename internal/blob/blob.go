@@ -35,6 +35,17 @@ func OpenLocal(dir string) (*Store, error) {
 	return &Store{bucket: blob.NewBucket(b), local: b}, nil
 }
 
+// Watch has point called at each named moment of a commit to local storage,
+// such as "raw: before rename"; its error takes the place of what would have
+// come next. It is for tests, is called before the first file, and does nothing
+// for a bucket that is not our own. point may be called concurrently; nil is
+// the same as no Watch.
+func (s *Store) Watch(point func(name string) error) {
+	if s.local != nil && point != nil {
+		s.local.fault = func(of Area, step string) error { return point(string(of) + ": " + step) }
+	}
+}
+
 // New returns a store over a bucket of any kind; the store closes it. The
 // folder spool takes the copies that LocalPath makes.
 func New(bucket *blob.Bucket, spool string) *Store {

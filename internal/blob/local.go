@@ -43,7 +43,7 @@ type localBucket struct {
 
 	// fault, when not nil, is asked before and after each step of a commit;
 	// tests make it fail there.
-	fault func(step string) error
+	fault func(area Area, step string) error
 
 	// names orders changes of the folder tree: making folders and renaming
 	// into them must not meet the removal of an empty folder. Files that only

@@ -97,7 +97,7 @@ func TestACommitIsWholeOrNotThereAtEveryFault(t *testing.T) {
 				}
 				injected := errors.New("injected")
 				hit := false
-				store.local.fault = func(step string) error {
+				store.local.fault = func(_ Area, step string) error {
 					if step == p.at {
 						hit = true
 						return injected
@@ -228,7 +228,7 @@ func TestAMachineProblemSaysWhatToDo(t *testing.T) {
 	for errno, want := range tests {
 		for _, point := range []string{"before create", "before write", "before sync", "before rename", "before sync folder"} {
 			store, s := open(t, t.TempDir())
-			store.local.fault = func(step string) error {
+			store.local.fault = func(_ Area, step string) error {
 				if step == point {
 					return &fs.PathError{Op: "write", Path: "x", Err: errno}
 				}

@@ -63,12 +63,12 @@ func (b *localBucket) NewTypedWriter(ctx context.Context, key, contentType strin
 		w.sum = md5.New()
 	}
 	var err error
-	w.temp, w.file, err = b.createTemp()
+	w.temp, w.file, err = b.createTemp(areaOf(w.name))
 	return w, err
 }
 
-func (b *localBucket) createTemp() (string, *os.File, error) {
-	if err := b.at("before create"); err != nil {
+func (b *localBucket) createTemp(of Area) (string, *os.File, error) {
+	if err := b.at(of, "before create"); err != nil {
 		return "", nil, err
 	}
 	name := tempFolder + "/" + rand.Text() + ".tmp"
@@ -81,7 +81,7 @@ func (w *localWriter) Write(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := w.b.at("before write"); err != nil {
+	if err := w.b.at(areaOf(w.name), "before write"); err != nil {
 		return 0, err
 	}
 	if w.sum != nil {
@@ -95,7 +95,7 @@ func (w *localWriter) Write(p []byte) (int, error) {
 func (w *localWriter) Close() error {
 	err := w.ctx.Err()
 	if err == nil {
-		err = w.b.step("sync", w.file.Sync) // I3: bytes first
+		err = w.b.step(areaOf(w.name), "sync", w.file.Sync) // I3: bytes first
 	}
 	err = errors.Join(err, w.file.Close())
 	if err == nil {
@@ -140,10 +140,10 @@ func (w *localWriter) take(folder string) error {
 	if err := b.writeSidecar(w.name, &w.attrs); err != nil {
 		return err
 	}
-	if err := b.step("rename", w.rename); err != nil {
+	if err := b.step(areaOf(w.name), "rename", w.rename); err != nil {
 		return err
 	}
-	return b.step("sync folder", func() error { return b.syncFolder(folder) }) // I3: then the name
+	return b.step(areaOf(w.name), "sync folder", func() error { return b.syncFolder(folder) }) // I3: then the name
 }
 
 // rename is the commit point. Link does not replace, so of several writers
@@ -175,7 +175,7 @@ func (b *localBucket) writeSidecar(name string, a *attributes) error {
 	if err != nil {
 		return err
 	}
-	temp, f, err := b.createTemp()
+	temp, f, err := b.createTemp(areaOf(name))
 	if err != nil {
 		return err
 	}
@@ -265,19 +265,25 @@ func (b *localBucket) Copy(ctx context.Context, dst, src string, opts *driver.Co
 }
 
 // step runs f between two points at which a test may make it fail.
-func (b *localBucket) step(name string, f func() error) error {
-	if err := b.at("before " + name); err != nil {
+func (b *localBucket) step(of Area, name string, f func() error) error {
+	if err := b.at(of, "before "+name); err != nil {
 		return err
 	}
 	if err := f(); err != nil {
 		return err
 	}
-	return b.at("after " + name)
+	return b.at(of, "after "+name)
 }
 
-func (b *localBucket) at(point string) error {
+func (b *localBucket) at(of Area, point string) error {
 	if b.fault == nil {
 		return nil
 	}
-	return b.fault(point)
+	return b.fault(of, point)
+}
+
+// areaOf gives the area to which a file's name belongs.
+func areaOf(name string) Area {
+	area, _, _ := strings.Cut(name, "/")
+	return Area(area)
 }

@@ -42,3 +42,6 @@ func (*Rows) All() iter.Seq2[[]any, error] {
 
 // Close does nothing.
 func (*Rows) Close() error { return nil }
+
+// Holdings returns a problem.
+func (*Sink) Holdings(context.Context, bool) (map[string]sink.Holding, error) { return nil, missing() }

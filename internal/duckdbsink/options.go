@@ -22,4 +22,8 @@ type Options struct {
 	Threads     int           // 0 means 1
 	LockWait    time.Duration // how long to wait while others use the file; 0 means a minute
 	Gate        merge.Gate    // shared by all sinks of the process, so that they work in turn; may be nil
+
+	// Point, for tests, is called at the named moments of a publication; its
+	// error takes the place of what would have come next. Nil in production.
+	Point func(name string) error
 }

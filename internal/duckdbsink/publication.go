@@ -28,7 +28,8 @@ const (
 // A publication is one export's way into an attached file.
 type publication struct {
 	*merge.Engine
-	d sink.Delivery
+	d     sink.Delivery
+	reach func(moment string) error // tells a test
 }
 
 func (p publication) run(ctx context.Context) (sink.Receipt, error) {
@@ -92,12 +93,15 @@ func (p publication) commit(ctx context.Context, x *merge.Decision, r sink.Recei
 	}
 	err := p.apply(ctx, x, r)
 	if err == nil {
+		err = p.reach("applied")
+	}
+	if err == nil {
 		err = p.Exec(ctx, "COMMIT") // I5: all of the export becomes visible here
 	}
 	if err != nil {
 		return errors.Join(err, p.rollback(ctx))
 	}
-	return nil
+	return p.reach("committed")
 }
 
 // rollback ends the transaction, unless the error has ended it already.

@@ -75,7 +75,10 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := s.attach(ctx, e); err != nil {
 		return sink.Receipt{}, explain(err)
 	}
-	p := publication{Engine: e, d: d}
+	if err := s.at("attached"); err != nil {
+		return sink.Receipt{}, err
+	}
+	p := publication{Engine: e, d: d, reach: s.at}
 	receipt, err := p.run(ctx)
 	if err != nil {
 		return sink.Receipt{}, explain(err)
@@ -84,7 +87,15 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := e.Exec(context.WithoutCancel(ctx), "DETACH "+database); err != nil {
 		return sink.Receipt{}, explain(err)
 	}
-	return receipt, nil
+	return receipt, s.at("detached")
+}
+
+// at tells a test that a moment is reached.
+func (s *Sink) at(name string) error {
+	if s.opts.Point == nil {
+		return nil
+	}
+	return s.opts.Point("duckdb: " + name)
 }
 
 func (s *Sink) engine(spill string, gate merge.Gate) merge.Options {

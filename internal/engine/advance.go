@@ -40,13 +40,19 @@ func (e *Engine) advance(ctx context.Context, l store.Lease, r result, complete 
 		}
 		if !due.IsZero() {
 			again = max(due.Sub(tx.Now()), time.Millisecond)
-			return nil
+			return e.at(l, "written")
 		}
 		if err := complete(tx.SQL()); err != nil {
 			return err
 		}
-		return tx.Admitting(e.store, e.fill)
+		if err := tx.Admitting(e.store, e.fill); err != nil {
+			return err
+		}
+		return e.at(l, "written")
 	})
+	if err == nil {
+		err = e.at(l, "committed")
+	}
 	if errors.Is(err, store.ErrFenced) {
 		return 0, nil // somebody else has the step, or the export has ended
 	}
@@ -59,6 +65,14 @@ func (e *Engine) advance(ctx context.Context, l store.Lease, r result, complete 
 	}
 	e.announce()
 	return again, nil
+}
+
+// at tells a test how far the record of a step is.
+func (e *Engine) at(l store.Lease, moment string) error {
+	if e.point == nil {
+		return nil
+	}
+	return e.point("record " + l.Kind + ": " + moment)
 }
 
 // record writes the outcome. It returns when the step is due again, or the

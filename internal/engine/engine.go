@@ -37,6 +37,12 @@ type Options struct {
 	// Followers make what is made of settled exports: their log files, their
 	// summaries.
 	Followers []Follower
+
+	// Point, for tests, is called in the transaction that records a step's
+	// outcome, when all of it is written ("record poll: written"), and after
+	// its commit ("record poll: committed"); its error takes the place of what
+	// would have come next. Nil in production.
+	Point func(name string) error
 }
 
 // A Follower makes something of the exports that have settled since it was
@@ -60,6 +66,7 @@ type Engine struct {
 	log       *slog.Logger
 	retry     Retry
 	followers []Follower
+	point     func(name string) error // Options.Point
 	owner     string
 	river     *river.Client[*sql.Tx]
 
@@ -90,7 +97,7 @@ type unrecorded struct {
 // New makes an engine and binds it to its store. Nothing runs before Start.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
-		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers,
+		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers, point: o.Point,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
 		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
 	}

@@ -57,6 +57,9 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		}
 		return tx.SetKickoffIntent(&w.Export) // I2
 	})
+	if err == nil {
+		err = s.at("kickoff: intended")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +75,9 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		outcome, err := s.kickoffFailed(ctx, t, w, err)
 		return outcome, sayScopes(err, grant)
+	}
+	if err := s.at("kickoff: answered"); err != nil {
+		return nil, err
 	}
 	notes = append(notes, saidAtKickoff(answer)...)
 	return Accepted{

@@ -29,6 +29,12 @@ type Steps struct {
 	Connect func(t *config.Tenant, types []string) (*bulkdata.Client, error)
 	Meter   *Meter
 
+	// Point, for tests, is called at the moments of a kick-off around its
+	// request: "kickoff: intended", when the intent is durable, and "kickoff:
+	// answered"; its error takes the place of what would have come next. Nil in
+	// production.
+	Point func(name string) error
+
 	// Grant compares what a token permits with what was asked for; nil for not
 	// looking. See Connections.Grant.
 	Grant func(ctx context.Context, t *config.Tenant, types []string) (*smart.Grant, error)
@@ -61,6 +67,14 @@ func (s *Steps) Run(ctx context.Context, w Work) (Outcome, error) {
 		return s.release(ctx, t, w)
 	}
 	return nil, fmt.Errorf("there is no step of kind %q", w.Lease.Kind)
+}
+
+// at tells a test that a moment is reached.
+func (s *Steps) at(name string) error {
+	if s.Point == nil {
+		return nil
+	}
+	return s.Point(name)
 }
 
 // standing asks whether the tenant's agreement still holds at this moment (I1).

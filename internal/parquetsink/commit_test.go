@@ -20,15 +20,14 @@ var errDied = errors.New("the process died")
 // dieAt is a sink whose process dies at a moment of the commit.
 func dieAt(t *testing.T, folder, moment string) *Sink {
 	t.Helper()
-	s, err := Open(Options{Folder: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.point = func(name string) error {
-		if name == moment {
+	s, err := Open(Options{Folder: folder, Point: func(name string) error {
+		if name == "parquet: "+moment {
 			return errDied
 		}
 		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return s
 }
@@ -42,8 +41,10 @@ func TestACrashAtTheCommitLeavesTheOldStateOrTheNew(t *testing.T) {
 		moment string
 		want   string // the export that is current afterwards
 	}{
+		{"built", "e1"},
 		{"linked", "e1"},
 		{"renamed", "e2"},
+		{"synced", "e2"},
 	} {
 		t.Run(c.moment, func(t *testing.T) {
 			folder := t.TempDir()

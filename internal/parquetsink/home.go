@@ -104,12 +104,9 @@ func (h home) sweep(n note) error {
 
 // commit makes the snapshot of n the current one. Until the rename nothing has
 // happened; after it the export is published.
-func (h home) commit(n note, point func(string) error) error {
-	reach := func(name string) error {
-		if point == nil {
-			return nil
-		}
-		return point(name)
+func (h home) commit(n note, reach func(moment string) error) error {
+	if err := reach("built"); err != nil {
+		return err
 	}
 	if err := h.root.Symlink(snapshotPath(n.Export), nextLink); err != nil {
 		return fmt.Errorf("commit the snapshot: %w", err)
@@ -125,6 +122,9 @@ func (h home) commit(n note, point func(string) error) error {
 	}
 	if err := h.sync("."); err != nil {
 		return fmt.Errorf("commit the snapshot: %w", err)
+	}
+	if err := reach("synced"); err != nil {
+		return err
 	}
 	// Readers may still be in the snapshot before this one; nobody is in older ones.
 	return h.sweep(n)

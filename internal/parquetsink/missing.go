@@ -24,3 +24,6 @@ func missing() error {
 	return problem.New(problem.SinkMissing, "this build of bulkhead cannot merge Parquet files, because it was built without cgo",
 		"Use a release with DuckDB, or build with CGO_ENABLED=1 and a C compiler.")
 }
+
+// Holdings returns a problem.
+func (*Sink) Holdings(context.Context, bool) (map[string]sink.Holding, error) { return nil, missing() }

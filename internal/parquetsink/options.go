@@ -27,4 +27,8 @@ type Options struct {
 	Threads     int           // 0 means 1
 	LockWait    time.Duration // how long to wait for another publication of the tenant; 0 means ten minutes
 	Gate        merge.Gate    // shared by all sinks of the process, so that they work in turn; may be nil
+
+	// Point, for tests, is called at the named moments of a publication; its
+	// error takes the place of what would have come next. Nil in production.
+	Point func(name string) error
 }

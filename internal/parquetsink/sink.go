@@ -25,8 +25,7 @@ var _ sink.Sink = (*Sink)(nil)
 type Sink struct {
 	folder string
 	opts   Options
-	chunk  int64                   // merge.Options.ChunkRows; 0 outside tests
-	point  func(name string) error // called at the named moments of a commit; nil outside tests
+	chunk  int64 // merge.Options.ChunkRows; 0 outside tests
 }
 
 // Open prepares the folder, 0700 when it is made.
@@ -97,10 +96,18 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err != nil {
 		return sink.Receipt{}, errors.Join(err, home.root.RemoveAll(snapshotPath(d.Export)))
 	}
-	if err := home.commit(next, s.point); err != nil {
+	if err := home.commit(next, s.at); err != nil {
 		return sink.Receipt{}, err
 	}
 	return next.Receipts[d.Export], nil
+}
+
+// at tells a test that a moment is reached.
+func (s *Sink) at(name string) error {
+	if s.opts.Point == nil {
+		return nil
+	}
+	return s.opts.Point("parquet: " + name)
 }
 
 func (s *Sink) spill(tenant string) string {
