@@ -220,14 +220,14 @@ func (m plainMaker) choice() string {
 
 // narrow makes a path that is filtered or projected where it has one value.
 func (m plainMaker) narrow() string {
-	start := m.of("value.ofType(Quantity)|value.ofType(CodeableConcept)|effective.ofType(Period)|value.ofType(string)|category.first()|code.coding.first()|performer.first()|component.first()|component.first().value.ofType(Quantity)|status.first()|component")
+	start := m.of("status|_status|value.ofType(string)|value.ofType(Quantity)|value.ofType(CodeableConcept)|effective.ofType(Period)|value.ofType(string)|category.first()|code.coding.first()|performer.first()|component.first()|component.first().value.ofType(Quantity)|status.first()|component")
 	within := func() string {
 		return m.of("value|unit|text|coding.code|coding.first().code|code|$this|start|%resource.status|reference|getReferenceKey(Patient)|value.ofType(Quantity).unit|$this.value|first()|ofType(string)|Observation.status|iif(value.exists(), value, unit)|coalesce(text, code).first()|text.where($this = 'x')|code.coding.where(code = '8480-6').system|extension.url|%rowIndex|coding.select(code & system)|coding.select(%resource.status)|(value & ' ' & unit).trim()|value.first().toString()")
 	}
 	where := func() string {
 		return ".where(" + within() + m.of(".exists()|.empty()| = 'mg'| = 'http://loinc.org'| > 1|.exists() and unit.exists()|") + ")"
 	}
-	return start + m.of("|.first()") + m.of(where()+"|") + m.of("|.first()|[0]") + m.of(where()+"||.coding.first()|.code") +
+	return start + m.of("|.first()") + m.of(where()+"|") + m.of("|.first()|[0]") + m.of(where()+"||.coding.first()|.code|.extension.url|.ofType(string)|.ofType(Quantity)") +
 		m.of(".select("+within()+")|.select("+within()+" & "+within()+")|.code|.text|.value.ofType(string)|.getReferenceKey()|") + m.of("|.first()|.where($this.exists())")
 }
 
@@ -294,7 +294,7 @@ func sameNames(m plainMaker, prefix string) string {
 
 // madeObservation has all that the views of plainMaker ask for.
 const madeObservation = `{"resourceType":"Observation","id":"o1","meta":{"versionId":"1","lastUpdated":"2025-03-04T05:06:07.891+00:00","profile":["p1","p2"],"tag":[{"system":"s","code":"c"}]},
-"status":"final","_status":{"id":"x","extension":[{"url":"u","valueString":"b"}]},"_language":{"extension":[{"url":"l"}]},"category":[{"coding":[{"system":"http://x","code":"laboratory","display":"Laboratory"},{"code":"lab2"}]},{"text":"second","coding":[{"code":"c3"}]}],
+"status":"final","_status":{"id":"x","extension":[{"url":"u","valueString":"b"}]},"statusString":"other","_language":{"extension":[{"url":"l"}]},"category":[{"coding":[{"system":"http://x","code":"laboratory","display":"Laboratory"},{"code":"lab2"}]},{"text":"second","coding":[{"code":"c3"}]}],
 "code":{"coding":[{"system":"http://x","code":"c"},{"system":"http://loinc.org","code":"2345-7","display":"Glucose"}],"text":"Glucose"},
 "subject":{"reference":"Patient/p1","display":"M"},"encounter":{"reference":"https://ehr.example/r4/Encounter/e1/_history/2"},"effectiveDateTime":"2025-03-04","issued":"2025-03-04T05:06:07.891+00:00",
 "performer":[{"reference":"Practitioner/1"},{"reference":"#c"},{"reference":"https://other.example/Patient/2"}],"hasMember":[{"reference":"urn:uuid:1"},{"reference":"Observation/2"}],

@@ -110,6 +110,8 @@ func (n *narrowing) follow(s *syntax) (*syntax, bool) {
 		return n.filter(s, src)
 	case s.op == opCall && (s.name == "getReferenceKey" || s.name == "join" && s.hasFixedArgs()) && !n.made:
 		n.made = true
+	case s.name == "extension", s.name == "ofType" && s.src.op != opMember:
+		return nil, false // these go by how their source is written
 	case s.isFirst(), !n.made && s.op == opMember, !n.made && s.op == opCall && s.name == "ofType":
 	default:
 		return nil, false
