@@ -26,7 +26,7 @@ const childWord = "child"
 var children = map[string]func(ctx context.Context, out io.Writer, args []string) error{
 	"bulkhead": commandLine,
 	"duckdb":   duckDB,
-	"query":    queryNumber,
+	"query":    queryOne,
 	"parse":    parseWays,
 	"ingest":   ingestFile,
 	"valid":    validFile,

@@ -22,14 +22,14 @@ func duckDB(ctx context.Context, _ io.Writer, args []string) error {
 	})
 }
 
-// queryNumber says the one number that a query gives.
-func queryNumber(ctx context.Context, out io.Writer, args []string) error {
+// queryOne says the one value that a query gives.
+func queryOne(ctx context.Context, out io.Writer, args []string) error {
 	return withDuckDB(func(db *sql.DB) error {
-		var n int64
-		if err := db.QueryRowContext(ctx, args[0]).Scan(&n); err != nil {
+		var value string
+		if err := db.QueryRowContext(ctx, args[0]).Scan(&value); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(out, n)
+		_, err := fmt.Fprintln(out, value)
 		return err
 	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"embed"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bulkhead-fhir/bulkhead/bench/lines"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 )
 
@@ -19,65 +17,6 @@ import (
 //
 //go:embed views
 var viewFiles embed.FS
-
-// A contest is one file through one view, by bulkhead flatten and by DuckDB's
-// COPY, both to Parquet.
-type contest struct {
-	input   input
-	view    string // the name of a pair in the folder views
-	workers int    // and threads of DuckDB
-	target  float64
-	goal    float64 // 0: none is set
-}
-
-// An input is a file of lines of one type.
-type input struct {
-	kind  string
-	mega  int64 // its size; 0: the file of the healthy practice
-	story string
-}
-
-var (
-	plainObservations    = input{"Observation", 250, "Observation"}
-	plainEncounters      = input{"Encounter", 80, "Encounter"}
-	plainClaims          = input{"Claim", 80, "Claim.item (forEach)"}
-	practiceObservations = input{"Observation", 0, "Observation of the practice"}
-)
-
-var contests = []contest{
-	{plainObservations, "observation22", 1, 0.60, 0.40},
-	{plainEncounters, "encounter21", 1, 0.70, 0.45},
-	{plainObservations, "observation22", 2, 0.50, 0.30},
-	{plainEncounters, "encounter21", 2, 0.50, 0.30},
-	{plainClaims, "claim_item20", 1, 0, 0.45},
-	{practiceObservations, "observation22", 1, 0, 0},
-}
-
-// path gives the file, which is made when it is not there in that size. scale
-// multiplies its size.
-func (in input) path(c *corpus, scale float64) (path string, err error) {
-	if in.mega == 0 {
-		return c.path(in.kind), nil
-	}
-	size := int64(float64(in.mega) * 1e6 * scale)
-	path = c.linesPath(in.kind)
-	if fi, err := os.Stat(path); err == nil && fi.Size() >= size && fi.Size() < size+1<<20 {
-		return path, nil
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if _, err := lines.Write(w, in.kind, size); err != nil {
-		return "", err
-	}
-	return path, w.Flush()
-}
-
-// linesPath is where invented lines of a type are kept.
-func (c *corpus) linesPath(kind string) string { return filepath.Join(c.dir, kind+".lines.ndjson") }
 
 // A pair is one measurement of both sides.
 type pair struct{ ours, theirs spending }
@@ -121,7 +60,11 @@ func flattening(ctx context.Context, o options, c *corpus) (string, error) {
 		rows = append(rows, row)
 		fmt.Fprintln(o.out, strings.Join(row, " | "))
 	}
-	return tellFlattening(rows, o, before), nil
+	engine, err := spend(ctx, 1, "query", "SELECT version()")
+	if err != nil {
+		return "", err
+	}
+	return tellFlattening(rows, strings.TrimSpace(engine.said), o, before), nil
 }
 
 func (c contest) prepare(files *corpus, scale float64) (*arena, error) {
@@ -269,8 +212,8 @@ func verdict(value, target, goal float64) string {
 	return strings.TrimSpace(bounds + " –")
 }
 
-func tellFlattening(rows [][]string, o options, before string) string {
-	return fmt.Sprintf("`bulkhead flatten --format parquet` against DuckDB's `COPY (SELECT … FROM read_ndjson(…, columns={explicit structs})) TO … (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)`, "+
+func tellFlattening(rows [][]string, version string, o options, before string) string {
+	return fmt.Sprintf("`bulkhead flatten --format parquet` against `COPY (SELECT … FROM read_ndjson(…, columns={explicit structs})) TO … (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)` of DuckDB "+version+", "+
 		"each in a process of its own, the same columns (`bench/views`: a view and its query). CPU is user and system time of the whole process, start-up included. "+
 		"Medians of %d pairs, in turns (least – greatest); the ratio is that of each pair. Before the first pair the two outputs are compared by EXCEPT ALL both ways: no row differs. "+
 		"DuckDB loses the digits of decimals (1.50 becomes 1.5), so decimals are compared as DOUBLE; ours keep the digits as text. "+
