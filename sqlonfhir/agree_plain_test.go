@@ -153,11 +153,11 @@ func TestTheBuiltInViewsGiveTheRowsOfTheirGeneralForm(t *testing.T) {
 	for resourceType, definitions := range builtIn(t) {
 		p := newPair(t, definitions...)
 		r := rand.New(rand.NewPCG(1, uint64(len(resourceType))))
-		for _, line := range testLines(t, resourceType, 40) {
+		for _, line := range testLines(t, resourceType, 20) {
 			n, _ := p.agree(t, line)
 			rows += n
 			whole := readTree(jsontext.Value(line))
-			for range 12 {
+			for range 8 {
 				bent := whole.clone()
 				for range 1 + r.IntN(5) {
 					bent.bend(r)

@@ -28,8 +28,10 @@ type cell struct {
 type cellKind uint8
 
 const (
-	cellGeneral cellKind = iota // as its column says
-	cellSlot                    // by a slot; nothing else sets it, so that it never has more than Kind and Text
+	cellGeneral  cellKind = iota // by the expression
+	cellConstant                 // always the same
+	cellPlain                    // by the plain path
+	cellSlot                     // by a slot; nothing else sets it, so that it never has more than Kind and Text
 )
 
 func newColumnPlan(d *columnDefinition, x expr) columnPlan {
@@ -49,8 +51,14 @@ func newColumnPlan(d *columnDefinition, x expr) columnPlan {
 
 func (c *columnPlan) cell() cell {
 	x := cell{slot: int32(c.slot)}
-	if c.plain != nil && c.plain.form == formValue && c.plain.choices == nil {
+	switch {
+	case c.constant != nil:
+		x.kind = cellConstant
+	case c.plain == nil:
+	case c.plain.form == formValue && c.plain.choices == nil:
 		x.kind, x.found, x.first = cellSlot, c.plain.slot, c.plain.first
+	default:
+		x.kind = cellPlain
 	}
 	return x
 }
@@ -74,8 +82,8 @@ func (p *viewPlan) bare() {
 	mixed := make([]bool, len(p.view.columns))
 	p.cells(func(c *cell) { mixed[c.slot] = mixed[c.slot] || c.kind != cellSlot })
 	p.cells(func(c *cell) {
-		if mixed[c.slot] {
-			c.kind = cellGeneral
+		if c.kind == cellSlot && mixed[c.slot] {
+			c.kind = cellPlain
 		}
 	})
 }
@@ -97,20 +105,24 @@ func (p *viewPlan) cells(f func(*cell)) {
 
 // columns sets the columns of a select.
 func (r *Runner) columns(p *selectPlan, focus item) error {
-	guarded := r.anyValue(p.guards)
+	guarded := len(p.guards) > 0 && r.anyValue(p.guards)
 	for i := 0; i < len(p.cells); i++ {
-		if !guarded {
+		kind := p.cells[i].kind
+		if kind == cellSlot && !guarded {
 			if i += r.slotCells(p.cells[i:], r.row); i == len(p.cells) {
 				return nil
 			}
+			kind = p.cells[i].kind
 		}
-		c, v := &p.columns[i], &r.row[p.columns[i].slot]
-		switch {
-		case c.constant != nil:
-			*v = *c.constant
+		c := &p.columns[i]
+		switch kind {
+		case cellConstant:
+			r.row[c.slot] = *c.constant
 			continue
-		case c.plain != nil && r.cell(c.plain, v):
-			continue
+		case cellPlain, cellSlot:
+			if r.cell(c.plain, &r.row[c.slot]) {
+				continue
+			}
 		}
 		if err := r.column(c, focus); err != nil {
 			return err
