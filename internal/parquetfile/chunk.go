@@ -24,7 +24,7 @@ type chunk struct {
 	scratch *Scratch
 	rows    int
 	kind    int // physical type
-	habit   *habit
+	habits  *habits
 
 	encoding     int   // of the pages of values
 	values       int   // rows with a value
@@ -153,11 +153,7 @@ func (w *chunk) page(page []byte, rows, values int) {
 func (w *chunk) compress(page []byte, kind int, more func(*compact)) {
 	s := w.scratch
 	s.page = page // it may have grown
-	if kind == pageOfEntries {
-		s.small = s.zstd.EncodeAll(page, s.small[:0])
-	} else {
-		s.compressPage(page, w.habit)
-	}
+	s.compressPage(page, &w.habits[kind])
 	h := &s.head
 	h.buf = h.buf[:0]
 	h.begin()

@@ -87,6 +87,7 @@ func FuzzAPageWithoutMatchesIsAFrame(f *testing.F) {
 	f.Add([]byte("0123456789abcdef"), uint16(1000))
 	f.Add([]byte("a"), uint16(1))
 	f.Add([]byte("aab"), uint16(60000))
+	f.Add([]byte("0123456789abcdef-"), uint16((1<<16+3)/3))
 	f.Add([]byte("\x00\x01\x02\x03\xff"), uint16(9))
 	d, err := zstd.NewReader(nil)
 	if err != nil {
@@ -97,7 +98,7 @@ func FuzzAPageWithoutMatchesIsAFrame(f *testing.F) {
 			return
 		}
 		r := rand.New(rand.NewPCG(uint64(length), 1))
-		page := make([]byte, int(length)+1)
+		page := make([]byte, 3*int(length)+1)
 		for i := range page {
 			page[i] = alphabet[r.IntN(len(alphabet))]
 		}

@@ -13,7 +13,7 @@ import (
 type Group struct {
 	table   table.Table
 	scratch *Scratch
-	habits  []habit // by column
+	habits  []habits // by column
 
 	rows   int
 	chunks []chunk // by column; their bytes are in scratch.out
@@ -21,7 +21,7 @@ type Group struct {
 
 // NewGroup makes a group that works with the memory of s.
 func NewGroup(t table.Table, s *Scratch) *Group {
-	return &Group{table: t, scratch: s, habits: make([]habit, len(t.Columns)), chunks: make([]chunk, len(t.Columns))}
+	return &Group{table: t, scratch: s, habits: make([]habits, len(t.Columns)), chunks: make([]chunk, len(t.Columns))}
 }
 
 // Encode encodes the rows of the columns, of which there is one for each of the
@@ -38,7 +38,7 @@ func (g *Group) Encode(columns []columnar.Column) error {
 	}
 	for i, c := range columns {
 		g.chunks[i] = chunk{
-			scratch: s, rows: g.rows, kind: physical(g.table.Columns[i].Type), habit: &g.habits[i],
+			scratch: s, rows: g.rows, kind: physical(g.table.Columns[i].Type), habits: &g.habits[i],
 			dictionaryAt: -1, valuesAt: -1,
 		}
 		g.chunks[i].write(c)

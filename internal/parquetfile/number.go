@@ -51,7 +51,7 @@ func (w *chunk) numbers(valid *columnar.Bitmap, values []uint64, width int) {
 		w.indexed(valid, s.index, len(entries))
 		return
 	}
-	if orderly(values, width) {
+	if w.kind != physicalDouble && orderly(values, width) { // doubles have no such encoding
 		w.encoding = encodingDelta
 	}
 	step := min(pageRows, pageBytes/width)

@@ -392,3 +392,28 @@ func TestBoundsOfNumbersCoverBothZeros(t *testing.T) {
 		}
 	}
 }
+
+func TestDoublesThatGrowAreRead(t *testing.T) {
+	t.Parallel()
+	one := table.Table{Name: "one", Columns: []table.Column{{Name: "number", Type: table.Double}}}
+	c := columnar.NewColumn(table.Double).(*columnar.Double)
+	const n = 3000
+	for i := range n {
+		c.Append(1e6 + float64(i)/2) // their bits differ little
+	}
+	var b bytes.Buffer
+	f := New(&b, one, &Scratch{})
+	if err := f.WriteRowGroup([]columnar.Column{c}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, columns := read(t, open(t, b.Bytes()))
+	got := columns[0].(*array.Float64)
+	for i := range n {
+		if want := 1e6 + float64(i)/2; got.Value(i) != want {
+			t.Fatalf("row %d is %v, want %v", i, got.Value(i), want)
+		}
+	}
+}

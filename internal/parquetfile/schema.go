@@ -35,6 +35,7 @@ const (
 
 	pageOfValues  = 0
 	pageOfEntries = 2
+	pageKinds     = 3
 )
 
 // physical returns the type by which a column of type t is stored.
