@@ -156,4 +156,6 @@ func (p Place) Named() bool {
 }
 
 // String gives the place as a folder of the store.
-func (p Place) String() string { return strings.Join([]string{string(p.Area), p.Tenant, p.Export}, "/") }
+func (p Place) String() string {
+	return strings.Join([]string{string(p.Area), p.Tenant, p.Export}, "/")
+}

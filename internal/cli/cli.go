@@ -52,6 +52,9 @@ type command struct {
 	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`
 	Check      checkCommand              `cmd:"" help:"Try a practice's server before its first export."`
+	Doctor     doctorCommand             `cmd:"" help:"Compare the ledger with files and tables, and repair what can be repaired."`
+	Backup     backupCommand             `cmd:"" help:"Copy the ledger, also while bulkhead works."`
+	Restore    restoreCommand            `cmd:"" help:"Put a copy of the ledger back."`
 	Keys       keysCommand               `cmd:"" help:"Make signing keys and show their public parts."`
 	Sandbox    sandboxCommand            `cmd:"" help:"Serve a practice EHR to practise on."`
 	Version    versionCommand            `cmd:"" help:"Print the version."`

@@ -104,22 +104,13 @@ func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
 	if err := tx.Move(x, event); err != nil {
 		return err
 	}
-	switch x.State {
-	case life.KickingOff:
+	if x.State == life.KickingOff {
 		if err := tx.ClearKickoffIntent(x); err != nil {
 			return err
 		}
 		return tx.AddStep(x.ID, export.Kickoff, "", tx.Now())
-	case life.Polling:
-		return tx.AddStep(x.ID, export.Poll, "", tx.Now())
-	case life.Publishing:
-		return e.afterIngest(tx, x)
-	default: // Downloading, Ingesting
-		if err := tx.ReopenFiles(x); err != nil {
-			return err
-		}
-		return e.feed(tx, x)
 	}
+	return e.begin(tx, x)
 }
 
 // Cancel stops an export that has not ended. What it brought stays in raw.

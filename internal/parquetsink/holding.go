@@ -3,6 +3,7 @@
 package parquetsink
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -73,7 +74,7 @@ func (s *Sink) holding(ctx context.Context, tenant string, deep bool) (h sink.Ho
 
 // read looks into the files of a snapshot.
 func (s *Sink) read(ctx context.Context, tenant string, home home, n note, h *sink.Holding) error {
-	spill, err := os.MkdirTemp(s.opts.TempDir, "bulkhead-look-*")
+	spill, err := os.MkdirTemp(cmp.Or(s.opts.TempDir, s.folder), "bulkhead-look-*")
 	if err != nil {
 		return fmt.Errorf("make a folder to spill to: %w", err)
 	}
