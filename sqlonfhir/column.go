@@ -43,8 +43,8 @@ func newColumnPlan(d *columnDefinition, x expr) columnPlan {
 	case *plainPath:
 		c.plain = x
 	case literal:
-		v := (&machine{}).value(&x.item)
-		c.constant = &v
+		c.constant = &Value{}
+		(&machine{}).set(c.constant, &x.item)
 	}
 	return c
 }
@@ -177,13 +177,14 @@ func (r *Runner) column(c *columnPlan, focus item) error {
 	case c.collection:
 		from := len(r.items)
 		for i := range n {
-			r.items = append(r.items, r.value(&r.stack[base+i]))
+			r.items = append(r.items, Value{})
+			r.set(&r.items[from+i], &r.stack[base+i])
 		}
 		r.row[c.slot] = Value{Kind: Collection, Items: r.items[from:len(r.items):len(r.items)]}
 	case n > 1:
 		return r.explain(errManyValues, c.name, c.place)
 	case n == 1:
-		r.row[c.slot] = r.value(&r.stack[base])
+		r.set(&r.row[c.slot], &r.stack[base])
 	default:
 		r.row[c.slot] = Value{}
 	}
@@ -191,22 +192,16 @@ func (r *Runner) column(c *columnPlan, focus item) error {
 	return nil
 }
 
-// value returns what a row shows of an item.
-func (m *machine) value(it *item) Value {
-	v := Value{Kind: String, Text: m.text(it)}
-	switch it.kind {
-	case kindBoolean:
-		v.Kind = Boolean
-	case kindNumber:
-		v.Kind = Decimal
-		if isIntegerText(v.Text) {
-			v.Kind = Integer
-		}
-	case kindObject:
-		v.Kind = Complex
+// set sets v to what a row shows of an item.
+func (m *machine) set(v *Value, it *item) {
+	text := m.text(it)
+	v.Kind, v.Text, v.RefType, v.Items = kindOfItem[it.kind], text, nil, nil
+	if it.kind == kindNumber && isIntegerText(text) {
+		v.Kind = Integer
 	}
 	if it.key > 0 {
 		v.RefType = m.keys[it.key-1]
 	}
-	return v
 }
+
+var kindOfItem = [...]Kind{kindBoolean: Boolean, kindNumber: Decimal, kindString: String, kindObject: Complex}
