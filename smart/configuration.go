@@ -141,7 +141,10 @@ func fetch(ctx context.Context, client *http.Client, target string) (int, time.D
 		return resp.StatusCode, wait, nil, errors.New("the server refuses")
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxConfiguration+1))
-	if err == nil && len(text) > maxConfiguration {
+	if err != nil {
+		return 0, wait, nil, errBroken
+	}
+	if len(text) > maxConfiguration {
 		err = fmt.Errorf("the document is larger than %d bytes", maxConfiguration)
 	}
 	return resp.StatusCode, wait, text, err

@@ -3,11 +3,13 @@ package smart
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -85,6 +87,18 @@ func TestDiscoverTellsWeatherFromTheRest(t *testing.T) {
 				t.Errorf("ErrNotPublished in %v", err)
 			}
 		})
+	}
+}
+
+func TestDiscoverTakesAnAnswerThatEndsEarlyForWeather(t *testing.T) {
+	client := &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		a := reply(200, nil, "")
+		a.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"token_end`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		return a, nil
+	})}
+	_, err := Discover(t.Context(), client, "https://fhir.example/r4")
+	if d, ok := errors.AsType[*DiscoveryError](err); !ok || d.Status != 0 || !d.Temporary() {
+		t.Errorf("Discover = %v", err)
 	}
 }
 
