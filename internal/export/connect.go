@@ -23,8 +23,9 @@ import (
 // are shared by all requests that may use them and by no other tenant (I7).
 type Connections struct {
 	config *config.Config
-	store  *store.Store // nil: requests are not counted
-	base   *http.Transport
+	store  *store.Store    // nil: requests are not counted
+	base   *http.Transport // to practices' servers
+	here   *http.Transport // to servers on this machine, for the tenants that have them there
 
 	mu      sync.Mutex
 	clients map[string]*Connection
@@ -45,17 +46,39 @@ func NewConnections(c *config.Config, s *store.Store) (*Connections, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Connections{config: c, store: s, clients: map[string]*Connection{}, base: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 20 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   20 * time.Second,
-		ResponseHeaderTimeout: 2 * time.Minute,
-		IdleConnTimeout:       90 * time.Second,
-		MaxIdleConnsPerHost:   8,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true,
-	}}, nil
+	return &Connections{
+		config: c, store: s, clients: map[string]*Connection{}, base: newTransport(roots, false), here: newTransport(roots, true),
+	}, nil
+}
+
+// mostHeader bounds the header of an answer, in bytes.
+const mostHeader = 1 << 20
+
+// newTransport makes the connections of many tenants; here says that they lead
+// to this machine.
+func newTransport(roots *x509.CertPool, here bool) *http.Transport {
+	g := guard{here, new(proxies)}
+	return &http.Transport{
+		Proxy:                  g.proxies.of,
+		DialContext:            g.dial(net.Dialer{Timeout: 20 * time.Second, KeepAlive: 30 * time.Second}),
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    20 * time.Second,
+		ResponseHeaderTimeout:  2 * time.Minute,
+		MaxResponseHeaderBytes: mostHeader,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    8,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+	}
+}
+
+// way gives the connections of a tenant: those to this machine only where the
+// configuration puts the tenant's server there.
+func (c *Connections) way(t *config.Tenant) http.RoundTripper {
+	if c.isHere(t) {
+		return guarded{guard{here: true}, c.here}
+	}
+	return guarded{guard{}, c.base}
 }
 
 // A Dial opens network connections in the place of the machine's own network.
@@ -63,7 +86,10 @@ type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Use makes every connection by dial, and none by a proxy. It is called before
 // the first request.
-func (c *Connections) Use(dial Dial) { c.base.DialContext, c.base.Proxy = dial, nil }
+func (c *Connections) Use(dial Dial) {
+	c.base.DialContext, c.base.Proxy = guard{}.after(dial), nil
+	c.here.DialContext, c.here.Proxy = guard{here: true}.after(dial), nil
+}
 
 func trusted(file string) (*x509.CertPool, error) {
 	roots, err := x509.SystemCertPool()

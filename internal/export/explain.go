@@ -33,6 +33,9 @@ func explain(t *config.Tenant, w Work, err error) error {
 	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok && status.Status == http.StatusTooManyRequests {
 		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests"}
 	}
+	if stray, ok := errors.AsType[*addressError](err); ok {
+		return explainAddress(w, stray).For(t.ID)
+	}
 	if p := explainTLS(err); p != nil {
 		return p.For(t.ID)
 	}

@@ -17,10 +17,10 @@ import (
 // transport counts the tenant's requests in its endpoint's clock-minute
 // window, tokens included, and keeps back what the window has no room for.
 func (c *Connections) transport(t *config.Tenant) http.RoundTripper {
-	var next http.RoundTripper = c.base
+	next := c.way(t)
 	if header := c.config.Profile(t).ClientIDHeader; header != "" {
 		if registration, ok := c.config.Registration(t); ok {
-			next = &named{next: c.base, header: header, client: registration.ClientID, base: t.FHIRBaseURL}
+			next = &named{next: next, header: header, client: registration.ClientID, base: t.FHIRBaseURL}
 		}
 	}
 	limit := c.config.RequestsPerMinute(t)
