@@ -60,7 +60,9 @@ func (s *Server) handle(a *answer, r *http.Request, log Request, serve func(*Req
 		}
 		s.record.add(log)
 	}()
-	serve(&log)
+	if !s.played(a, r, &log, serve) {
+		serve(&log)
+	}
 }
 
 // refuse answers with an OperationOutcome.

@@ -65,12 +65,32 @@ type Fault struct {
 	For   time.Duration `yaml:"for"`
 	Clock FaultClock    `yaml:"clock"`
 
-	Do     Action        `yaml:"do"`
-	Status int           `yaml:"status"` // for ActionStatus, ActionGarbage and ActionHTML
-	AtByte int64         `yaml:"atByte"` // bytes of the body that pass before it happens
-	Rate   int64         `yaml:"rate"`   // for ActionSlow; 0 means 1024
-	Pace   time.Duration `yaml:"pace"`   // for ActionStall, in the sandbox's time; 0 means a second
+	Do     Action `yaml:"do"`
+	Status int    `yaml:"status"` // for ActionStatus, ActionGarbage and ActionHTML
+	Stage  Stage  `yaml:"stage"`  // for ActionReset, ActionHang, ActionTruncate and ActionStall
+	AtByte int64  `yaml:"atByte"` // bytes of the body that pass before it happens
+	// RetryAfter goes with ActionStatus: a duration is told in seconds, of the
+	// sandbox's time, "date 90s" as the HTTP date that is so far away, and
+	// anything else as it is. Empty is no header.
+	RetryAfter string        `yaml:"retryAfter"`
+	Rate       int64         `yaml:"rate"` // for ActionSlow; 0 means 1024
+	Pace       time.Duration `yaml:"pace"` // for ActionStall, in the sandbox's time; 0 means a second
 }
+
+// A Stage is the part of an answer in which a fault happens.
+type Stage string
+
+// The stages.
+const (
+	// StageBody is where AtByte says; at byte 0 there is no answer at all.
+	StageBody Stage = ""
+	// StageHeader is in the midst of the header: ActionTruncate closes the
+	// connection in good order, ActionStall goes on with one byte at a time.
+	StageHeader Stage = "header"
+	// StageEnd is after the whole body, in the place of the mark of its end
+	// where it has one: ActionTruncate closes the connection in good order.
+	StageEnd Stage = "end"
+)
 
 // FaultClock is what a fault's time counts from.
 type FaultClock string
@@ -211,6 +231,7 @@ var (
 	kinds = []Kind{
 		"", KindMetadata, KindSMART, KindGroup, KindKickoff, KindPoll, KindDelete, KindFile, KindStorage, KindAttachment, KindToken, KindOther,
 	}
+	staged  = []Action{ActionReset, ActionHang, ActionTruncate, ActionStall}
 	actions = []Action{
 		ActionStatus, ActionReset, ActionTruncate, ActionHang, ActionLost, ActionGone,
 		ActionStall, ActionSlow, ActionWrongLength, ActionGarbage, ActionHTML,
@@ -226,6 +247,10 @@ func checkFaults(faults []Fault) error {
 			return fmt.Errorf("fault %d: unknown action %q", i+1, f.Do)
 		case f.Clock != FromFirst && f.Clock != FromStart:
 			return fmt.Errorf("fault %d: unknown clock %q", i+1, f.Clock)
+		case !slices.Contains([]Stage{StageBody, StageHeader, StageEnd}, f.Stage):
+			return fmt.Errorf("fault %d: unknown stage %q", i+1, f.Stage)
+		case f.Stage != StageBody && !slices.Contains(staged, f.Do):
+			return fmt.Errorf("fault %d: %s has no stage", i+1, f.Do)
 		case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 			return fmt.Errorf("fault %d: status %d is not from 200 to 599", i+1, f.Status)
 		case f.Do == ActionStatus && f.Status != 0 && f.Status < 400:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Server struct {
 	clock     *clock
 	record    *record
 	ca        *authority // nil when Plain
+	certified []*certified
 	caFile    string
 	fhirURL   string
 	tokenURL  string
@@ -30,6 +32,7 @@ type Server struct {
 	order     []string
 	tokens    *tokens
 	affinity  *affinity
+	player    atomic.Pointer[Player]
 
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -136,11 +139,16 @@ func (s *Server) listenOne(ctx context.Context, open opener, expired bool) (net.
 	if s.ca == nil {
 		return l, "http://" + hostPort, nil
 	}
-	cert, err := s.ca.issue(host, expired)
-	if err != nil {
+	c := &certified{host: host}
+	kind := CertificateGood
+	if expired {
+		kind = CertificateExpired
+	}
+	if err := c.renew(s.ca, kind); err != nil {
 		return nil, "", errors.Join(err, l.Close())
 	}
-	return &tlsListener{l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}, "https://" + strings.TrimSuffix(hostPort, ":443"), nil
+	s.certified = append(s.certified, c)
+	return &tlsListener{l, &tls.Config{GetCertificate: c.current, MinVersion: tls.VersionTLS12}}, "https://" + strings.TrimSuffix(hostPort, ":443"), nil
 }
 
 // tlsListener carries its TLS configuration to serve.

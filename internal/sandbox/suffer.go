@@ -3,7 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"cmp"
-	"crypto/tls"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -14,7 +14,7 @@ import (
 // fault says.
 type answer struct {
 	http.ResponseWriter
-	ctx    interface{ Done() <-chan struct{} }
+	ctx    context.Context
 	fault  Fault // what happens to the body; its zero value is nothing
 	mute   bool  // nothing reaches the client
 	status int
@@ -119,6 +119,14 @@ func (a *answer) cut() error {
 
 // suffer lets fault happen to a request that serve would answer.
 func suffer(a *answer, fault Fault, serve func()) {
+	switch {
+	case fault.Stage == StageHeader:
+		breakHeader(a, fault)
+		return
+	case fault.Stage == StageEnd:
+		breakEnd(a, fault, serve)
+		return
+	}
 	switch fault.Do {
 	case "":
 		serve()
@@ -148,6 +156,9 @@ func sufferStatus(a *answer, fault Fault, serve func()) {
 		a.fault = fault
 		serve()
 	case fault.Do == ActionStatus:
+		if wait := tellWait(fault.RetryAfter); wait != "" {
+			a.Header().Set("Retry-After", wait)
+		}
 		writeOutcome(a, cmp.Or(fault.Status, http.StatusInternalServerError), "exception", "The server met an error it did not expect.")
 	case fault.Do == ActionGone:
 		writeOutcome(a, http.StatusNotFound, "not-found", "There is no such thing here.")
@@ -169,16 +180,8 @@ func writeGarbage(a *answer, status int) {
 // reset breaks the request's connection so that the peer sees a reset, not an
 // orderly end. It does not return.
 func reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // HTTP/2, which can only reset its stream
-		panic(http.ErrAbortHandler)
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil { // HTTP/2 can only reset its stream
+		sever(conn)
 	}
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	if t, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-		t.SetLinger(0) // closing then sends RST; without it the close is merely orderly
-	}
-	conn.Close()
 	panic(http.ErrAbortHandler)
 }
