@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -25,13 +26,19 @@ type Network struct {
 	mu        sync.Mutex
 	listeners map[string]*listener // by host and port
 	down      map[string]bool      // by host
+	lost      map[string]bool      // by host, whose name does not resolve
+	resolved  map[string]address   // by host
 	dialled   map[string]int       // by host
+	open      map[string][]*conn   // servers' ends, by host
 }
 
 // NewNetwork makes a network without hosts. In a synctest bubble it must be
 // made there.
 func NewNetwork() *Network {
-	return &Network{listeners: map[string]*listener{}, down: map[string]bool{}, dialled: map[string]int{}}
+	return &Network{
+		listeners: map[string]*listener{}, down: map[string]bool{}, lost: map[string]bool{}, resolved: map[string]address{},
+		dialled: map[string]int{}, open: map[string][]*conn{},
+	}
 }
 
 // Listen opens port 443 of the host for what; see sandbox.Config.Listen.
@@ -63,6 +70,34 @@ func (n *Network) Down(host string, down bool) {
 	n.down[host] = down
 }
 
+// Lose makes the name of a host unknown, or known again. Connections that are
+// open stay so.
+func (n *Network) Lose(host string, lost bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost[host] = lost
+}
+
+// Resolve says which address, with its port, a host's name stands for: that is
+// whom new connections to it are with. Without it that is the host's name.
+func (n *Network) Resolve(host, addr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.resolved[host] = address(addr)
+}
+
+// Break resets every open connection to a host.
+func (n *Network) Break(host string) {
+	n.mu.Lock()
+	broken := n.open[host]
+	delete(n.open, host)
+	n.mu.Unlock()
+	for _, c := range broken {
+		c.SetLinger(0)
+		c.Close()
+	}
+}
+
 // Dialled says how often somebody tried to connect to a host.
 func (n *Network) Dialled(host string) int {
 	n.mu.Lock()
@@ -77,15 +112,31 @@ func (n *Network) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, server := pipe(address("client.bulkhead.test:50000"), address(addr))
+	client, server := pipe(address("client.bulkhead.test:50000"), n.addressOf(addr))
 	select {
 	case l.incoming <- server:
+		n.keep(addr, server)
 		return client, nil
 	case <-l.closed:
 		return nil, refused(addr)
 	case <-ctx.Done():
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: address(addr), Err: context.Cause(ctx)}
 	}
+}
+
+// addressOf gives whom a connection to addr is with.
+func (n *Network) addressOf(addr string) address {
+	host, _, _ := net.SplitHostPort(addr) // it has a listener
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return cmp.Or(n.resolved[host], address(addr))
+}
+
+func (n *Network) keep(addr string, server *conn) {
+	host, _, _ := net.SplitHostPort(addr) // it has a listener
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.open[host] = append(n.open[host], server)
 }
 
 func (n *Network) listenerAt(addr string) (*listener, error) {
@@ -96,6 +147,9 @@ func (n *Network) listenerAt(addr string) (*listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.dialled[host]++
+	if n.lost[host] {
+		return nil, unknown(host)
+	}
 	if l, ok := n.listeners[addr]; ok && !n.down[host] {
 		return l, nil
 	}
@@ -104,7 +158,11 @@ func (n *Network) listenerAt(addr string) (*listener, error) {
 			return nil, refused(addr)
 		}
 	}
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+	return nil, unknown(host)
+}
+
+func unknown(host string) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 }
 
 func refused(addr string) error {
