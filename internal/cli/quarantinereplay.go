@@ -38,6 +38,11 @@ func (c *quarantineReplayCommand) Run(ctx context.Context, g *Globals) error {
 	}
 	c.begun = map[string]string{}
 	return g.asking(ctx, cfg, func(a *app.App) error {
+		if a.Joined {
+			if _, err := fmt.Fprintln(g.streams.Err, "it judges by the configuration and the views with which it was started: restart it first if they have changed since"); err != nil {
+				return err
+			}
+		}
 		if err := c.finishLatest(ctx, g, a); err != nil {
 			return err
 		}

@@ -24,8 +24,8 @@ lines = delivered + quarantined + blank, always. This page says what each reason
 const replays = `
 ## How a replay works
 
-A replay is an export of its own, of the refused lines of one export that has completed. It asks no server, moves no watermark and removes
-nothing that is absent; it goes through ingest and publication like every export, can be watched, cancelled and resumed like one, and
+A replay is an export of its own, of the refused lines of one export that has completed. It asks the server for nothing but documents, where these are wanted;
+it moves no watermark and removes nothing that is absent; it goes through ingest and publication like every export, can be watched, cancelled and resumed like one, and
 survives a crash at any moment. Lines that pass are delivered to the destinations that took the export and are the practice's still. In one
 transaction at its end they go from quarantined to delivered in the counts of their file; a line that is refused again stays, with its
 place and its new reason. Rows name the file and the line that they came in: the columns ` + "`source_file` and `source_line`" + ` are those of the
@@ -44,7 +44,8 @@ What it delivers is old, and must not undo what is newer. So:
 A deletion that is taken again follows the same rules. A later export is one that was asked for later; a replay counts as of the time of the
 export whose lines it takes. The agreement is asked anew: types that it no longer permits stay in quarantine, and when it has ended nothing
 is taken or shown. The lines of error files bring nothing to tables and are not taken again. The longest line, the views, the rules of
-` + "`validation`" + ` and ` + "`fhir_base_url`" + ` are those of the present configuration.
+` + "`validation`" + ` and ` + "`fhir_base_url`" + ` are those of the present configuration; a `bulkhead run` that is at work has that with which it was started, so
+restart it after a change.
 
 ` + "`--dry-run`" + ` judges the lines in a folder of its own within the state folder, removes it and changes nothing else.
 `

@@ -18,12 +18,15 @@ type Renewed struct {
 // The result takes that quarantine's place; the one it was made from stays.
 func (s Selection) Renew(ctx context.Context, by string) (r Renewed, err error) {
 	r.Remaining = map[string]int64{}
-	again := map[int64]string{}
+	again, reasons := map[int64]string{}, map[string]string{} // reasons are few: each is held once
 	for e, err := range Entries(ctx, s.Scope, by, s.File) {
 		if err != nil {
 			return r, err
 		}
-		again[e.Line] = e.Reason
+		if _, known := reasons[e.Reason]; !known {
+			reasons[e.Reason] = e.Reason
+		}
+		again[e.Line] = reasons[e.Reason]
 	}
 	w, err := NewWriter(ctx, s.Scope, by, s.File)
 	if err != nil {
