@@ -44,7 +44,7 @@ What it delivers is old, and must not undo what is newer. So:
 A deletion that is taken again follows the same rules. A later export is one that was asked for later; a replay counts as of the time of the
 export whose lines it takes. The agreement is asked anew: types that it no longer permits stay in quarantine, and when it has ended nothing
 is taken or shown. The lines of error files bring nothing to tables and are not taken again. The longest line, the views, the rules of
-` + "`validation`" + ` and ` + "`fhir_base_url`" + ` are those of the present configuration; a `bulkhead run` that is at work has that with which it was started, so
+` + "`validation`" + ` and ` + "`fhir_base_url`" + ` are those of the present configuration; a bulkhead that is at work has that with which it was started, so
 restart it after a change.
 
 ` + "`--dry-run`" + ` judges the lines in a folder of its own within the state folder, removes it and changes nothing else.
