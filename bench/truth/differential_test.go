@@ -118,12 +118,14 @@ func (tr *trial) check(n int) {
 	}
 }
 
-// next gives a changed line, after a line as it was: the scanner learns from
+// next gives a changed line, after some as they were: the scanner learns from
 // lines that repeat, and must not be led astray by what it learned.
 func (tr *trial) next(m *mutator, seeds [][]byte, scan func([]byte) error) []byte {
 	tr.t.Helper()
-	if text := pick(m, seeds); scan(text) != nil {
-		tr.t.Fatalf("a line as it was is refused:\n%s", text)
+	for range 3 {
+		if text := pick(m, seeds); scan(text) != nil {
+			tr.t.Fatalf("a line as it was is refused:\n%s", text)
+		}
 	}
 	return m.mutate(pick(m, seeds))
 }
