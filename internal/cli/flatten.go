@@ -135,7 +135,14 @@ func (o *outputs) open(view int) (io.Writer, error) {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, problem.Wrap(err, problem.StorageUnwritable, "the folder for the rows cannot be made", "Give a folder that you may write.")
 		}
-		path = filepath.Join(path, strings.ToLower(o.views[view].Name)+"."+o.command.Format)
+		file, err := o.fileOf(view)
+		if err != nil {
+			return nil, err
+		}
+		path = filepath.Join(path, file)
+	}
+	if o.isInput(path) {
+		return nil, problem.New(problem.Usage, "rows cannot be written over the lines that they are made of: "+path+" is an input file too", "Give another file with --out.")
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -144,6 +151,36 @@ func (o *outputs) open(view int) (io.Writer, error) {
 	w := bufio.NewWriterSize(f, 1<<16)
 	o.closers = append(o.closers, func() error { return errors.Join(w.Flush(), f.Close()) })
 	return w, nil
+}
+
+// fileOf names the file of one of several views, after the view. Names that
+// differ in capitals only are the same to some file systems.
+func (o *outputs) fileOf(view int) (string, error) {
+	name := strings.ToLower(o.views[view].Name)
+	if name == "" {
+		return "", problem.New(problem.Usage, "a view without a name has no file among those of several views", "Give each view a name.")
+	}
+	for _, other := range o.views[:view] {
+		if strings.ToLower(other.Name) == name {
+			return "", problem.New(problem.Usage, "two views have the name "+name+", and their rows would share a file", "Give each view a name of its own, or flatten one after the other.")
+		}
+	}
+	return name + "." + o.command.Format, nil
+}
+
+// isInput reports whether a path is one of the files to be read.
+func (o *outputs) isInput(path string) bool {
+	to, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	for _, name := range o.command.Files {
+		from, err := os.Stat(name)
+		if err == nil && from.Mode().IsRegular() && os.SameFile(from, to) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *outputs) close() error {
