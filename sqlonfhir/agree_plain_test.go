@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/tape"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,12 +22,13 @@ import (
 // A pair is the same views compiled with plain paths and without.
 type pair struct {
 	views          []*View
+	also           func(*tape.Shape)
 	plain, general *Runner
 }
 
-func newPair(t *testing.T, definitions ...string) *pair {
+func newPair(t *testing.T, also func(*tape.Shape), definitions ...string) *pair {
 	t.Helper()
-	p := &pair{}
+	p := &pair{also: also}
 	for _, d := range definitions {
 		v, err := Parse([]byte(d))
 		if err != nil {
@@ -35,7 +37,7 @@ func newPair(t *testing.T, definitions ...string) *pair {
 		p.views = append(p.views, v)
 	}
 	for _, plain := range []bool{true, false} {
-		program, err := CompileWith(Options{Views: p.views, General: !plain})
+		program, err := CompileWith(Options{Views: p.views, General: !plain, Also: p.also})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +153,7 @@ func builtIn(tb testing.TB) map[string][]string {
 func TestTheBuiltInViewsGiveTheRowsOfTheirGeneralForm(t *testing.T) {
 	rows := 0
 	for resourceType, definitions := range builtIn(t) {
-		p := newPair(t, definitions...)
+		p := newPair(t, nil, definitions...)
 		r := rand.New(rand.NewPCG(1, uint64(len(resourceType))))
 		for _, line := range testLines(t, resourceType, 20) {
 			n, _ := p.agree(t, line)
@@ -304,7 +306,11 @@ const madeObservation = `{"resourceType":"Observation","id":"o1","meta":{"versio
 func agreePlainly(t *testing.T, a, b uint64) (rows, failures int) {
 	r := rand.New(rand.NewPCG(a, b))
 	m := plainMaker{r}
-	p := newPair(t, m.view())
+	also := []func(*tape.Shape){nil, nil, func(s *tape.Shape) { s.Root().All() }, func(s *tape.Shape) {
+		s.Root().Member("code").All()
+		s.Root().Under("component").First().Under("valueQuantity").Slot()
+	}}[r.IntN(4)]
+	p := newPair(t, also, m.view())
 	whole := readTree(jsontext.Value(madeObservation))
 	for range 6 {
 		bent := whole.clone()

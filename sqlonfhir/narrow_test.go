@@ -7,7 +7,7 @@ func TestAStepBehindAFilterIsNotOneBehindAMember(t *testing.T) {
 		"status.first().where($this.exists()).ofType(string)", "status.where($this.exists()).ofType(string)",
 		"status.where($this.exists()).extension.url", "value.ofType(string).where($this.exists()).extension.url", "value.ofType(string).where($this.exists()).extension.first().url",
 	} {
-		p := newPair(t, `{"resource":"Observation","select":[{"column":[{"name":"a","path":"`+path+`","collection":true}]}]}`)
+		p := newPair(t, nil, `{"resource":"Observation","select":[{"column":[{"name":"a","path":"`+path+`","collection":true}]}]}`)
 		for _, line := range []string{
 			`{"resourceType":"Observation","status":"final","statusString":"other","_status":{"extension":[{"url":"u"}]},"valueString":"s","_valueString":{"extension":[{"url":"u"}]}}`,
 			`{"resourceType":"Observation","_status":{"extension":[{"url":"u"}]},"_valueString":{"extension":[{"url":"u"}]}}`,

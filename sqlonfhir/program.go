@@ -31,8 +31,8 @@ type Options struct {
 	// what every resource has: its type, id and last update.
 	Views []*View
 	// Also, when it is not nil, is called once and asks the shape for what
-	// others than the views want of the same pass; it must not mark the root
-	// All. They find it in [Runner.Tape].
+	// others than the views want of the same pass. They find it in
+	// [Runner.Tape].
 	Also func(*tape.Shape)
 	// General evaluates every path in its general form: slower, and the same
 	// rows. It is what the faster forms are held against.
