@@ -34,6 +34,9 @@ func (v *Verdicts) Add(more Verdicts) {
 	v.NoProfile += more.NoProfile
 }
 
+// Total returns how many resources were judged.
+func (v *Verdicts) Total() int64 { return v.Conform + v.Warnings + v.Errors + v.NoProfile }
+
 func (v *Verdicts) count(l uscore.Level) {
 	switch l {
 	case uscore.Conforms:

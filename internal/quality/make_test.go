@@ -150,3 +150,26 @@ func TestATextOfTheLedgerThatCannotBeReadIsAnError(t *testing.T) {
 		t.Error("a broken receipt is taken")
 	}
 }
+
+func TestResourcesRefusedForTheirErrorsAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	medications := ingest.Summary{
+		File: "m", Lines: 100, Quarantined: 90, Delivered: 10, ByReason: map[string]int64{"profile_error:required:Medication.code": 90}, Guide: "6.1.0",
+		Types: []ingest.TypeLines{{Type: "Medication", Lines: 10, Verdicts: judge.Verdicts{Conform: 10, Errors: 90}}},
+		Findings: []judge.Finding{
+			{Severity: "error", Rule: "required", Path: "MedicationRequest.subject", Lines: 99},
+			{Severity: "error", Rule: "required", Path: "Medication.code", Lines: 90},
+		},
+	}
+	s, err := Make(Input{Files: []store.File{ingested(t, medications)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, q := range s.Questions {
+		got[q.Kind] = q.Says
+	}
+	if want := "90 of 100 resources break a rule of US Core 6.1.0, most often Medication.code (required)"; got[KindErrors] != want {
+		t.Errorf("questions = %v, want %q", got, want)
+	}
+}

@@ -61,9 +61,10 @@ func ask(s, before *Summary) []Question {
 		}
 	}
 	for _, t := range s.Types {
-		if n := t.Verdicts.Errors; t.Resources >= few && share(n, t.Resources) > errorsAbove {
+		judged := t.Verdicts.Total() // those too that were refused for what they break
+		if n := t.Verdicts.Errors; judged >= few && share(n, judged) > errorsAbove {
 			list = append(list, Question{
-				KindErrors, t.ResourceType, fmt.Sprintf("%d of %d resources break a rule of US Core %s%s", n, t.Resources, s.Guide, worst(s, t.ResourceType)),
+				KindErrors, t.ResourceType, fmt.Sprintf("%d of %d resources break a rule of US Core %s%s", n, judged, s.Guide, worst(s, t.ResourceType)),
 				"The server sends them so; the practice's vendor can say why. They are delivered all the same, unless validation.on_error is quarantine.", n,
 			})
 		}
@@ -105,7 +106,7 @@ func missingRemedy(l Link) string {
 // worst names the most frequent error of a type.
 func worst(s *Summary, resourceType string) string {
 	for _, f := range s.Findings {
-		if f.Severity == "error" && strings.HasPrefix(f.Path, resourceType) {
+		if of, _, _ := strings.Cut(f.Path, "."); f.Severity == "error" && of == resourceType {
 			return fmt.Sprintf(", most often %s (%s)", f.Path, f.Rule)
 		}
 	}
