@@ -96,6 +96,29 @@ func (c *clinic) view(text string) {
 	}
 }
 
+// kept are the views that were read, by the text of the practice's own: the
+// built-in ones take long to compile.
+var kept = struct {
+	sync.Mutex
+	sets map[string]*views.Set
+}{sets: map[string]*views.Set{}}
+
+func (c *clinic) loadViews() (*views.Set, error) {
+	folder := filepath.Join(c.folder, "views")
+	text, err := os.ReadFile(filepath.Join(folder, "kin.json"))
+	if err != nil {
+		return nil, err
+	}
+	kept.Lock()
+	defer kept.Unlock()
+	if kept.sets[string(text)] == nil {
+		if kept.sets[string(text)], err = views.Load(folder); err != nil {
+			return nil, err
+		}
+	}
+	return kept.sets[string(text)], nil
+}
+
 func (c *clinic) files() (*blob.Store, error) {
 	return blob.OpenLocal(filepath.Join(c.folder, "files"))
 }
@@ -106,7 +129,7 @@ func (c *clinic) real(ctx context.Context, w export.Work) (_ export.Outcome, err
 	if err != nil {
 		return nil, err
 	}
-	set, err := views.Load(filepath.Join(c.folder, "views"))
+	set, err := c.loadViews()
 	if err != nil {
 		return nil, err
 	}

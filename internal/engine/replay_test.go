@@ -30,6 +30,7 @@ var (
 )
 
 func TestAReplayDeliversWhatPassesNow(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	if diff := cmp.Diff(refusedAtFirst, c.account(x.ID)); diff != "" {
@@ -70,6 +71,7 @@ func TestAReplayDeliversWhatPassesNow(t *testing.T) {
 }
 
 func TestAReplayOfOneReasonLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	c.view(lenient)
@@ -87,6 +89,7 @@ func TestAReplayOfOneReasonLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestOnlyWhatHasCompletedIsReplayed(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	r := c.replay(export.Retake{Origin: x.ID})
@@ -103,6 +106,7 @@ func TestOnlyWhatHasCompletedIsReplayed(t *testing.T) {
 }
 
 func TestALaterFullExportMakesAReplayNeedless(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	first := c.export(export.Wish{})
 	second := c.export(export.Wish{Full: true})
@@ -119,6 +123,7 @@ func TestALaterFullExportMakesAReplayNeedless(t *testing.T) {
 
 // What later exports say of a resource stands, whatever an older line says.
 func TestAReplayTellsSinksWhatCameLater(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	first := c.export(export.Wish{})
 	second := c.export(export.Wish{Since: "2026-02-01T00:00:00Z"})
@@ -138,6 +143,7 @@ func TestAReplayTellsSinksWhatCameLater(t *testing.T) {
 }
 
 func TestAReplayAsksTheAgreement(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	c.stop()
@@ -154,6 +160,7 @@ func TestAReplayAsksTheAgreement(t *testing.T) {
 }
 
 func TestACancelledReplayChangesNothing(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	reached := make(chan struct{})
@@ -181,10 +188,12 @@ func TestACancelledReplayChangesNothing(t *testing.T) {
 // A replay that dies at any step, before or after it has done its work, comes
 // to the same end as one that is left alone.
 func TestAReplaySurvivesWhatEndsItsSteps(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{export.Gather, export.Ingest, export.Publish, export.Release} {
 		for _, when := range []string{"before", "after"} {
 			for _, how := range []string{"fails", "dies"} {
 				t.Run(kind+" "+how+" "+when, func(t *testing.T) {
+					t.Parallel()
 					c := newClinic(t)
 					x := c.export(export.Wish{})
 					c.view(lenient)
@@ -244,6 +253,7 @@ func (f *stepFault) run(ctx context.Context, w export.Work) (o export.Outcome, e
 }
 
 func TestAFailedReplayIsResumed(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	c.view(lenient)
@@ -266,6 +276,7 @@ func TestAFailedReplayIsResumed(t *testing.T) {
 }
 
 func TestAReplayWaitsForNothingButItsTurn(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	x := c.export(export.Wish{})
 	held := make(chan struct{})
