@@ -222,7 +222,7 @@ func (m *machine) generally(x expr) error {
 			return err
 		}
 	}
-	w.stack = w.stack[:0]
+	w.stack, w.rowIndex = w.stack[:0], m.rowIndex
 	if err := x.eval(w, item{kind: kindObject}); err != nil {
 		return err
 	}

@@ -18,3 +18,13 @@ func TestAStepBehindAFilterIsNotOneBehindAMember(t *testing.T) {
 		}
 	}
 }
+
+func TestTheIndexOfARowIsTheSameInTheGeneralForm(t *testing.T) {
+	p := newPair(t, nil, `{"resource":"Patient","select":[{"forEach":"name.select(%resource)","column":[
+		{"name":"a","path":"deceased.ofType(boolean).where(%rowIndex = 1)"},
+		{"name":"b","path":"deceased.ofType(boolean).select($this.toString() & %rowIndex.toString())"}]}]}`)
+	line := `{"resourceType":"Patient","name":[{"family":"A"},{"family":"B"}],"deceased":false,"deceasedBoolean":true}`
+	if rows, failures := p.agree(t, []byte(line)); rows != 2 || failures != 0 {
+		t.Errorf("%d rows, %d failures", rows, failures)
+	}
+}
