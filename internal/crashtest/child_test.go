@@ -2,30 +2,42 @@ package crashtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
-	"syscall"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
-	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 const (
 	configEnv = "BULKHEAD_CRASHTEST_CONFIG" // set: this process is the bulkhead of a test
-	deathEnv  = "BULKHEAD_CRASHTEST_DEATH"  // "<kind of step>:<before|during|after>"
-	tenant    = "lakeside"
+	stageEnv  = "BULKHEAD_CRASHTEST_STAGE"
+	deathEnv  = "BULKHEAD_CRASHTEST_DEATH" // a death, as JSON
+	censusEnv = "BULKHEAD_CRASHTEST_CENSUS"
+)
+
+// tenants are the practices of every world. Their exports run at the same time.
+var tenants = []string{"lakeside", "hillcrest"}
+
+// The stages of a world's life.
+const (
+	full = 1 + iota
+	incremental
+	replay
+	stages = replay
 )
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(configEnv); path != "" {
-		if err := child(path, os.Getenv(deathEnv)); err != nil {
+		if err := child(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -34,8 +46,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child exports the practice, or goes on with what an earlier process began.
-func child(path, death string) error {
+// child lives one stage to its end, or goes on with what an earlier process
+// began of it.
+func child(path string) error {
+	d := &doom{die: die}
+	if err := json.Unmarshal([]byte(os.Getenv(deathEnv)), &d.death); err != nil {
+		return err
+	}
+	stage, err := strconv.Atoi(os.Getenv(stageEnv))
+	if err != nil {
+		return err
+	}
+	if d.death.After > 0 {
+		time.AfterFunc(d.death.After, d.die)
+	}
 	ctx := context.Background()
 	cfg, err := config.Load(path)
 	if err != nil {
@@ -43,7 +67,7 @@ func child(path, death string) error {
 	}
 	a, err := app.Open(ctx, cfg, app.Options{
 		Log:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Around: func(s engine.Steps) engine.Steps { return &mortal{Steps: s, death: death} },
+		Around: d.around, Point: d.reach, Dial: dial(d.reach, d.received),
 	})
 	if err != nil {
 		return err
@@ -51,56 +75,91 @@ func child(path, death string) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
-	id, err := begin(ctx, a)
-	if err != nil {
+	if err := live(ctx, a, stage); err != nil {
 		return err
 	}
-	x, err := a.Engine.Wait(ctx, tenant, id)
-	if err != nil {
+	if err := a.Close(ctx); err != nil {
 		return err
 	}
-	if x.State != life.Completed {
-		return fmt.Errorf("the export ended %s: %s: %s", x.State, x.ProblemSummary, x.LastError)
+	if to := os.Getenv(censusEnv); to != "" {
+		return d.census(to)
 	}
-	return a.Close(ctx)
+	return nil
 }
 
-func begin(ctx context.Context, a *app.App) (string, error) {
-	latest, ok, err := a.Store.In(tenant).Latest(ctx)
-	if err != nil {
-		return "", err
+// live brings every tenant through a stage, from wherever it is.
+func live(ctx context.Context, a *app.App, stage int) error {
+	for _, t := range tenants {
+		if err := begin(ctx, a, t, stage); err != nil {
+			return fmt.Errorf("begin with %s: %w", t, err)
+		}
 	}
-	if ok {
-		return latest.ID, nil
+	for _, t := range tenants {
+		if err := finish(ctx, a, t); err != nil {
+			return fmt.Errorf("finish %s: %w", t, err)
+		}
 	}
-	return a.Engine.Request(ctx, tenant, export.Wish{By: "crashtest"})
+	return idle(ctx, a)
 }
 
-// mortal runs steps and kills the process around the first of one kind.
-type mortal struct {
-	engine.Steps
-	death string
+// begin asks for the stage's export unless that is done: a stage is the number
+// of exports that a tenant then has.
+func begin(ctx context.Context, a *app.App, tenant string, stage int) error {
+	all, err := a.Store.In(tenant).Exports(ctx, 100)
+	if err != nil || len(all) >= stage {
+		return err
+	}
+	if stage == replay {
+		_, err = a.Engine.Replay(ctx, tenant, export.Retake{Origin: all[len(all)-1].ID, By: "crashtest"}) // of the first: the latest comes first
+	} else {
+		_, err = a.Engine.Request(ctx, tenant, export.Wish{By: "crashtest"})
+	}
+	return err
 }
 
-// Run runs the step unless it is where the process dies.
-func (m *mortal) Run(ctx context.Context, w export.Work) (export.Outcome, error) {
-	kind, when, _ := strings.Cut(m.death, ":")
-	if kind != w.Lease.Kind {
-		return m.Steps.Run(ctx, w)
+// finish waits for the tenant's latest export. Where it is unknown whether the
+// server took the kick-off, it goes the way out that the problem names.
+func finish(ctx context.Context, a *app.App, tenant string) error {
+	for {
+		x, ok, err := a.Store.In(tenant).Latest(ctx)
+		if err != nil || !ok {
+			return fmt.Errorf("no export: %w", err)
+		}
+		if x, err = a.Engine.Wait(ctx, tenant, x.ID); err != nil {
+			return err
+		}
+		switch x.State {
+		case life.Completed:
+			return nil
+		case life.Unknown:
+			if err := a.Engine.Resume(ctx, tenant, x.ID); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("the export ended %s: %s: %s", x.State, x.ProblemSummary, x.LastError)
+		}
 	}
-	switch when {
-	case "before":
-		die()
-	case "during":
-		time.AfterFunc(3*time.Millisecond, die)
-	}
-	defer die() // after the work, before its record
-	return m.Steps.Run(ctx, w)
 }
 
-func die() {
-	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
-		panic(err)
+// idle waits until no step is open.
+func idle(ctx context.Context, a *app.App) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		n, err := openSteps(ctx, a.Store)
+		if err != nil || n == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-again.C:
+		}
 	}
-	select {} // the signal is on its way
+}
+
+// openSteps counts what the ledger still wants to run.
+func openSteps(ctx context.Context, s *store.Store) (n int, err error) {
+	err = s.DB().QueryRowContext(ctx, `SELECT count(*) FROM step WHERE state <> 'done'`).Scan(&n)
+	return n, err
 }

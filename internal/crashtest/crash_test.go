@@ -1,220 +1,253 @@
 package crashtest
 
 import (
-	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
+	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
-	"syscall"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/bulkhead-fhir/bulkhead/internal/app"
-	"github.com/bulkhead-fhir/bulkhead/internal/config"
-	"github.com/bulkhead-fhir/bulkhead/internal/export"
-	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
-	"github.com/bulkhead-fhir/bulkhead/internal/sandbox/population"
-	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-const setup = `
-folder: state
-tls: {ca_file: ca.pem}
-profiles: profiles
-limits: {retry: {first_wait: 10ms, longest_wait: 1s}}
-tenants:
-  - id: lakeside
-    open: true
-    profile: standard
-    fhir_base_url: %s
-    level: patient
-    types: [Condition, DocumentReference, Encounter, Observation, Patient]
-    attachments: {fetch: true}
-    agreement: {reference: BAA-1, status: active, effective_from: 2020-01-01, types: ["*"], groups: ["*"], sinks: ["*"], attachments: true}
-`
-
-// A place is a state folder with the practice's server beside it.
-type place struct {
-	dir    string
-	server *sandbox.Server
+// A calm is a life without deaths.
+type calm struct {
+	end      end
+	moments  [stages + 1][]string // by stage
+	received [stages + 1]int64
+	took     [stages + 1]time.Duration
 }
 
-func newPlace(t *testing.T) place {
+// theCalm is lived once for all tests.
+var theCalm struct {
+	sync.Once
+	calm
+}
+
+func newCalm(t *testing.T) calm {
 	t.Helper()
-	dir := t.TempDir()
-	born := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
-	knobs := sandbox.Preset(sandbox.ProfileStandard)
-	knobs.Takes, knobs.RetryAfter, knobs.FilesPer = 300*time.Millisecond, 100*time.Millisecond, 200
-	knobs.Attach, knobs.AttachSize = sandbox.AttachRelative, 2000
-	server, err := sandbox.Start(t.Context(), sandbox.Config{
-		CAFile: filepath.Join(dir, "ca.pem"), Epoch: born,
-		Practices: []sandbox.Practice{{
-			Code: "LAKESD", Name: "Lakeside", Profile: sandbox.ProfileStandard, Open: true, Knobs: &knobs,
-			Source: sandbox.FromPopulation(population.New(population.Config{
-				Seed: 5, Practice: "Lakeside", Patients: 30, Epoch: born, ObservationsPerPatient: 30,
-			})),
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
+	theCalm.Do(func() { theCalm.calm = liveCalmly(t) })
+	if theCalm.end == nil {
+		t.Fatal("the calm life did not come to an end")
 	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
+	return theCalm.calm
+}
+
+func liveCalmly(t *testing.T) (c calm) {
+	t.Helper()
+	p := newPlace(t)
+	for {
+		began := time.Now()
+		p.run(t, death{})
+		c.took[p.stage] = time.Since(began)
+		c.received[p.stage], c.moments[p.stage] = p.passed(t)
+		if p.stage == stages {
+			break
 		}
-	})
-	p := place{dir: dir, server: server}
-	p.write(t, "bulkhead.yaml", fmt.Sprintf(setup, server.Practice("LAKESD").Base()))
-	profile := config.Profiles()["standard"]
-	profile.Poll = config.PollRule{Default: config.Duration(50 * time.Millisecond), Floor: config.Duration(50 * time.Millisecond), Ceiling: config.Duration(time.Second)}
-	text, err := profile.YAML()
-	if err != nil {
-		t.Fatal(err)
+		p.next(t)
 	}
-	p.write(t, "profiles/standard.yaml", string(text))
-	return p
+	c.end = p.end(t)
+	p.checkLeft(t)
+	return c
 }
 
-func (p place) write(t *testing.T, name, text string) {
+// check demands that a life has come to what a calm one comes to.
+func (p *place) check(t *testing.T, c calm) {
 	t.Helper()
-	path := filepath.Join(p.dir, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(c.end, p.end(t)); diff != "" {
+		t.Errorf("it differs from the calm life:\n%s", diff)
 	}
+	p.checkLeft(t)
 }
 
-// run runs a bulkhead until it ends or dies.
-func (p place) run(t *testing.T, death string) error {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(ctx, self)
-	child.Env = append(os.Environ(), configEnv+"="+filepath.Join(p.dir, "bulkhead.yaml"), deathEnv+"="+death)
-	out, err := child.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return nil
-}
-
-// tables gives the number of rows and a digest of each table's rows, but for
-// the name of the export that they came by.
-func (p place) tables(t *testing.T) map[string]string {
-	t.Helper()
-	cfg, err := config.Load(filepath.Join(p.dir, "bulkhead.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sink, err := app.Tables(cfg, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := func(sql string) (rows []string) {
-		r, err := sink.Query(t.Context(), sql)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		for row, err := range r.All() {
-			if err != nil {
-				t.Fatal(err)
+// points gives the stage in which each named moment is first passed.
+func (c calm) points() (names []string, stage map[string]int) {
+	stage = map[string]int{}
+	for s := full; s <= stages; s++ {
+		for _, name := range c.moments[s] {
+			if _, known := stage[name]; !known && name != "" {
+				stage[name] = s
+				names = append(names, name)
 			}
-			rows = append(rows, fmt.Sprint(row...))
 		}
-		return rows
 	}
-	digests := map[string]string{}
-	for _, name := range query(`SELECT table_name FROM information_schema.tables WHERE table_name NOT LIKE '\_%' ESCAPE '\' ORDER BY 1`) {
-		exports := "source_file"
-		if name == "attachment" {
-			exports += ", location, stored_by_export"
-		}
-		rows := query(fmt.Sprintf(`SELECT * EXCLUDE (%s) FROM %q ORDER BY ALL`, exports, name))
-		digests[name] = fmt.Sprintf("%d rows %x", len(rows), sha256.Sum256([]byte(strings.Join(rows, "\n"))))
-	}
-	return digests
+	return names, stage
 }
 
-// leftovers lists files that a whole run leaves none of.
-func (p place) leftovers(t *testing.T) (names []string) {
-	t.Helper()
-	err := filepath.WalkDir(filepath.Join(p.dir, "state"), func(path string, entry os.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && !strings.HasSuffix(path, "/.tmp/lock") && (strings.Contains(path, ".tmp") || strings.HasSuffix(path, ".wal")) {
-			names = append(names, path)
+func TestTheCalmLifePassesEverythingThatIsToDie(t *testing.T) {
+	c := newCalm(t)
+	names, stage := c.points()
+	t.Logf("%d moments by %d names; the stages took %v", len(c.moments[full])+len(c.moments[incremental])+len(c.moments[replay]), len(names), c.took[1:])
+	for _, name := range []string{
+		"kickoff: intended", "kickoff: answered", "request kickoff: sent", "reply kickoff: arrived", "reply file: arrived", "reply attachment: arrived", "request release: sent",
+		"raw: before rename", "staged: after rename", "quarantine: before rename", "attachments: before rename",
+		"step publish lake: after", "step publish tables: before", "step gather: before", "step attach: after",
+		"duckdb: attached", "duckdb: applied", "duckdb: committed", "duckdb: detached",
+		"parquet: built", "parquet: linked", "parquet: renamed", "parquet: synced", "record publish: written", "record release: committed",
+	} {
+		if stage[name] == 0 {
+			t.Errorf("no life passes %q", name)
 		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return names
+	for what, want := range map[string]string{
+		"tables/patient": "11 rows", "export lakeside-3": "completed incremental replay [tables lake] lakeside-1", "watermark lakeside": "lakeside-2 2026-02-04",
+		"file lakeside-1 0-output-0-Condition":   "ingested: 12 lines, 10 delivered, 0 quarantined, 2 blank", // once replayed
+		"file lakeside-1 0-output-2-Observation": "ingested: 16 lines, 15 delivered, 1 quarantined, 0 blank",
+		"file lakeside-2 0-deleted-0-Bundle":     "ingested: 1 lines, 1 delivered",
+	} {
+		if got := c.end[what]; !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
 }
 
-// openSteps counts what the ledger still wants to run.
-func (p place) openSteps(t *testing.T) (n int) {
+// number reads a number from the environment.
+func number(t *testing.T, name string, otherwise int) int {
 	t.Helper()
-	s, err := store.Look(t.Context(), filepath.Join(p.dir, "state", "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
 	}
-	defer s.Close()
-	if err := s.DB().QueryRow(`SELECT count(*) FROM step WHERE state <> 'done' AND kind <> 'release'`).Scan(&n); err != nil {
-		t.Fatal(err)
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 	return n
 }
 
-func TestAProcessThatIsKilledIsTakenUpByTheNext(t *testing.T) {
-	calm := newPlace(t)
-	if err := calm.run(t, ""); err != nil {
-		t.Fatal(err)
+// TestEveryMomentOfEveryStepMayBeTheLast kills at each named moment: in the
+// long form each in a world of its own, in the short form one after the other,
+// as far as a life goes.
+func TestEveryMomentOfEveryStepMayBeTheLast(t *testing.T) {
+	t.Attr("fault", "step: the process is killed before, at or after any commit of any step, or when a reply has arrived that nobody has read -> the next process goes on; tables, files, quarantine and watermark equal a calm run; one kick-off, or an honest unknown that a resume ends")
+	t.Attr("fault", "machine: kill -9 while a DuckDB transaction is applied, committed or detached -> the file opens, and has the export wholly or not at all")
+	t.Attr("fault", "machine: kill -9 while a Parquet snapshot is built, linked or renamed -> the folder shows the old snapshot or the new one; what was half made is swept")
+	c := newCalm(t)
+	names, stage := c.points()
+	if number(t, "CRASH_KILLS", 0) == 0 {
+		walk(t, c, names, stage)
+		return
 	}
-	want := calm.tables(t)
-	if len(want) < 10 || !strings.HasPrefix(want["patient"], "30 rows") {
-		t.Fatalf("the calm run has %d tables, patient: %s", len(want), want["patient"])
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			for p.stage < stage[name] {
+				p.run(t, death{})
+				p.next(t)
+			}
+			if !p.run(t, death{Point: name, Nth: 1}) {
+				t.Errorf("the process did not come to %q", name)
+			}
+			p.holds(t)
+			p.rest(t)
+			p.check(t, c)
+		})
 	}
-	documents := calm.server.Counts("LAKESD")[sandbox.KindAttachment]
-	if documents < 20 || !strings.HasPrefix(want["attachment"], fmt.Sprint(documents, " rows")) {
-		t.Fatalf("the calm run asked for %d documents: %s", documents, want["attachment"])
+}
+
+// rest lives a life to its end.
+func (p *place) rest(t *testing.T) {
+	t.Helper()
+	for p.run(t, death{}); p.stage < stages; p.run(t, death{}) {
+		p.next(t)
 	}
-	for _, kind := range []string{export.Poll, export.Download, export.Ingest, export.Attach, export.Publish} {
-		for _, when := range []string{"before", "during", "after"} {
-			t.Run(kind+" "+when, func(t *testing.T) {
-				p := newPlace(t)
-				err := p.run(t, kind+":"+when)
-				exit, ok := errors.AsType[*exec.ExitError](err)
-				if !ok {
-					t.Fatalf("the process did not die: %v", err)
-				}
-				if status, ok := exit.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-					t.Fatalf("the process ended by itself: %v", err)
-				}
-				if err := p.run(t, ""); err != nil {
-					t.Fatalf("the next process: %v", err)
-				}
-				if diff := cmp.Diff(want, p.tables(t)); diff != "" {
-					t.Errorf("tables differ from the calm run: %s", diff)
-				}
-				if n := p.server.Counts("LAKESD")[sandbox.KindKickoff]; n != 1 {
-					t.Errorf("kicked off %d times", n)
-				}
-				if n, most := p.server.Counts("LAKESD")[sandbox.KindAttachment], documents+1; n > most {
-					t.Errorf("%d requests for %d documents: what was stored was fetched again", n, documents)
-				}
-				if left := p.leftovers(t); len(left) > 0 || p.openSteps(t) > 0 {
-					t.Errorf("left behind: %v, %d steps", left, p.openSteps(t))
-				}
-			})
+}
+
+// walk dies, in one life, at as many of every fourth moments as it comes to.
+func walk(t *testing.T, c calm, names []string, stage map[string]int) {
+	t.Helper()
+	p, died := newPlace(t), 0
+	for ; ; p.next(t) {
+		for i, name := range names {
+			if i%4 == 0 && stage[name] == p.stage && p.run(t, death{Point: name, Nth: 1}) {
+				died++
+				p.holds(t)
+			}
+		}
+		p.run(t, death{})
+		if p.stage == stages {
+			break
 		}
 	}
+	t.Logf("died %d times at %d names", died, len(names))
+	if died < 8 {
+		t.Errorf("died only %d times", died)
+	}
+	p.check(t, c)
+}
+
+// perWorld is how many random deaths a life has.
+const perWorld = 8
+
+func TestALifeSurvivesRandomDeaths(t *testing.T) {
+	t.Attr("fault", "machine: the process is killed again and again, at random moments, bytes and times -> every life ends as a calm one, and leaves no temporary file, step or slot behind")
+	kills, seed := number(t, "CRASH_KILLS", perWorld), number(t, "CRASH_SEED", 1)
+	only := number(t, "CRASH_WORLD", -1)
+	c := newCalm(t)
+	worlds := (kills + perWorld - 1) / perWorld
+	for world := range worlds {
+		if only >= 0 && world != only {
+			continue
+		}
+		t.Run(strconv.Itoa(world), func(t *testing.T) {
+			t.Parallel()
+			p, random := newPlace(t), rand.New(rand.NewPCG(uint64(seed), uint64(world)))
+			var deaths []string
+			left := min(perWorld, kills-world*perWorld)
+			for ; ; p.next(t) {
+				share := left / (stages - p.stage + 1)
+				for misses := 0; share > 0 && misses < 3; {
+					d := c.draw(random, p.stage, share)
+					deaths = append(deaths, d.String())
+					if p.run(t, d) {
+						p.holds(t)
+						share--
+						left--
+						continue
+					}
+					misses++ // it lived on; what is left of the stage is little
+				}
+				p.run(t, death{})
+				if p.stage == stages {
+					break
+				}
+			}
+			p.check(t, c)
+			t.Logf("died %d times", min(perWorld, kills-world*perWorld)-left)
+			if t.Failed() {
+				t.Logf("again: CRASH_SEED=%d CRASH_KILLS=%d CRASH_WORLD=%d go test ./internal/crashtest -run %s\n%s", seed, kills, world, "TestALifeSurvivesRandomDeaths", strings.Join(deaths, "\n"))
+			}
+		})
+	}
+}
+
+// draw makes up a death in a stage that is to have so many more.
+func (c calm) draw(r *rand.Rand, stage, share int) death {
+	moments := c.moments[stage]
+	far := max(len(moments)/(share+1), 5)
+	switch r.IntN(8) {
+	case 0, 1:
+		return death{After: 100*time.Millisecond + rand.N(c.took[stage]/time.Duration(share+1))}
+	case 2:
+		if c.received[stage] > 0 {
+			return death{Bytes: 1 + r.Int64N(c.received[stage]/int64(share+1)+1)}
+		}
+	case 3: // while the ledger's transaction commits
+		records := slices.DeleteFunc(slices.Clone(moments), func(name string) bool { return !strings.HasSuffix(name, ": written") })
+		if len(records) > 0 {
+			return death{Point: records[r.IntN(len(records))], Nth: 1, Delay: time.Duration(r.IntN(3000)) * time.Microsecond}
+		}
+	case 4: // at, or while, something of the sinks commits
+		sinks := slices.DeleteFunc(slices.Clone(moments), func(name string) bool {
+			return !strings.HasPrefix(name, "duckdb: ") && !strings.HasPrefix(name, "parquet: ")
+		})
+		if len(sinks) > 0 {
+			return death{Point: sinks[r.IntN(len(sinks))], Nth: 1 + r.IntN(2), Delay: time.Duration(r.IntN(4000)) * time.Microsecond}
+		}
+	}
+	return death{Nth: 1 + r.IntN(far)}
 }

@@ -1,5 +1,14 @@
 // Package crashtest kills bulkhead and looks what the next process makes of
-// it: the export must complete with one kick-off, and the tables must equal
-// those of a calm run, row for row. Everything is in its tests; they run the
-// test binary again as the bulkhead that dies.
+// it. A world is two practices with their servers, and a life of three stages:
+// full exports, incremental ones with deletions, and replays of what was
+// refused. However often a process dies on the way, in the end tables, raw
+// files, quarantine, ledger and watermark must equal those of a calm life, each
+// export must have been asked for once, and nothing may be left behind.
+//
+// Everything is in its tests; they run the test binary again as the bulkhead
+// that dies. CRASH_KILLS is how many random deaths there are, CRASH_SEED draws
+// them, CRASH_WORLD runs one world of them alone; a failure says which.
+//
+// It never looks into the code that it kills: what dies is known by the names
+// of moments, by bytes and by time.
 package crashtest
