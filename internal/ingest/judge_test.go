@@ -38,14 +38,14 @@ func TestResourcesThatBreakARuleAreCountedAndDelivered(t *testing.T) {
 	verdicts := judge.Verdicts{Conform: 1, Errors: 2}
 	want := []TypeLines{
 		{Type: "Basic", Lines: 1, Verdicts: judge.Verdicts{NoProfile: 1}},
-		{Type: "Patient", Lines: 3, Verdicts: verdicts, Profiles: []judge.ProfileLines{{patientProfile, verdicts}}},
+		{Type: "Patient", Lines: 3, Verdicts: verdicts, Profiles: []judge.ProfileLines{{Profile: patientProfile, Verdicts: verdicts}}},
 	}
 	if diff := cmp.Diff(want, s.Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
 	found := []judge.Finding{
-		{"error", patientProfile, "required", "Patient.identifier.system", 1},
-		{"error", patientProfile, "required", "Patient.name", 1},
+		{Severity: "error", Profile: patientProfile, Rule: "required", Path: "Patient.identifier.system", Lines: 1},
+		{Severity: "error", Profile: patientProfile, Rule: "required", Path: "Patient.name", Lines: 1},
 	}
 	if diff := cmp.Diff(found, s.Findings); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
