@@ -20,6 +20,8 @@ const (
 	sniffBytes = 4 << 10
 	// freeBytes is how far a file may grow before its ratio is judged.
 	freeBytes = 16 << 20
+	// slowAfter is how long is waited for a body until its pace is judged.
+	slowAfter = 10 * time.Minute
 )
 
 // A Body is the content of a file, decompressed. Read it to io.EOF: any other
@@ -50,14 +52,19 @@ type Body struct {
 }
 
 // Read gives decompressed bytes. It fails with [*TruncatedError] when the
-// transfer ends early or stalls, and with [*ProtocolError] when the compressed
-// bytes are broken or expand beyond the limit. Errors are final.
+// transfer ends early, stalls or hardly moves, and with [*ProtocolError] when
+// the compressed bytes are broken or the body goes beyond a limit. Errors are
+// final.
 func (b *Body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
 	n, err := b.decoded.Read(p)
 	b.given += int64(n)
+	if b.Offset+b.given > b.limits.FileBytes {
+		b.err = b.fail(TooLarge, "")
+		return 0, b.err
+	}
 	if ratio := int64(b.limits.DecompressionRatio); b.layers > 0 && ratio > 0 && b.given > freeBytes && b.given/ratio > b.wire.got {
 		b.err = b.fail(RatioExceeded, "")
 		return 0, b.err
@@ -202,6 +209,8 @@ func (b *Body) fail(reason Reason, detail string) *ProtocolError {
 // endOf gives io.EOF only for the end of a whole file.
 func (b *Body) endOf(err error) error {
 	switch {
+	case b.wire.late:
+		return b.fail(TooSlow, "")
 	case b.wire.err != nil && !b.wire.ended:
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: endOf(b.ctx, b.wire.err)}
 	case errors.Is(err, io.EOF) && !b.short && (b.Length < 0 || b.wire.got == b.Length):
@@ -212,14 +221,18 @@ func (b *Body) endOf(err error) error {
 	return b.fail(EncodingBroken, "")
 }
 
-// A wireReader counts bytes and ends a transfer that stalls.
+// A wireReader counts bytes and ends a transfer that stalls, or hardly moves.
 type wireReader struct {
-	from  io.ReadCloser
-	watch *time.Timer
-	stall time.Duration
-	got   int64
-	err   error
-	ended bool // err is io.EOF itself; an error that wraps it is a broken connection
+	from   io.ReadCloser
+	watch  *time.Timer
+	limits Limits
+	got    int64
+	waited time.Duration // for the server, since the beginning
+	judged time.Duration // of that, when the pace was judged last
+	paced  int64         // what had come by then
+	err    error
+	ended  bool // err is io.EOF itself; an error that wraps it is a broken connection
+	late   bool // it took longer than the limit
 }
 
 // Read lets the stall timer run only while it waits for the server.
@@ -227,12 +240,33 @@ func (w *wireReader) Read(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	w.watch.Reset(w.stall)
+	began := time.Now()
+	w.watch.Reset(w.limits.StallTimeout)
 	n, err := w.from.Read(p)
 	w.watch.Stop()
 	w.got += int64(n)
+	w.waited += time.Since(began)
+	if err == nil {
+		err = w.pace()
+	}
 	if err != nil {
 		w.err, w.ended = err, err == io.EOF
 	}
 	return n, err
+}
+
+// pace judges a transfer that moves by how much.
+func (w *wireReader) pace() error {
+	if w.waited > w.limits.FileTime {
+		w.late = true
+		return errSlow
+	}
+	if w.waited-w.judged < slowAfter {
+		return nil
+	}
+	if w.got-w.paced < w.limits.SlowBytes {
+		return errSlow
+	}
+	w.judged, w.paced = w.waited, w.got
+	return nil
 }

@@ -121,6 +121,15 @@ type Limits struct {
 	RequestTimeout time.Duration
 	// StallTimeout is how long a file's body may give no byte. Default 2 minutes.
 	StallTimeout time.Duration
+	// FileBytes bounds a file or an attachment, as the reader gets it. Default
+	// 1 TiB.
+	FileBytes int64
+	// SlowBytes is how much must come of a body in each ten minutes that are
+	// spent waiting for it; less is a transfer that broke. Default 16 KiB;
+	// negative means no bound.
+	SlowBytes int64
+	// FileTime bounds the time spent waiting for one body. Default 7 days.
+	FileTime time.Duration
 	// ManifestBytes bounds a manifest. Default 64 MiB.
 	ManifestBytes int64
 	// AnswerBytes bounds every other answer, and how much of an error answer
@@ -219,6 +228,9 @@ func checkTLS(cfg *tls.Config) error {
 func (l Limits) withDefaults() Limits {
 	l.RequestTimeout = cmp.Or(l.RequestTimeout, 2*time.Minute)
 	l.StallTimeout = cmp.Or(l.StallTimeout, 2*time.Minute)
+	l.FileBytes = cmp.Or(l.FileBytes, 1<<40)
+	l.SlowBytes = cmp.Or(l.SlowBytes, 16<<10)
+	l.FileTime = cmp.Or(l.FileTime, 7*24*time.Hour)
 	l.ManifestBytes = cmp.Or(l.ManifestBytes, 64<<20)
 	l.AnswerBytes = cmp.Or(l.AnswerBytes, 1<<20)
 	l.Redirects = cmp.Or(l.Redirects, 5)

@@ -193,6 +193,7 @@ const (
 	OutcomeNotData         Reason = "the body is an OperationOutcome, not data"
 	EncodingUnknown        Reason = "the content encoding was not asked for"
 	EncodingBroken         Reason = "the compressed body is broken"
+	TooSlow                Reason = "the body takes longer than the limit"
 	RatioExceeded          Reason = "the body expands beyond the decompression limit"
 	NotExpectedResource    Reason = "the body is not the resource asked for"
 	PagesTooMany           Reason = "there are too many pages"

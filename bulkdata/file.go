@@ -74,7 +74,7 @@ func (c *Client) open(ctx context.Context, w opening, o OpenOptions) (*Body, err
 	}
 	b := &Body{cancel: cancel, ctx: ctx, limits: c.limits, opening: w}
 	b.wire = &wireReader{
-		from: resp.Body, stall: c.limits.StallTimeout,
+		from: resp.Body, limits: c.limits,
 		watch: time.AfterFunc(c.limits.StallTimeout, func() { cancel(errStalled) }),
 	}
 	b.wire.watch.Stop()

@@ -156,7 +156,7 @@ func TestATransferGoesOnPastItsDeadlines(t *testing.T) {
 			answer := reply(200, "", "Content-Type", ndjsonType)
 			answer.ContentLength, answer.Body = int64(len(ndjson)), &slowly{ndjson, time.Minute, r.Context()}
 			return answer, nil
-		}, func(cfg *Config) { cfg.Tokens = source })
+		}, func(cfg *Config) { cfg.Tokens, cfg.Limits.SlowBytes = source, -1 })
 		s, err := c.Status(t.Context(), statusURL)
 		if err != nil {
 			t.Fatal(err)

@@ -21,6 +21,7 @@ type limitError string
 const (
 	errTimeout limitError = "no answer within the time limit"
 	errStalled limitError = "the server sends nothing any more"
+	errSlow    limitError = "the server sends hardly anything"
 )
 
 func (e limitError) Error() string   { return string(e) }
