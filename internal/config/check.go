@@ -24,6 +24,7 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	r.notNegative(limits.at("exports"), c.Limits.Exports)
 	r.notNegative(limits.at("downloads_per_export"), c.Limits.DownloadsPerExport)
 	r.notNegative(limits.at("ingest_workers"), c.Limits.IngestWorkers)
+	r.notNegative(limits.at("files_per_export"), c.Limits.FilesPerExport)
 	r.notNegative(limits.at("requests_per_minute"), c.Limits.RequestsPerMinute)
 	r.notNegative(limits.at("retry").at("attempts"), c.Limits.Retry.Attempts)
 	r.checkValidation(root.at("validation"), &c.Validation)

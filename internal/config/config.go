@@ -75,6 +75,15 @@ type Limits struct {
 	// LineBytes is the longest line that is parsed; a longer one goes to the
 	// quarantine, without being held in memory. Default: 256MiB.
 	LineBytes Size `yaml:"line_bytes"`
+	// FileBytes is the largest output file that is taken, as its lines are
+	// long together; a larger one fails its export. Default: 1024GiB.
+	FileBytes Size `yaml:"file_bytes"`
+	// FilesPerExport is how many output files one export may have; a manifest
+	// that names more fails it. Default: 250000.
+	FilesPerExport int `yaml:"files_per_export"`
+	// FreeBytes is how much of the state folder's disk no download may take.
+	// Default: 256MiB.
+	FreeBytes Size `yaml:"free_bytes"`
 	// Retry says how failures that waiting may cure are waited out.
 	Retry Retry `yaml:"retry"`
 }
@@ -228,6 +237,9 @@ func (c *Config) fill(base string) {
 	c.Limits.Retry.Attempts = or(c.Limits.Retry.Attempts, 8)
 	c.Limits.IngestWorkers = or(c.Limits.IngestWorkers, runtime.GOMAXPROCS(0))
 	c.Limits.LineBytes = or(c.Limits.LineBytes, 256<<20)
+	c.Limits.FileBytes = or(c.Limits.FileBytes, 1<<40)
+	c.Limits.FreeBytes = or(c.Limits.FreeBytes, 256<<20)
+	c.Limits.FilesPerExport = or(c.Limits.FilesPerExport, 250_000)
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
 	c.JWKS.TLSCert, c.JWKS.TLSKey = absolute(base, c.JWKS.TLSCert), absolute(base, c.JWKS.TLSKey)
 	c.Profiles = absolute(base, c.Profiles)

@@ -144,6 +144,7 @@ func (c *Connections) clientConfig(t *config.Tenant, client *http.Client) bulkda
 	dialect, _ := c.config.Dialect(t)
 	return bulkdata.Config{
 		BaseURL: t.FHIRBaseURL, HTTPClient: client, Dialect: bulkdata.Dialect(dialect), AllowedOrigins: t.AllowedOrigins,
+		Limits:       bulkdata.Limits{FileBytes: int64(c.config.Limits.FileBytes)},
 		FileRedirect: func(from, to *url.URL) bool { return c.config.FollowsRedirect(t, from, to) },
 		Tolerances: bulkdata.Tolerances{
 			LoopbackHTTP:               t.AllowHTTP,

@@ -74,7 +74,7 @@ func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	hash, end := sha256.New(), &tail{}
-	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: body, count: s.Meter.of(w.Export.ID).downloaded}, io.MultiWriter(hash, end)))
+	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: s.spare(body), count: s.Meter.of(w.Export.ID).downloaded}, io.MultiWriter(hash, end)))
 	if err != nil {
 		return file, err
 	}

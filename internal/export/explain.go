@@ -151,7 +151,7 @@ func explainAnswer(t *config.Tenant, w Work, err error) *problem.Problem {
 
 // brokenCode tells a manifest that cannot be used from other answers.
 func brokenCode(w Work, broken *bulkdata.ProtocolError) problem.Code {
-	if broken.Op == bulkdata.OpStatus && broken.Reason == bulkdata.ManifestInvalid {
+	if broken.Op == bulkdata.OpStatus && (broken.Reason == bulkdata.ManifestInvalid || broken.Reason == bulkdata.TooLarge) {
 		return problem.ManifestInvalid
 	}
 	return codeOf(w)

@@ -21,6 +21,8 @@ const (
 	pagesAtMost = 10_000
 	// betweenPages is the pause before a page that the server says nothing about.
 	betweenPages = time.Second
+	// remarksAtMost bounds what is told of one page of a manifest, by kind.
+	remarksAtMost = 50
 )
 
 // listed stores a page of the manifest as received and reads what it names.
@@ -37,6 +39,9 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 	if err != nil {
 		return nil, err
 	}
+	if err := s.countable(m, known); err != nil {
+		return nil, err
+	}
 	l := Listed{Listing: store.Listing{
 		TransactionTime: m.TransactionTime, NextSince: s.nextSince(t, m, x.KickoffSentAt),
 		RequiresToken: string(m.Access), OrganizedBy: m.OutputOrganizedBy, ExpiresAt: status.Expires,
@@ -50,6 +55,19 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 	}
 	l.Notes = append(l.Notes, remarks(status)...)
 	return l, l.read(t, w.Export.Intent, m, known)
+}
+
+// countable refuses a manifest of more files than one export may have.
+func (s *Steps) countable(m *bulkdata.Manifest, known []store.File) error {
+	files := len(known)
+	for range m.Files() {
+		files++
+	}
+	if most := s.Config.Limits.FilesPerExport; files > most {
+		return problem.New(problem.ManifestInvalid, fmt.Sprintf("the manifest names more than %d files", most),
+			"If the practice really is so large, raise limits.files_per_export in the configuration; then resume. Nothing of this export is published.")
+	}
+	return nil
 }
 
 // linked refuses a chain of pages that does not end.
@@ -110,7 +128,7 @@ func remarks(status *bulkdata.Status) []Note {
 	}
 	for f := range status.Manifest.Files() {
 		for _, url := range f.Extensions {
-			if n := (Note{"unknown_extension", url}); !slices.Contains(notes, n) {
+			if n := (Note{"unknown_extension", url}); len(notes) < remarksAtMost && !slices.Contains(notes, n) {
 				notes = append(notes, n)
 			}
 		}
@@ -178,7 +196,7 @@ func (l *Listed) read(t *config.Tenant, i store.Intent, m *bulkdata.Manifest, kn
 			if m.Organized() {
 				resourceType = organized
 			} else if !wanted(t, i, resourceType) {
-				if !slices.Contains(l.NotPermitted, resourceType) {
+				if len(l.NotPermitted) < remarksAtMost && !slices.Contains(l.NotPermitted, resourceType) {
 					l.NotPermitted = append(l.NotPermitted, resourceType)
 				}
 				continue
