@@ -146,6 +146,7 @@ func TestNoDocumentIsAskedForWithoutTheAgreement(t *testing.T) {
 }
 
 func TestAServerThatFailsAtDocumentsFailsNoExport(t *testing.T) {
+	t.Attr("fault", "server: documents are answered 503 for a moment or for good -> complete, what failed is told")
 	t.Attr("shows", "BD-154 N8")
 	broken := sandbox.Fault{On: sandbox.KindAttachment, Do: sandbox.ActionStatus, Status: 503}
 	for name, c := range map[string]struct {

@@ -25,6 +25,7 @@ func (p practice) arrives(t *testing.T, also func(w *scenario.World, x *scenario
 }
 
 func TestTheTokenDoesNotFollowARedirectToTheStorage(t *testing.T) {
+	t.Attr("fault", "hostile: a file redirects to another origin -> complete, without the token there")
 	t.Attr("shows", "D1 BD-130")
 	odd(func(k *sandbox.Knobs) { k.Access = sandbox.AccessRedirect }).arrives(t, func(w *scenario.World, x *scenario.Export) {
 		if files, stored := w.Count(sandbox.KindFile), w.Count(sandbox.KindStorage); files < len(x.Files) || stored < len(x.Files) {
@@ -77,6 +78,7 @@ func TestFilesAreLandedTheFirstTime(t *testing.T) {
 }
 
 func TestABrokenTransferGoesOnWhereItBroke(t *testing.T) {
+	t.Attr("fault", "network: a file is reset in its body, the server serves ranges -> goes on where it broke, complete")
 	t.Attr("shows", "D5")
 	p := odd(func(k *sandbox.Knobs) {
 		k.MaxDownloads, k.Gzip = 6, false
@@ -105,6 +107,7 @@ func count206(w *scenario.World) (n int) {
 }
 
 func TestAFileThatChangedIsTakenFromItsBeginning(t *testing.T) {
+	t.Attr("fault", "server: a file changes between two Range requests -> taken from its beginning, complete")
 	t.Attr("shows", "D5 BD-134")
 	odd(func(k *sandbox.Knobs) {
 		k.Changed, k.Gzip = 1, false
@@ -117,6 +120,7 @@ func TestAFileThatChangedIsTakenFromItsBeginning(t *testing.T) {
 }
 
 func TestAServerThatGivesNoMoreIsNotAskedForEver(t *testing.T) {
+	t.Attr("fault", "server: a file resets each time and may be had only twice -> failed with download_failed; resumed, complete")
 	t.Attr("shows", "D5 BD-136")
 	p := odd(func(k *sandbox.Knobs) {
 		k.MaxDownloads, k.Ranges = 2, false
@@ -136,6 +140,8 @@ func TestAServerThatGivesNoMoreIsNotAskedForEver(t *testing.T) {
 }
 
 func TestEveryContentCodingIsUndoneOrRefused(t *testing.T) {
+	t.Attr("fault", "server: gzip of gzip, gzip of many members, gzip without a word -> undone, complete")
+	t.Attr("fault", "server: Brotli that nobody asked for -> failed with download_failed")
 	t.Attr("shows", "D6 BD-131 BD-132 BD-133")
 	for _, enc := range []sandbox.Enc{
 		sandbox.EncGzip, sandbox.EncNone, sandbox.EncDeflate, sandbox.EncMultiMember, sandbox.EncDoubleGz, sandbox.EncGzNoHeader,
@@ -161,6 +167,7 @@ func TestEveryContentCodingIsUndoneOrRefused(t *testing.T) {
 }
 
 func TestAFileThatIsCutIsFetchedAgain(t *testing.T) {
+	t.Attr("fault", "server: a file cut once: against its length, in its gzip, looking whole, against its count -> fetched again, complete")
 	t.Attr("shows", "D7 BD-134")
 	for name, cut := range map[string]func(*sandbox.Knobs){
 		"length told": func(k *sandbox.Knobs) { k.CutLength = true },
@@ -188,6 +195,7 @@ func TestAFileThatIsCutIsFetchedAgain(t *testing.T) {
 }
 
 func TestAFileThatIsAlwaysCutIsNeverPublished(t *testing.T) {
+	t.Attr("fault", "server: a file is cut against its length each time -> failed with download_failed")
 	t.Attr("shows", "D7")
 	p := odd(func(k *sandbox.Knobs) {
 		k.Gzip, k.CutAt, k.CutLength, k.OddTypes = false, 3000, true, sandbox.Names{"Observation"}
@@ -196,6 +204,7 @@ func TestAFileThatIsAlwaysCutIsNeverPublished(t *testing.T) {
 }
 
 func TestWhatIsNoFileIsNotTakenForOne(t *testing.T) {
+	t.Attr("fault", "server: an OperationOutcome or a page to log in in the place of a file -> failed with download_failed; resumed, complete")
 	t.Attr("shows", "D8 BD-135 BD-144")
 	for _, kind := range []sandbox.FileError{sandbox.FileErrorWhole, sandbox.FileErrorHTML} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -230,6 +239,7 @@ func TestFilesAreAskedForByTheirMediaType(t *testing.T) {
 }
 
 func TestEveryAnswerToDeleteIsTakenForDone(t *testing.T) {
+	t.Attr("fault", "server: DELETE is answered 404, 410 or 500 -> complete")
 	t.Attr("shows", "D10 BD-120")
 	for _, status := range []int{202, 404, 410, 500} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -264,6 +274,7 @@ func TestTheSlotIsFreedForTheNextExport(t *testing.T) {
 }
 
 func TestTroubleThatPassesIsWaitedOut(t *testing.T) {
+	t.Attr("fault", "network: one of each trouble in one export: 503, lost answers, resets, a hang, a wrong length, garbage, HTML, tokens refused at random -> complete, with one kick-off")
 	t.Attr("shows", "BD-136 D7")
 	p := odd(func(k *sandbox.Knobs) {
 		k.Takes, k.FilesPer = 10*time.Minute, 10

@@ -68,6 +68,7 @@ func TestADuplicateAnsweredWith409IsWaitedFor(t *testing.T) {
 }
 
 func TestADuplicateAnsweredWith429IsWaitedFor(t *testing.T) {
+	t.Attr("fault", "server: the kick-off that was lost is running: 429 -> waits, complete")
 	t.Attr("shows", "K3 BD-063")
 	for name, knobs := range map[string]string{
 		"told when":      "duplicate: '429'\nretryAfter: 600s",
@@ -113,6 +114,7 @@ func TestAServerThatSaysTooRecentlyIsNotAskedInALoop(t *testing.T) {
 }
 
 func TestALostAnswerIsShownToAPerson(t *testing.T) {
+	t.Attr("fault", "network: the answer to a kick-off is lost -> unknown, a person decides")
 	t.Attr("shows", "K5 BD-064")
 	for _, when := range []string{"do: lost", "do: hang"} {
 		spec := vendor("ecw", "faults: [{on: kickoff, times: 1, "+when+"}]")
@@ -138,6 +140,7 @@ func TestTheStatusURLIsFoundHoweverItIsTold(t *testing.T) {
 }
 
 func TestAStatusURLThatCannotBeUsedIsSaidClearly(t *testing.T) {
+	t.Attr("fault", "hostile: a status URL that cannot be used -> unknown, said clearly")
 	t.Attr("shows", "K6")
 	for _, form := range []string{"missing", "double", "otherHost"} {
 		scenario.Run(t, vendor("standard", "contentLocation: "+form), func(w *scenario.World) {

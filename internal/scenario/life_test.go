@@ -131,6 +131,7 @@ func TestPagesAreFollowedToTheLast(t *testing.T) {
 }
 
 func TestAManifestThatLinksToItselfEnds(t *testing.T) {
+	t.Attr("fault", "hostile: a page of the manifest links to itself -> failed with manifest_invalid, nothing published")
 	t.Attr("shows", "BD-115")
 	spec := with(func(k *sandbox.Knobs) { k.Dialect, k.Pages, k.PageLoop = sandbox.STU3, 2, true })
 	spec.Profile = "standard-stu3"
@@ -146,6 +147,7 @@ func TestAManifestThatLinksToItselfEnds(t *testing.T) {
 }
 
 func TestAPageThatFailsForGoodLeavesTheWatermarkAndPublishesNothing(t *testing.T) {
+	t.Attr("fault", "server: the second page of a manifest answers 500 -> failed, nothing published; the next export completes")
 	t.Attr("shows", "BD-113")
 	spec := with(func(k *sandbox.Knobs) {
 		k.Dialect, k.Pages, k.FilesPer, k.Takes, k.RetryAfter = sandbox.STU3, 3, 5, 0, time.Second
@@ -307,6 +309,7 @@ func TestAServerThatRefusesTypesIsAskedWithoutThemWhenThatIsWanted(t *testing.T)
 }
 
 func TestTransfersThatCrossExpiryGoOn(t *testing.T) {
+	t.Attr("fault", "server: signed links lapse while files wait for the rate limit -> renewed, complete")
 	t.Attr("shows", "BD-116 BD-118 BD-123")
 	spec := with(func(k *sandbox.Knobs) {
 		k.Access, k.LinkLife, k.FilesPer = sandbox.AccessPresigned, 5*time.Minute, 3
@@ -387,6 +390,7 @@ func TestTheManifestIsKeptAsItCame(t *testing.T) {
 }
 
 func TestACountThatIsNotMetIsFetchedAgainAndThenTold(t *testing.T) {
+	t.Attr("fault", "server: a file has fewer lines than its count -> fetched three times, told, the watermark stays")
 	t.Attr("shows", "BD-098 M2")
 	scenario.Run(t, with(func(k *sandbox.Knobs) { k.Count = sandbox.CountWrong }), func(w *scenario.World) {
 		x := w.Want(w.Export(), life.Completed)

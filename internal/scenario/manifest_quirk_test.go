@@ -186,6 +186,7 @@ func TestRequiresAccessTokenIsTakenAtItsWordOrNotAtAll(t *testing.T) {
 }
 
 func TestWithoutAWordNoTokenGoesToAnotherHost(t *testing.T) {
+	t.Attr("fault", "hostile: files on another host, requiresAccessToken missing -> no token goes there")
 	t.Attr("shows", "M3 BD-129")
 	p := odd(func(k *sandbox.Knobs) { k.RAT, k.URLs = sandbox.RATMissing, sandbox.URLsOtherHost }).tolerating(t, "token-flag-missing")
 	scenario.Run(t, p.Spec, func(w *scenario.World) {
@@ -231,6 +232,7 @@ func TestAManifestWithoutATimeIsRefusedUnlessThatIsTolerated(t *testing.T) {
 }
 
 func TestAnEmptyExportRemovesNothing(t *testing.T) {
+	t.Attr("fault", "server: a full export that is empty -> complete, nothing removed")
 	t.Attr("shows", "M6")
 	p := odd(nil)
 	scenario.Run(t, p.Spec, func(w *scenario.World) {
@@ -300,6 +302,7 @@ func TestWhatNoStandardNamesIsPassedOver(t *testing.T) {
 }
 
 func TestAChecksumTellsAFileThatIsNotWhatItShouldBe(t *testing.T) {
+	t.Attr("fault", "server: a file differs from the manifest's checksum -> told")
 	t.Attr("shows", "M9 D8")
 	for bad, name := range map[int]string{1: "once", 0: "always"} {
 		t.Run(name, func(t *testing.T) {
@@ -381,6 +384,7 @@ func TestDeletionsAreAppliedAndNothingElse(t *testing.T) {
 }
 
 func TestLinksAreRenewedByTheManifest(t *testing.T) {
+	t.Attr("fault", "server: links to files lapse -> renewed by the manifest, complete")
 	t.Attr("shows", "M12 D4 BD-117 BD-109")
 	for _, access := range []sandbox.Access{sandbox.AccessPresigned, sandbox.AccessBearer} {
 		t.Run("file "+string(access), func(t *testing.T) {

@@ -37,6 +37,7 @@ func gaps(times []time.Time) (shortest, longest time.Duration) {
 }
 
 func TestAServerThatDoesNotSayWhenIsPolledAtOurOwnPace(t *testing.T) {
+	t.Attr("fault", "server: 202 without Retry-After -> own pace, complete")
 	t.Attr("shows", "P1 BD-067")
 	scenario.Run(t, vendor("standard", "retryAfter: none\ntakes: 2h"), func(w *scenario.World) {
 		w.Want(w.Export(), life.Completed)
@@ -52,6 +53,7 @@ func TestAServerThatDoesNotSayWhenIsPolledAtOurOwnPace(t *testing.T) {
 }
 
 func TestAServerThatSaysADateIsPolledThen(t *testing.T) {
+	t.Attr("fault", "server: 202 with Retry-After as a date -> polled then, complete")
 	t.Attr("shows", "P2 BD-069")
 	spec := scenario.Spec{Tenant: scenario.Tenant{Knobs: func(k *sandbox.Knobs) {
 		k.Takes, k.RetryAfter, k.RetryText = time.Hour, 10*time.Minute, "date"
@@ -65,6 +67,7 @@ func TestAServerThatSaysADateIsPolledThen(t *testing.T) {
 }
 
 func TestAHugeWaitThatIsMeantIsWaited(t *testing.T) {
+	t.Attr("fault", "server: 202 with Retry-After of five hours -> waited, complete")
 	t.Attr("shows", "P3 BD-068")
 	scenario.Run(t, vendor("standard", "retryAfter: '18000'\ntakes: 11h"), func(w *scenario.World) {
 		w.Want(w.Export(), life.Completed)
@@ -75,6 +78,7 @@ func TestAHugeWaitThatIsMeantIsWaited(t *testing.T) {
 }
 
 func TestAWaitThatIsNonsenseIsNeitherWaitedNorIgnored(t *testing.T) {
+	t.Attr("fault", "server: 202 with a Retry-After that is nonsense: Unix seconds, Unix milliseconds, negative, a word -> own pace, complete")
 	t.Attr("shows", "P3 BD-069")
 	for _, told := range []string{"epoch", "epochms", "-5", "abc"} {
 		scenario.Run(t, vendor("standard", "retryAfter: '"+told+"'\ntakes: 1h"), func(w *scenario.World) {
@@ -143,6 +147,7 @@ progress: ["6% Completed", "50%", "in-progress", "In Progress (50%)", "Build in 
 }
 
 func TestAPollThatFailsIsNoFailedExport(t *testing.T) {
+	t.Attr("fault", "server: polls are answered 503 -> polled on, complete")
 	t.Attr("shows", "P6 BD-082")
 	scenario.Run(t, vendor("standard", "transient: 3\ntakes: 10m\nretryAfter: 60s"), func(w *scenario.World) {
 		w.Want(w.Export(), life.Completed)
@@ -169,6 +174,7 @@ func TestAFailedExportIsSaidToHaveFailed(t *testing.T) {
 }
 
 func TestAnExportThatTheVendorCancelledIsGone(t *testing.T) {
+	t.Attr("fault", "server: the vendor cancels an export -> gone")
 	t.Attr("shows", "P8 BD-086")
 	for preset, gone := range map[string]string{"standard": "404", "firely": "410", "ecw": "202forever"} {
 		scenario.Run(t, vendor(preset, "gone: '"+gone+"'\ntakes: 6h\nretryAfter: 600s"), func(w *scenario.World) {
@@ -187,6 +193,7 @@ func TestAnExportThatTheVendorCancelledIsGone(t *testing.T) {
 }
 
 func TestAnExportThatNeverEndsIsShownToAPerson(t *testing.T) {
+	t.Attr("fault", "server: an export never ends -> failed with export_stuck")
 	t.Attr("shows", "P9")
 	spec := vendor("ecw", "stuck: true\nretryAfter: 6h")
 	spec.Bound = 60 * 24 * time.Hour
@@ -221,6 +228,7 @@ func TestAnExportKeepsToTheClientThatStartedIt(t *testing.T) {
 }
 
 func TestTokensThatLiveShorterThanTheExportAreRenewed(t *testing.T) {
+	t.Attr("fault", "server: tokens end or are revoked while an export runs -> renewed, complete")
 	t.Attr("shows", "P11 BD-085")
 	spec := vendor("standard", "takes: 2h\nretryAfter: 600s\ntoken: {life: 300s}")
 	scenario.Run(t, spec, func(w *scenario.World) {
@@ -295,6 +303,7 @@ func TestAPageInHTMLIsNoAnswer(t *testing.T) {
 }
 
 func TestAPageInHTMLIsNoManifest(t *testing.T) {
+	t.Attr("fault", "server: a web page with 200 in the manifest's place -> failed with export_failed; resumed, complete")
 	t.Attr("shows", "P13 BD-088")
 	scenario.Run(t, vendor("standard", "faults: [{on: poll, times: 1, do: html, status: 200}]"), func(w *scenario.World) {
 		x := w.Export()

@@ -79,6 +79,7 @@ func TestAWorldStandsStillWhileBulkheadIsDown(t *testing.T) {
 }
 
 func TestAHostThatIsDownIsTriedAgain(t *testing.T) {
+	t.Attr("fault", "network: the token server refuses connections for ten seconds -> waits, complete")
 	scenario.Run(t, scenario.Spec{}, func(w *scenario.World) {
 		w.Net.Down("login.ehr.test", true)
 		x := w.Request("lakeside", export.Wish{})

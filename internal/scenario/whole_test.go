@@ -13,6 +13,7 @@ import (
 // A server that gives no count and cuts its files in the middle of a line is
 // believed after three tries; but what may be missing is asked for again.
 func TestAFileThatIsNeverWholeIsToldAndLeavesTheWatermark(t *testing.T) {
+	t.Attr("fault", "server: a file without length or count is cut in a line each time -> complete after three tries, told, the watermark stays")
 	t.Attr("shows", "D7")
 	spec := scenario.Spec{Tenant: scenario.Tenant{Types: []string{"Patient"}}}
 	spec.Knobs = func(k *sandbox.Knobs) { k.Count, k.CutAt, k.Gzip, k.Ranges = sandbox.CountNone, 700, false, false }
@@ -33,6 +34,7 @@ func TestAFileThatIsNeverWholeIsToldAndLeavesTheWatermark(t *testing.T) {
 }
 
 func TestBinaryInPlaceOfAFileFailsTheFile(t *testing.T) {
+	t.Attr("fault", "server: binary in the place of a file -> failed with download_failed; resumed, complete")
 	t.Attr("shows", "BD-135 D8")
 	spec := scenario.Spec{}
 	spec.Knobs = func(k *sandbox.Knobs) {
