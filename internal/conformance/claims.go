@@ -71,7 +71,7 @@ func scanFile(file, pkg string) ([]claim, error) {
 		}
 		ast.Inspect(f.Body, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			if !ok || !isClaim(call) {
+			if !ok || !isAttribute(call, attribute) {
 				return true
 			}
 			c := claim{test: test{pkg, f.Name.Name}}
@@ -90,14 +90,14 @@ func scanFile(file, pkg string) ([]claim, error) {
 	return claims, err
 }
 
-// isClaim reports whether a call is x.Attr("shows", y).
-func isClaim(call *ast.CallExpr) bool {
+// isAttribute reports whether a call is x.Attr(key, y).
+func isAttribute(call *ast.CallExpr, want string) bool {
 	f, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || f.Sel.Name != "Attr" || len(call.Args) != 2 {
 		return false
 	}
 	key, ok := literalOf(call.Args[0])
-	return ok && key == attribute
+	return ok && key == want
 }
 
 func literalOf(e ast.Expr) (string, bool) {

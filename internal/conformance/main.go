@@ -9,6 +9,10 @@
 // the run. The page docs/conformance.md is written from what was seen, and
 // with --check it is compared with what the sources claim, without running.
 //
+// The page docs/reliability.md is written from the sources alone: of every
+//
+//	t.Attr("fault", "<area>: <fault> -> <outcome>")
+//
 // It never judges a test: a claim is as good as the test that makes it.
 //
 // Bulk Data rules: https://hl7.org/fhir/uv/bulkdata/export.html
@@ -32,7 +36,10 @@ type options struct {
 	page  string // below root
 	input string // a stream of go test -json, instead of running the tests
 	check bool
-	out   io.Writer
+
+	faults      bool   // only write the page of faults
+	reliability string // the page of faults, below root
+	out         io.Writer
 }
 
 func main() {
@@ -41,6 +48,8 @@ func main() {
 	flag.StringVar(&o.page, "page", "docs/conformance.md", "page to write or to check; empty for none")
 	flag.StringVar(&o.input, "input", "", "read this output of go test -json, - for standard input, instead of running the tests")
 	flag.BoolVar(&o.check, "check", false, "run nothing: only check that the page says what the sources claim")
+	flag.BoolVar(&o.faults, "faults", false, "run nothing: only write the page of faults")
+	flag.StringVar(&o.reliability, "reliability", "docs/reliability.md", "page of faults to write or to check; empty for none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // main begins it
 	defer stop()
@@ -55,6 +64,9 @@ func main() {
 var errUnmet = errors.New("rules are not met")
 
 func run(ctx context.Context, o options) error {
+	if err := tellFaults(o); err != nil || o.faults {
+		return err
+	}
 	rules, err := loadRules()
 	if err != nil {
 		return err
@@ -87,6 +99,32 @@ func run(ctx context.Context, o options) error {
 			fmt.Fprintln(o.out, f)
 		}
 		return fmt.Errorf("%w: %d faults", errUnmet, len(faults))
+	}
+	return nil
+}
+
+// tellFaults writes the page of faults, or compares it with the sources.
+func tellFaults(o options) error {
+	if o.reliability == "" {
+		return nil
+	}
+	list, err := scanFaults(o.root)
+	if err != nil {
+		return err
+	}
+	page, text := filepath.Join(o.root, o.reliability), reliability(list)
+	if !o.check {
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+			return fmt.Errorf("write the page of faults: %w", err)
+		}
+		return nil
+	}
+	have, err := os.ReadFile(page)
+	if err != nil {
+		return fmt.Errorf("read the page of faults: %w", err)
+	}
+	if string(have) != text {
+		return fmt.Errorf("%s is not what the tests tell: run go run ./internal/conformance --faults", o.reliability)
 	}
 	return nil
 }

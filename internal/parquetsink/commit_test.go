@@ -37,6 +37,7 @@ func empty(export string) sink.Delivery {
 }
 
 func TestACrashAtTheCommitLeavesTheOldStateOrTheNew(t *testing.T) {
+	t.Attr("fault", "step: publishing to Parquet ends at any moment of its commit -> the old snapshot or the new one; publishing again gives the first receipt")
 	for _, c := range []struct {
 		moment string
 		want   string // the export that is current afterwards
@@ -44,7 +45,7 @@ func TestACrashAtTheCommitLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"built", "e1"},
 		{"linked", "e1"},
 		{"renamed", "e2"},
-		{"synced", "e2"},
+		{"settled", "e2"},
 	} {
 		t.Run(c.moment, func(t *testing.T) {
 			folder := t.TempDir()
@@ -72,6 +73,27 @@ func TestACrashAtTheCommitLeavesTheOldStateOrTheNew(t *testing.T) {
 				t.Errorf("left in the folder (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestACrashAfterTheCommitIsSweptByTheSameExport(t *testing.T) {
+	t.Attr("fault", "step: the process dies after a Parquet snapshot is visible, before it is swept -> publishing again makes it durable and leaves no spilled file and no older snapshot")
+	folder := t.TempDir()
+	for _, export := range []string{"e1", "e2"} {
+		publish(t, dieAt(t, folder, ""), export)
+	}
+	if _, err := dieAt(t, folder, "renamed").Publish(t.Context(), empty("e3")); !errors.Is(err, errDied) {
+		t.Fatalf("Publish = %v, want %v", err, errDied)
+	}
+	if err := os.Mkdir(filepath.Join(folder, "north", "spill"), 0o700); err != nil { // as a killed process leaves it
+		t.Fatal(err)
+	}
+	publish(t, dieAt(t, folder, ""), "e3")
+	if diff := cmp.Diff([]string{"current", "lock", "snapshots"}, names(t, filepath.Join(folder, "north"))); diff != "" {
+		t.Errorf("left in the folder (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"e2", "e3"}, names(t, filepath.Join(folder, "north", "snapshots"))); diff != "" {
+		t.Errorf("snapshots (-want +got):\n%s", diff)
 	}
 }
 

@@ -120,13 +120,18 @@ func (h home) commit(n note, reach func(moment string) error) error {
 	if err := reach("renamed"); err != nil {
 		return err
 	}
-	if err := h.sync("."); err != nil {
-		return fmt.Errorf("commit the snapshot: %w", err)
-	}
-	if err := reach("synced"); err != nil {
+	if err := h.settle(n); err != nil {
 		return err
 	}
-	// Readers may still be in the snapshot before this one; nobody is in older ones.
+	return reach("settled")
+}
+
+// settle makes the snapshot that is current durable, and sweeps: readers may
+// still be in the one before it; nobody is in older ones.
+func (h home) settle(n note) error {
+	if err := h.sync("."); err != nil {
+		return fmt.Errorf("settle the snapshot: %w", err)
+	}
 	return h.sweep(n)
 }
 

@@ -81,7 +81,7 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 		return sink.Receipt{}, err
 	}
 	if first, found := old.Receipts[d.Export]; found {
-		return first, nil
+		return first, s.settle(home, old, d.Tenant)
 	}
 	if err := home.sweep(old); err != nil {
 		return sink.Receipt{}, err
@@ -100,6 +100,14 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 		return sink.Receipt{}, err
 	}
 	return next.Receipts[d.Export], nil
+}
+
+// settle ends what a process that died after the rename may not have ended.
+func (s *Sink) settle(h home, n note, tenant string) error {
+	if err := h.settle(n); err != nil {
+		return err
+	}
+	return os.RemoveAll(s.spill(tenant))
 }
 
 // at tells a test that a moment is reached.
