@@ -3,10 +3,12 @@ package store_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -90,5 +92,46 @@ func TestAReplayIsOfItsOriginsTime(t *testing.T) {
 	}
 	if later, err = in.Later(t.Context(), second); err != nil || len(later) != 0 {
 		t.Errorf("later than the second: %v, %v", later, err)
+	}
+}
+
+// Some of the sinks may have an export that failed while it was published,
+// whatever became of it then.
+func TestWhatSinksMayHaveIsLater(t *testing.T) {
+	s, _ := openLedger(t)
+	first := completed(t, s, store.Intent{}, store.File{Name: "0-output-0-Patient"})
+	var ids []string
+	for _, ends := range [][]life.Event{{life.Refuse}, {life.Refuse, life.Cancel}, {life.Deny}} {
+		err := s.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
+			id, err := tx.Request(store.Intent{Endpoint: "e", Level: "system", Mode: "full"})
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+			x, err := tx.Export(id)
+			for _, e := range []life.Event{life.Admit, life.Accepted, life.Listed, life.Stored, life.Ingested} {
+				err = errors.Join(err, tx.Move(&x, e))
+			}
+			err = errors.Join(err, tx.SetProblem(&x, problem.New(problem.SinkFailed, "full", "Make room.")))
+			for _, e := range ends {
+				err = errors.Join(err, tx.Move(&x, e))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+	later, err := s.In("lakeside").Later(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range later {
+		got = append(got, x.ID)
+	}
+	if !slices.Equal(got, ids) {
+		t.Errorf("later are %v, want %v", got, ids)
 	}
 }

@@ -12,7 +12,7 @@ import (
 const laterExports = `-- name: LaterExports :many
 SELECT x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin FROM export x LEFT JOIN export o ON o.tenant_id = x.tenant_id AND o.export_id = x.origin AND x.origin <> ''
 WHERE x.tenant_id = ?1 AND x.purpose <> 'roster'
-  AND (x.state IN ('publishing', 'completed') OR x.state = 'failed' AND x.failed_in = 'publishing')
+  AND (x.state IN ('publishing', 'completed') OR x.failed_in = 'publishing')
   AND coalesce(o.requested_at, x.requested_at) > ?2
 ORDER BY x.requested_at, x.export_id
 `

@@ -12,7 +12,7 @@ SELECT export_id FROM export WHERE tenant_id = ? AND origin = sqlc.arg(origin) A
 -- name: LaterExports :many
 SELECT x.* FROM export x LEFT JOIN export o ON o.tenant_id = x.tenant_id AND o.export_id = x.origin AND x.origin <> ''
 WHERE x.tenant_id = sqlc.arg(tenant_id) AND x.purpose <> 'roster'
-  AND (x.state IN ('publishing', 'completed') OR x.state = 'failed' AND x.failed_in = 'publishing')
+  AND (x.state IN ('publishing', 'completed') OR x.failed_in = 'publishing')
   AND coalesce(o.requested_at, x.requested_at) > sqlc.arg(requested_at)
 ORDER BY x.requested_at, x.export_id;
 
