@@ -120,7 +120,7 @@ func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
 	}
 	ref := m.slotText(f, x.slot)
 	if typ, id = splitRelative(ref, x.target); typ == nil {
-		if typ, id = splitReference(ref); m.base.foreign(ref, typ, id) {
+		if typ, id = SplitReference(ref); m.base.Foreign(ref, typ, id) {
 			id = ref
 		}
 	}
@@ -130,7 +130,7 @@ func (m *machine) reference(f *tape.Found, x *plainPath) (typ, id []byte) {
 	return typ, id
 }
 
-// splitRelative is splitReference for the commonest form, Type/id; nil for
+// splitRelative is SplitReference for the commonest form, Type/id; nil for
 // others, and when the type is not the target, if there is one.
 func splitRelative(ref []byte, target string) (typ, id []byte) {
 	i := len(target)

@@ -111,7 +111,7 @@ type machine struct {
 	made     []byte   // text of made values since Load
 	keys     [][]byte // the types of keys since Load
 	rowIndex int
-	base     origin // of the server whose resources are loaded
+	base     Base // of the server whose resources are loaded
 
 	resourceType, id []byte // nil when absent or not a string
 

@@ -1,8 +1,6 @@
 package sqlonfhir
 
 import (
-	"bytes"
-
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
 
@@ -83,8 +81,8 @@ func (x *referenceKeyExpr) eval(m *machine, in item) error {
 			continue
 		}
 		ref := m.stringMember(it.node, x.reference)
-		typ, id := splitReference(ref)
-		if m.base.foreign(ref, typ, id) {
+		typ, id := SplitReference(ref)
+		if m.base.Foreign(ref, typ, id) {
 			id = ref
 		}
 		if typ != nil && (x.typ == "" || string(typ) == x.typ) {
@@ -94,91 +92,4 @@ func (x *referenceKeyExpr) eval(m *machine, in item) error {
 	}
 	m.stack = m.stack[:kept]
 	return nil
-}
-
-// splitReference returns the type and id of a relative or absolute literal
-// reference, without its version; nil when it is of another form: contained,
-// a URN, conditional, or without a type.
-func splitReference(ref []byte) (typ, id []byte) {
-	if bytes.IndexByte(ref, '#') >= 0 || bytes.IndexByte(ref, '?') >= 0 {
-		return nil, nil
-	}
-	rest, id := lastSegment(ref)
-	rest, typ = lastSegment(rest)
-	if string(typ) == "_history" {
-		rest, id = lastSegment(rest)
-		_, typ = lastSegment(rest)
-	}
-	if !isTypeName(typ) || len(id) == 0 {
-		return nil, nil
-	}
-	return typ, id[:len(id):len(id)]
-}
-
-// lastSegment splits a path at its last slash.
-func lastSegment(path []byte) (rest, last []byte) {
-	i := bytes.LastIndexByte(path, '/')
-	if i < 0 {
-		return nil, path
-	}
-	return path[:i], path[i+1:]
-}
-
-// isTypeName reports whether s looks like the name of a resource type.
-func isTypeName(s []byte) bool {
-	for _, c := range s {
-		if c|0x20 < 'a' || c|0x20 > 'z' {
-			return false
-		}
-	}
-	return len(s) > 0 && isUpper(s[0])
-}
-
-// origin is a FHIR base URL, taken apart for comparison. The zero value is no
-// base.
-type origin struct{ server, path []byte }
-
-// newOrigin takes a base URL with or without a slash at its end.
-func newOrigin(base string) origin {
-	server, path := splitServer(bytes.TrimRight([]byte(base), "/"))
-	return origin{server, path}
-}
-
-// foreign reports whether ref, which names a type and an id, is absolute and
-// not rooted at the base.
-func (o origin) foreign(ref, typ, id []byte) bool {
-	if o.server == nil || typ == nil {
-		return false
-	}
-	server, path := splitServer(ref)
-	if server == nil {
-		return false
-	}
-	if !bytes.EqualFold(server, o.server) {
-		return true
-	}
-	rest := path
-	for _, part := range [][]byte{o.path, slash, typ, slash, id} {
-		var below bool
-		if rest, below = bytes.CutPrefix(rest, part); !below {
-			return true
-		}
-	}
-	return len(rest) > 0 && !bytes.HasPrefix(rest, history)
-}
-
-var slash, history = []byte("/"), []byte("/_history/")
-
-// splitServer splits an absolute URL before its path. The server is nil when
-// ref is relative.
-func splitServer(ref []byte) (server, path []byte) {
-	i := bytes.Index(ref, []byte("://"))
-	if i < 0 {
-		return nil, ref
-	}
-	i += len("://")
-	if end := bytes.IndexByte(ref[i:], '/'); end >= 0 {
-		return ref[: i+end : i+end], ref[i+end:]
-	}
-	return ref, nil
 }

@@ -65,7 +65,7 @@ func (m *machine) load(line []byte) error {
 // whole reference, which is the id of nothing. Without a base every absolute
 // reference gives the id at its end.
 func (r *Runner) Rooted(base string) {
-	r.base = newOrigin(base)
+	r.base = NewBase(base)
 	r.whole.base = r.base
 }
 

@@ -164,9 +164,9 @@ func TestReferencesAreSplitAtTheirLastTwoSegments(t *testing.T) {
 		"Patient/1": "Patient 1", "https://e.org/r4/Patient/1": "Patient 1", "Patient/1/_history/2": "Patient 1", "http://e/Patient/1/_history/2": "Patient 1", "/Patient/1": "Patient 1",
 		"": " ", "1": " ", "Patient/": " ", "#1": " ", "Patient/1#x": " ", "urn:uuid:1": " ", "patient/1": " ", "http://e.org": " ", "Patient?x=1/2": " ", "Pat1ent/1": " ", "_history/1": " ", "1/_history/2": " ",
 	} {
-		typ, id := splitReference([]byte(ref))
+		typ, id := SplitReference([]byte(ref))
 		if got := string(typ) + " " + string(id); got != want {
-			t.Errorf("splitReference(%s) = %q, want %q", ref, got, want)
+			t.Errorf("SplitReference(%s) = %q, want %q", ref, got, want)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package generic
 
-import "github.com/bulkhead-fhir/bulkhead/tape"
+import (
+	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
+	"github.com/bulkhead-fhir/bulkhead/tape"
+)
 
 // maxPaths bounds the paths that a reader remembers between two resources.
 const maxPaths = 4096
@@ -18,7 +21,7 @@ type Coding struct {
 // allocates nothing once it has met the paths that its resources have.
 type Reader struct {
 	places *Places
-	base   origin
+	base   sqlonfhir.Base
 
 	tape       *tape.Tape
 	codings    []Coding
@@ -50,7 +53,7 @@ type step struct {
 // absolute reference below it is folded to a key of that server. With an empty
 // base every absolute reference is.
 func (p *Places) NewReader(base string) *Reader {
-	r := &Reader{places: p, base: newOrigin(base)}
+	r := &Reader{places: p, base: sqlonfhir.NewBase(base)}
 	r.root.of = p.root
 	return r
 }

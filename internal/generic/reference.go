@@ -3,6 +3,8 @@ package generic
 import (
 	"bytes"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
 
@@ -52,23 +54,23 @@ func (r *Reader) reference(n int32, at *place) {
 // target finds kind, type and id of a reference whose ToID is its text.
 func (r *Reader) target(x *Reference) {
 	ref := x.ToID
-	typ, id := splitReference(ref)
-	server, _ := splitServer(ref)
+	typ, id := sqlonfhir.SplitReference(ref)
+	absolute := bytes.Contains(ref, scheme)
 	switch {
 	case ref[0] == '#':
 		x.Kind, x.ToType = Contained, r.containedType(ref[1:])
 	case bytes.HasPrefix(ref, urn):
 		x.Kind = URN
-	case server != nil && (typ == nil || r.base.foreign(ref, typ, id)):
+	case absolute && (typ == nil || r.base.Foreign(ref, typ, id)):
 		x.Kind, x.ToType = Foreign, typ
 	case typ != nil:
 		x.Kind, x.ToType, x.ToID = Relative, typ, id
-		if server != nil {
+		if absolute {
 			x.Kind = Absolute
 		}
 	case bytes.IndexByte(ref, '?') >= 0:
 		x.Kind = Conditional
-		if typ = ref[:bytes.IndexByte(ref, '?')]; isTypeName(typ) {
+		if typ = ref[:bytes.IndexByte(ref, '?')]; fhir.IsTypeName(string(typ)) {
 			x.ToType = typ
 		}
 	default:
@@ -109,84 +111,4 @@ func (r *Reader) token(identifier int32) []byte {
 	return r.text[from:len(r.text):len(r.text)]
 }
 
-var urn, slash, history = []byte("urn:"), []byte("/"), []byte("/_history/")
-
-// splitReference returns the type and id of a relative or absolute literal
-// reference, without its version; nil when it is of another form.
-func splitReference(ref []byte) (typ, id []byte) {
-	if bytes.IndexByte(ref, '#') >= 0 || bytes.IndexByte(ref, '?') >= 0 {
-		return nil, nil
-	}
-	rest, id := lastSegment(ref)
-	rest, typ = lastSegment(rest)
-	if string(typ) == "_history" {
-		rest, id = lastSegment(rest)
-		_, typ = lastSegment(rest)
-	}
-	if !isTypeName(typ) || len(id) == 0 {
-		return nil, nil
-	}
-	return typ, id[:len(id):len(id)]
-}
-
-// lastSegment splits a path at its last slash.
-func lastSegment(path []byte) (rest, last []byte) {
-	i := bytes.LastIndexByte(path, '/')
-	if i < 0 {
-		return nil, path
-	}
-	return path[:i], path[i+1:]
-}
-
-// isTypeName reports whether s looks like the name of a resource type.
-func isTypeName(s []byte) bool {
-	for _, c := range s {
-		if c|0x20 < 'a' || c|0x20 > 'z' {
-			return false
-		}
-	}
-	return len(s) > 0 && s[0] <= 'Z'
-}
-
-// An origin is a FHIR base URL, taken apart for comparison. The zero value is
-// no base.
-type origin struct{ server, path []byte }
-
-// newOrigin takes a base URL with or without a slash at its end.
-func newOrigin(base string) origin {
-	server, path := splitServer(bytes.TrimRight([]byte(base), "/"))
-	return origin{server, path}
-}
-
-// foreign reports whether ref, an absolute URL that names a type and an id, is
-// not rooted at the base.
-func (o origin) foreign(ref, typ, id []byte) bool {
-	if o.server == nil {
-		return false
-	}
-	server, rest := splitServer(ref)
-	if !bytes.EqualFold(server, o.server) {
-		return true
-	}
-	for _, part := range [...][]byte{o.path, slash, typ, slash, id} {
-		var below bool
-		if rest, below = bytes.CutPrefix(rest, part); !below {
-			return true
-		}
-	}
-	return len(rest) > 0 && !bytes.HasPrefix(rest, history)
-}
-
-// splitServer splits an absolute URL before its path. The server is nil when
-// ref is relative.
-func splitServer(ref []byte) (server, path []byte) {
-	i := bytes.Index(ref, []byte("://"))
-	if i < 0 {
-		return nil, ref
-	}
-	i += len("://")
-	if end := bytes.IndexByte(ref[i:], '/'); end >= 0 {
-		return ref[: i+end : i+end], ref[i+end:]
-	}
-	return ref, nil
-}
+var urn, scheme = []byte("urn:"), []byte("://")
