@@ -70,6 +70,7 @@ func files(t *testing.T, dir string) (names []string) {
 }
 
 func TestACommitIsWholeOrNotThereAtEveryFault(t *testing.T) {
+	t.Attr("fault", "step: writing a file fails at any moment of its commit -> the file is whole or as it was before, and nothing temporary stays")
 	const old, new = "old content", "new content, longer"
 	points := []struct {
 		at      string
@@ -132,6 +133,7 @@ func TestACommitIsWholeOrNotThereAtEveryFault(t *testing.T) {
 }
 
 func TestACrashLeavesOnlyTemporaryFilesAndOpenSweepsThem(t *testing.T) {
+	t.Attr("fault", "machine: the process dies while it writes files -> only temporary files stay, and the next process sweeps them")
 	dir := t.TempDir()
 	store, s := open(t, dir)
 	w, err := s.Create(t.Context(), rawKey(t, s, "e1"))
@@ -220,6 +222,7 @@ func TestFilesAndFoldersAreForTheirOwnerOnly(t *testing.T) {
 }
 
 func TestAMachineProblemSaysWhatToDo(t *testing.T) {
+	t.Attr("fault", "machine: the disk is full, read-only or gone at any moment of writing a file -> storage_full or storage_unwritable, which say what to do")
 	tests := map[syscall.Errno]problem.Code{
 		syscall.ENOSPC: problem.StorageFull, syscall.EDQUOT: problem.StorageFull,
 		syscall.EACCES: problem.StorageUnwritable, syscall.EROFS: problem.StorageUnwritable,

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,43 +187,56 @@ const perWorld = 8
 func TestALifeSurvivesRandomDeaths(t *testing.T) {
 	t.Attr("fault", "machine: the process is killed again and again, at random moments, bytes and times -> every life ends as a calm one, and leaves no temporary file, step or slot behind")
 	kills, seed := number(t, "CRASH_KILLS", perWorld), number(t, "CRASH_SEED", 1)
-	only := number(t, "CRASH_WORLD", -1)
 	c := newCalm(t)
-	worlds := (kills + perWorld - 1) / perWorld
-	for world := range worlds {
-		if only >= 0 && world != only {
-			continue
-		}
-		t.Run(strconv.Itoa(world), func(t *testing.T) {
-			t.Parallel()
-			p, random := newPlace(t), rand.New(rand.NewPCG(uint64(seed), uint64(world)))
-			var deaths []string
-			left := min(perWorld, kills-world*perWorld)
-			for ; ; p.next(t) {
-				share := left / (stages - p.stage + 1)
-				for misses := 0; share > 0 && misses < 3; {
-					d := c.draw(random, p.stage, share)
-					deaths = append(deaths, d.String())
-					if p.run(t, d) {
-						p.holds(t)
-						share--
-						left--
-						continue
-					}
-					misses++ // it lived on; what is left of the stage is little
-				}
-				p.run(t, death{})
-				if p.stage == stages {
-					break
-				}
-			}
-			p.check(t, c)
-			t.Logf("died %d times", min(perWorld, kills-world*perWorld)-left)
-			if t.Failed() {
-				t.Logf("again: CRASH_SEED=%d CRASH_KILLS=%d CRASH_WORLD=%d go test ./internal/crashtest -run %s\n%s", seed, kills, world, "TestALifeSurvivesRandomDeaths", strings.Join(deaths, "\n"))
+	if world := number(t, "CRASH_WORLD", -1); world >= 0 {
+		c.lifeOf(t, seed, world)
+		return
+	}
+	var died atomic.Int64
+	for world := 0; int(died.Load()) < kills && !t.Failed(); {
+		more := (kills - int(died.Load()) + perWorld - 1) / perWorld
+		t.Run("lives", func(t *testing.T) {
+			for range more {
+				of := world
+				world++
+				t.Run(strconv.Itoa(of), func(t *testing.T) {
+					t.Parallel()
+					died.Add(int64(c.lifeOf(t, seed, of)))
+				})
 			}
 		})
 	}
+	t.Logf("died %d times", died.Load())
+}
+
+// lifeOf lives a life with the deaths that the seed draws for a world, and
+// tells how many there were.
+func (c calm) lifeOf(t *testing.T, seed, world int) (died int) {
+	t.Helper()
+	p, random := newPlace(t), rand.New(rand.NewPCG(uint64(seed), uint64(world)))
+	var deaths []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("again: CRASH_SEED=%d CRASH_WORLD=%d go test ./internal/crashtest -run TestALifeSurvivesRandomDeaths\n%s", seed, world, strings.Join(deaths, "\n"))
+		}
+	}()
+	for ; ; p.next(t) {
+		for share := (perWorld - died) / (stages - p.stage + 1); share > 0; share-- {
+			d := c.draw(random, p.stage, share)
+			deaths = append(deaths, d.String())
+			if !p.run(t, d) {
+				break // it lived on to the end of the stage
+			}
+			p.holds(t)
+			died++
+		}
+		p.run(t, death{})
+		if p.stage == stages {
+			break
+		}
+	}
+	p.check(t, c)
+	return died
 }
 
 // draw makes up a death in a stage that is to have so many more.

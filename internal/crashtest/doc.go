@@ -6,8 +6,10 @@
 // export must have been asked for once, and nothing may be left behind.
 //
 // Everything is in its tests; they run the test binary again as the bulkhead
-// that dies. CRASH_KILLS is how many random deaths there are, CRASH_SEED draws
-// them, CRASH_WORLD runs one world of them alone; a failure says which.
+// that dies. CRASH_KILLS is how many random deaths there are, and, when it is
+// set, has each named moment die in a world of its own; CRASH_SEED draws the
+// random ones, and CRASH_WORLD lives one life of them alone. A failure says
+// which.
 //
 // It never looks into the code that it kills: what dies is known by the names
 // of moments, by bytes and by time.

@@ -161,6 +161,7 @@ func TestAnExportThatFailedAtDocumentsGoesOnWithThem(t *testing.T) {
 }
 
 func TestDocumentsOfAStoppedProcessGoOnInTheNext(t *testing.T) {
+	t.Attr("fault", "machine: the process stops while documents are fetched -> the next goes on with them")
 	s := newScript(2)
 	began, hang := make(chan struct{}), make(chan struct{})
 	s.on[export.Attach] = func(ctx context.Context, w export.Work) (export.Outcome, error) {

@@ -215,6 +215,7 @@ func TestAnExportWithoutFilesCompletes(t *testing.T) {
 }
 
 func TestWeatherIsWaitedOutAndCounted(t *testing.T) {
+	t.Attr("fault", "step: a step meets trouble that passes -> it is waited out and counted, complete")
 	s := newScript(1)
 	var once sync.Once
 	s.on[export.Download] = func(context.Context, export.Work) (o export.Outcome, err error) {
@@ -229,6 +230,7 @@ func TestWeatherIsWaitedOutAndCounted(t *testing.T) {
 }
 
 func TestWeatherThatLastsIsShownToAPerson(t *testing.T) {
+	t.Attr("fault", "step: a step meets trouble that lasts -> failed with a problem, after as many tries as limits.retry says")
 	s := newScript(1)
 	s.on[export.Poll] = func(context.Context, export.Work) (export.Outcome, error) { return nil, errors.New("no route") }
 	b := newBench(t, s)
@@ -239,6 +241,7 @@ func TestWeatherThatLastsIsShownToAPerson(t *testing.T) {
 }
 
 func TestAFileThatCannotBeHadFailsTheExportWhenTheOthersAreHereAndItResumes(t *testing.T) {
+	t.Attr("fault", "step: one file cannot be had -> the others are taken first, then failed with download_failed; resumed, only that file is asked for")
 	s := newScript(4)
 	broken := true
 	s.on[export.Download] = func(_ context.Context, w export.Work) (export.Outcome, error) {
@@ -274,6 +277,7 @@ func TestAFileThatCannotBeHadFailsTheExportWhenTheOthersAreHereAndItResumes(t *t
 }
 
 func TestALostKickoffIsShownAndKickedOffAgainOnlyOnRequest(t *testing.T) {
+	t.Attr("fault", "step: the answer to a kick-off is lost -> unknown; a second one is sent only when a person resumes it")
 	s := newScript(1)
 	var once sync.Once
 	s.on[export.Kickoff] = func(context.Context, export.Work) (o export.Outcome, _ error) {
@@ -367,6 +371,7 @@ func TestASecondExportOfThePracticeIsRefusedWhileOneRuns(t *testing.T) {
 }
 
 func TestWhatStoppedWithTheProcessGoesOnInTheNext(t *testing.T) {
+	t.Attr("fault", "machine: the process stops while it polls, downloads, ingests or publishes -> the next goes on with that, complete, with one kick-off; stopping is no failure")
 	for _, kind := range []string{export.Poll, export.Download, export.Ingest, export.Publish} {
 		t.Run(kind, func(t *testing.T) {
 			s := newScript(3)

@@ -47,6 +47,7 @@ func (b *bench) until(what string, done func() bool) {
 }
 
 func TestAStepThatPanicsFailsItsExportAndNoOther(t *testing.T) {
+	t.Attr("fault", "step: a step panics -> its export fails with internal, and says what to do; the other practices complete; nothing of what was panicked with is told")
 	s := newScript(1)
 	s.on[export.Ingest] = func(_ context.Context, w export.Work) (export.Outcome, error) {
 		if w.Lease.Tenant == "lakeside" {
@@ -64,6 +65,7 @@ func TestAStepThatPanicsFailsItsExportAndNoOther(t *testing.T) {
 }
 
 func TestWhatAStepFoundOutIsKeptUntilTheLedgerTakesIt(t *testing.T) {
+	t.Attr("fault", "machine: the ledger cannot be written when a kick-off is answered -> what the step found out is kept until it can; one kick-off, complete")
 	s := newScript(1)
 	b := newBench(t, s)
 	b.exec(`CREATE TRIGGER full BEFORE UPDATE OF status_url ON export BEGIN SELECT RAISE(ABORT, 'full'); END`)
@@ -78,6 +80,7 @@ func TestWhatAStepFoundOutIsKeptUntilTheLedgerTakesIt(t *testing.T) {
 }
 
 func TestAStepThatTheExecutorLostIsTakenUp(t *testing.T) {
+	t.Attr("fault", "step: the executor loses a step -> it is taken up when it is overdue")
 	s := newScript(1)
 	var once sync.Once
 	s.on[export.Poll] = func(context.Context, export.Work) (o export.Outcome, _ error) {
@@ -101,6 +104,7 @@ func TestAStepThatTheExecutorLostIsTakenUp(t *testing.T) {
 }
 
 func TestAStepThatTheExecutorHasTwiceRunsOnce(t *testing.T) {
+	t.Attr("fault", "step: the executor has a step twice -> it runs once")
 	s := newScript(1)
 	reached, gate := make(chan struct{}, 9), make(chan struct{})
 	s.on[export.Kickoff] = func(context.Context, export.Work) (export.Outcome, error) {
@@ -124,6 +128,7 @@ func TestAStepThatTheExecutorHasTwiceRunsOnce(t *testing.T) {
 }
 
 func TestACancellationByAnotherProcessEndsTheStepsThatRun(t *testing.T) {
+	t.Attr("fault", "step: another process cancels an export whose steps run -> they end")
 	s := newScript(1)
 	reached, ended := make(chan struct{}), make(chan struct{})
 	s.on[export.Download] = func(ctx context.Context, _ export.Work) (export.Outcome, error) {

@@ -66,6 +66,7 @@ func request(t *testing.T, s *store.Store, tenant string) store.Export {
 }
 
 func TestALedgerHasOneHolderAndTellsWho(t *testing.T) {
+	t.Attr("fault", "machine: a second process opens the ledger -> ledger_locked, which names the first")
 	s, path := openLedger(t)
 	_, err := store.Open(t.Context(), path)
 	if codeOf(err) != problem.LedgerLocked {
@@ -103,6 +104,7 @@ func TestALedgerIsForItsOwnerOnly(t *testing.T) {
 }
 
 func TestALedgerThatCannotBeUsedSaysWhy(t *testing.T) {
+	t.Attr("fault", "machine: the ledger is damaged, from a newer version, or in a folder that cannot be written -> a problem of its own for each, and the ledger stays as it is")
 	dir := t.TempDir()
 	garbage := filepath.Join(dir, "garbage.db")
 	if err := os.WriteFile(garbage, []byte(strings.Repeat("this is no database ", 500)), 0o600); err != nil {
@@ -176,6 +178,7 @@ func TestTheStatusViewHasTheColumnsOfTheUsualTable(t *testing.T) {
 }
 
 func TestAStepThatWasTakenOverIsFenced(t *testing.T) {
+	t.Attr("fault", "step: a paused process wakes up when another has its step -> what it would record is refused")
 	s, _ := openLedger(t)
 	var ref store.StepRef
 	s.Bind(func(_ context.Context, _ *sql.Tx, steps []store.StepRef) error { ref = steps[0]; return nil })
@@ -296,6 +299,7 @@ func TestAnotherStreamIsOneOfOtherPatientsThatMayHaveReachedASink(t *testing.T) 
 }
 
 func TestTheIntentOfAKickoffIsWrittenOnce(t *testing.T) {
+	t.Attr("fault", "step: two runners are about to send the same kick-off -> one may")
 	s, _ := openLedger(t)
 	x := request(t, s, "lakeside")
 	in := s.In("lakeside")
@@ -385,6 +389,7 @@ func TestTenantsThatAreNoLongerConfiguredAreFrozen(t *testing.T) {
 }
 
 func TestAClockThatWasAheadLeavesTheLimitInForce(t *testing.T) {
+	t.Attr("fault", "machine: the clock was ahead and is set back -> the limit of requests in a minute stays in force")
 	s, _ := openLedger(t)
 	ahead := time.Now().Add(24*time.Hour).Unix() / 60
 	if _, err := s.DB().Exec(`INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES ('lakeside', 'e', ?, 1)`, ahead); err != nil {
