@@ -34,7 +34,7 @@ func stage(ctx context.Context, o *Options) (_ Summary, err error) {
 	if err != nil {
 		return s, err
 	}
-	w := newRows(ctx, o, key)
+	w := newPart(ctx, o, key)
 	defer w.close()
 	b := &binaries{Options: o}
 	err = walk(ctx, o, func(line int64, x *resource) error {
