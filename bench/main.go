@@ -57,8 +57,8 @@ type part func(ctx context.Context, o options, c *corpus) (string, error)
 
 var parts = map[string]part{"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion}
 
-// run measures the parts asked for, in their order, and writes RESULTS.md. The
-// sections of parts that were not asked for stay as they are.
+// run measures the parts asked for, in their order, and writes each into
+// RESULTS.md as soon as it is measured. The other sections stay as they are.
 func run(ctx context.Context, o options) error {
 	names := strings.Split(o.parts, ",")
 	for _, name := range names {
@@ -77,17 +77,18 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("make the records: %w", err)
 	}
 	fmt.Fprintf(o.out, "%d resources of %d types, %.1f MB\n", c.lines, len(corpusTypes), mega(c.bytes))
-	sections := map[string]string{}
 	for _, name := range slices.Compact(names) {
 		text, err := parts[name](ctx, o, c)
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", name, err)
 		}
-		sections[name] = text
 		fmt.Fprintf(o.out, "\n%s\n", text)
+		if o.results == "" {
+			continue
+		}
+		if err := writeResults(ctx, o.results, map[string]string{name: text}); err != nil {
+			return err
+		}
 	}
-	if o.results == "" {
-		return nil
-	}
-	return writeResults(ctx, o.results, sections)
+	return nil
 }
