@@ -1,0 +1,282 @@
+package store_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// firstLife are rows as the first version wrote them: an export of lakeside
+// that is complete, one that waits for the server, one of hillcrest in the
+// middle of its files, and one that failed.
+var firstLife = []string{
+	`INSERT INTO tenant VALUES ('lakeside', 'Lakeside', 'ecw', 'c1', 'https://ehr.example/LAKESD', 'active', 1),
+		('hillcrest', 'Hillcrest', 'ecw', 'c1', 'https://ehr.example/HILLCR', 'active', 1)`,
+	`INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks,
+		requested_by, requested_at, state, state_at, kickoff_sent_at, kickoffs, status_url, transaction_time, next_since, ended_at)
+	VALUES
+	('20250101-020000-aaaaaaaa', 'lakeside', 's1', 'ecw', 'https://ehr.example/LAKESD', 'group', 'g', '["Patient"]', 'full', '', '["tables"]',
+		'schedule', 1000, 'completed', 5000, 2000, 1, 'https://ehr.example/s/1', '1970-01-01T00:00:01Z', '1970-01-01T00:00:01Z', 5000),
+	('20250102-020000-bbbbbbbb', 'lakeside', 's1', 'ecw', 'https://ehr.example/LAKESD', 'group', 'g', '["Patient"]', 'incremental', '1970-01-01T00:00:01Z', '["tables"]',
+		'schedule', 6000, 'polling', 7000, 6500, 1, 'https://ehr.example/s/2', '', '', 0),
+	('20250101-020000-cccccccc', 'hillcrest', 's2', 'ecw', 'https://ehr.example/HILLCR', 'group', 'h', '["Patient"]', 'full', '', '["tables"]',
+		'schedule', 1000, 'failed', 5000, 2000, 1, 'https://ehr.example/s/3', '', '', 5000),
+	('20250102-020000-dddddddd', 'hillcrest', 's2', 'ecw', 'https://ehr.example/HILLCR', 'group', 'h', '["Patient"]', 'full', '', '["tables"]',
+		'schedule', 6000, 'downloading', 7000, 6500, 1, 'https://ehr.example/s/4', '1970-01-01T00:00:06Z', '1970-01-01T00:00:06Z', 0)`,
+	`INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, delivered, quarantined, stored_at, ingested_at)
+	VALUES ('lakeside', '20250101-020000-aaaaaaaa', '0-output-0-Patient', 0, 'output', 'Patient', 'https://ehr.example/f/1', 3, 'ingested', 90, 60, 'ab', 3, 2, 1, 3000, 4000),
+	('hillcrest', '20250102-020000-dddddddd', '0-output-0-Patient', 0, 'output', 'Patient', 'https://ehr.example/f/2', -1, 'stored', 90, 60, 'cd', 0, 0, 0, 7500, 0),
+	('hillcrest', '20250102-020000-dddddddd', '0-output-1-Patient', 1, 'output', 'Patient', 'https://ehr.example/f/3', -1, 'downloading', 0, 0, '', 0, 0, 0, 0, 0)`,
+	`INSERT INTO staged_part VALUES ('lakeside', '20250101-020000-aaaaaaaa', '0-output-0-Patient', 'patient', 'staged/lakeside/20250101-020000-aaaaaaaa/patient/0-output-0-Patient-0.parquet', 2)`,
+	`INSERT INTO publication VALUES ('lakeside', '20250101-020000-aaaaaaaa', 'tables', '{}', 4500)`,
+	`INSERT INTO watermark VALUES ('lakeside', 's1', '1970-01-01T00:00:01Z', '20250101-020000-aaaaaaaa', 5000, 5000)`,
+	`INSERT INTO step (tenant_id, export_id, kind, subject, state, epoch, due_at, owner, heartbeat_at, created_at)
+	VALUES ('lakeside', '20250102-020000-bbbbbbbb', 'poll', '', 'ready', 3, 7000, '', 0, 6500),
+	('hillcrest', '20250102-020000-dddddddd', 'download', '0-output-1-Patient', 'running', 1, 7000, '77-abcdef', 7000, 7000)`,
+	`INSERT INTO schedule VALUES ('lakeside', '30 2 * * * UTC', 9000, 6000)`,
+	`INSERT INTO event (tenant_id, export_id, at, actor, kind, detail) VALUES ('lakeside', '20250101-020000-aaaaaaaa', 5000, 'engine', 'complete', 'completed')`,
+}
+
+// since are rows that a version was the first to write.
+var since = map[int64][]string{
+	2: {
+		`UPDATE export SET purpose = 'delivery', parameters = '{"type_filters":["Patient?active=true"]}' WHERE state = 'polling'`,
+		`INSERT INTO manifest_page VALUES ('hillcrest', '20250102-020000-dddddddd', 0, 'https://ehr.example/s/4')`,
+		`INSERT INTO member VALUES ('lakeside', 's1', 'p1', 5000, 0)`,
+	},
+	3: {`INSERT INTO export_log (tenant_id, export_id, at, event, detail) VALUES ('lakeside', '20250101-020000-aaaaaaaa', 5000, 'export_complete', '{"duration":4}')`},
+	4: {
+		`INSERT INTO attachment VALUES ('lakeside', 'i1', '20250101-020000-aaaaaaaa', 'stored', '', 'application/pdf', 4, 'aa', 'bb', 'attachments/lakeside/20250101-020000-aaaaaaaa/0-output-0-Patient/1-0', 1000)`,
+		`INSERT INTO attachment_file VALUES ('lakeside', '20250101-020000-aaaaaaaa', '0-output-0-Patient', 1, 1, 4, '{"stored":1}', 4000)`,
+	},
+	5: {`UPDATE output_file SET checksum = sha256 WHERE sha256 <> ''`},
+	6: {`UPDATE output_file SET replayed = 1, delivered = 3, quarantined = 0, quarantine_of = '20250103-020000-eeeeeeee' WHERE quarantined = 1`},
+	7: {`INSERT INTO quality VALUES ('lakeside', '20250101-020000-aaaaaaaa', '')`},
+}
+
+// ledgerOf makes a ledger as the bulkhead of a version left it.
+func ledgerOf(t *testing.T, version int64) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	db, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("sqlite/migrations"), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	rows := firstLife
+	for v := int64(2); v <= version; v++ {
+		rows = append(rows[:len(rows):len(rows)], since[v]...)
+	}
+	for _, s := range rows {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("version %d: %v: %s", version, err, s)
+		}
+	}
+	return path
+}
+
+func TestALedgerOfEveryVersionIsReadAndGoneOnWith(t *testing.T) {
+	t.Attr("fault", "machine: a newer bulkhead opens the ledger of any older one -> upgraded, all of it is there, exports go on, a copy from before is kept")
+	latest, err := store.Latest()
+	if err != nil || latest < 7 {
+		t.Fatalf("the latest version is %d, %v", latest, err)
+	}
+	for version := int64(1); version <= latest; version++ {
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			path := ledgerOf(t, version)
+			s, err := store.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			upgraded(t, s, version)
+			old := filepath.Join(filepath.Dir(path), fmt.Sprintf("ledger.schema-%d.db", version))
+			if _, err := os.Stat(old); (err == nil) != (version < latest) {
+				t.Errorf("the copy from before the upgrade: %v", err)
+			}
+			if left := leftovers(t, filepath.Dir(path)); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// upgraded looks whether a ledger says what the rows of its version do.
+func upgraded(t *testing.T, s *store.Store, version int64) {
+	t.Helper()
+	ctx := t.Context()
+	if v, err := s.Version(ctx); err != nil || v < 7 {
+		t.Errorf("version %d, %v", v, err)
+	}
+	if faults, err := s.Faults(ctx); err != nil || len(faults) > 0 {
+		t.Errorf("faults: %v, %v", faults, err)
+	}
+	states := map[string]life.State{}
+	for _, tenant := range []string{"lakeside", "hillcrest"} {
+		exports, err := s.In(tenant).AllExports(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range exports {
+			states[x.ID] = x.State
+			if x.Purpose != store.Delivery || len(x.Types) != 1 || len(x.Sinks) != 1 {
+				t.Errorf("export %s: %+v", x.ID, x.Intent)
+			}
+		}
+	}
+	want := map[string]life.State{
+		"20250101-020000-aaaaaaaa": life.Completed, "20250102-020000-bbbbbbbb": life.Polling,
+		"20250101-020000-cccccccc": life.Failed, "20250102-020000-dddddddd": life.Downloading,
+	}
+	if diff := cmp.Diff(want, states); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	in := s.In("lakeside")
+	files, err := in.Files(ctx, "20250101-020000-aaaaaaaa")
+	if err != nil || len(files) != 1 || files[0].Lines != files[0].Delivered+files[0].Quarantined+files[0].Blank || files[0].SHA256 != "ab" {
+		t.Errorf("files = %+v, %v", files, err)
+	}
+	if mark, ok, err := in.Watermark(ctx, "s1"); err != nil || !ok || mark.Since != "1970-01-01T00:00:01Z" {
+		t.Errorf("watermark = %+v, %v, %v", mark, ok, err)
+	}
+	if done, err := in.Publications(ctx, "20250101-020000-aaaaaaaa"); err != nil || len(done) != 1 {
+		t.Errorf("publications = %v, %v", done, err)
+	}
+	if n, err := in.Members(ctx, "s1"); err != nil || (n == 1) != (version >= 2) {
+		t.Errorf("%d members, %v", n, err)
+	}
+	if log, err := in.Log(ctx, "20250101-020000-aaaaaaaa"); err != nil || (len(log) == 1) != (version >= 3) {
+		t.Errorf("%d log items, %v", len(log), err)
+	}
+	if due, err := s.DueSchedules(ctx); err != nil || len(due) != 1 {
+		t.Errorf("schedules = %v, %v", due, err)
+	}
+	goneOn(t, s)
+}
+
+// goneOn looks whether the exports that were under way have their steps, and
+// can be taken, recorded and moved.
+func goneOn(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	if _, err := s.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := s.AllOpenSteps(ctx)
+	if err != nil || len(steps) != 2 {
+		t.Fatalf("steps = %+v, %v", steps, err)
+	}
+	for _, step := range steps {
+		l, _, ok, err := s.Take(ctx, step.StepRef, "me")
+		if err != nil || !ok || l.Epoch < 2 {
+			t.Fatalf("take %s: %+v, %v, %v", step.Kind, l, ok, err)
+		}
+		err = s.In(l.Tenant).Do(ctx, func(tx *store.Tx) error {
+			x, err := tx.Export(l.Export)
+			if err != nil {
+				return err
+			}
+			if err := tx.Finish(l); err != nil {
+				return err
+			}
+			if l.Kind == "poll" {
+				return tx.Move(&x, life.Listed)
+			}
+			return tx.SetFileStored(&x, store.File{Name: l.Subject, Bytes: 1, SHA256: "ef"})
+		})
+		if err != nil {
+			t.Errorf("go on with %s: %v", l.Kind, err)
+		}
+	}
+	if totals, err := s.In("hillcrest").FileTotals(ctx, "20250102-020000-dddddddd"); err != nil || totals.InRaw != 2 {
+		t.Errorf("totals = %+v, %v", totals, err)
+	}
+}
+
+func TestTheWayBackFromAnUpgradeIsTheCopyFromBefore(t *testing.T) {
+	path := ledgerOf(t, 3)
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	copied := filepath.Join(filepath.Dir(path), "ledger.schema-3.db")
+	r, err := store.Restore(t.Context(), copied, path)
+	if err != nil || r.Schema != 3 || len(r.Forgotten) != 0 {
+		t.Fatalf("restore the copy: %+v, %v", r, err)
+	}
+	s, err = store.Look(t.Context(), path) // and up again
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	upgraded(t, reopened(t, s, path), 3)
+}
+
+// reopened closes a ledger that was looked at and opens it to work on it.
+func reopened(t *testing.T, looked *store.Store, path string) *store.Store {
+	t.Helper()
+	looked.Close()
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestANewerLedgerIsLeftAlone(t *testing.T) {
+	t.Attr("fault", "machine: an older bulkhead is started on the ledger of a newer one -> refused, nothing is changed")
+	latest, err := store.Latest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := ledgerOf(t, latest)
+	alter(t, path, fmt.Sprintf(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, 1)`, latest+1),
+		`ALTER TABLE export ADD COLUMN of_the_future TEXT NOT NULL DEFAULT 'x'`)
+	for name, open := range map[string]func() (*store.Store, error){
+		"Open": func() (*store.Store, error) { return store.Open(t.Context(), path) },
+		"Look": func() (*store.Store, error) { return store.Look(t.Context(), path) },
+		"Join": func() (*store.Store, error) { return store.Join(t.Context(), path) },
+	} {
+		if s, err := open(); codeOf(err) != problem.LedgerNewer {
+			t.Errorf("%s = %v, want ledger_newer", name, err)
+			if err == nil {
+				s.Close()
+			}
+		}
+	}
+	alter(t, path, `UPDATE export SET of_the_future = 'y'`)
+}
+
+func TestAnOlderLedgerThatIsHeldIsNotUpgradedBeneathItsHolder(t *testing.T) {
+	path := ledgerOf(t, 3)
+	latest := ledgerOf(t, 7)
+	holder, err := store.Open(t.Context(), latest) // its lock file is what counts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	if err := os.Link(latest+".lock", path+".lock"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Look(t.Context(), path); codeOf(err) != problem.LedgerLocked {
+		t.Errorf("Look = %v, want ledger_locked", err)
+	}
+}
