@@ -175,7 +175,7 @@ func TestADamagedQuarantineIsAProblemThatQuotesNothing(t *testing.T) {
 				}
 			}
 			p, ok := errors.AsType[*problem.Problem](met)
-			if !ok || p.Code != problem.StorageDamaged || strings.Contains(p.Error(), "SMITH") {
+			if !ok || p.Code != problem.StorageDamaged || strings.Contains(p.Error(), "SMITH") || !strings.Contains(p.Summary, " in export ") {
 				t.Errorf("error %v", met)
 			}
 		})

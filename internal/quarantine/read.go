@@ -32,7 +32,8 @@ type Entry struct {
 	Offset int64 // of the line's first byte in the decoded output file
 
 	ctx     context.Context
-	binary  bool // the content is written as base64
+	of      string // whose entry it is, for errors
+	binary  bool   // the content is written as base64
 	content io.Reader
 }
 
@@ -40,7 +41,7 @@ type Entry struct {
 func (e *Entry) Read(p []byte) (int, error) {
 	n, err := e.content.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = explain(e.ctx, err)
+		err = explain(e.ctx, e.of, err)
 	}
 	return n, err
 }
@@ -114,30 +115,30 @@ func walk(ctx context.Context, scope *blob.Scope, export, file string, yield fun
 		return fmt.Errorf("read quarantine: %w", err)
 	}
 	defer text.Close()
-	src := bufio.NewReaderSize(contextReader{ctx, text}, chunk)
+	src, of := bufio.NewReaderSize(contextReader{ctx, text}, chunk), "file "+file+" in export "+export
 	for {
 		e, err := next(src)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return explain(ctx, err)
+			return explain(ctx, of, err)
 		}
-		e.ctx = ctx
+		e.ctx, e.of = ctx, of
 		if !yield(e) {
 			return nil
 		}
 		if err := skip(src); err != nil {
-			return explain(ctx, err)
+			return explain(ctx, of, err)
 		}
 	}
 }
 
-func explain(ctx context.Context, err error) error {
+func explain(ctx context.Context, of string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return problem.Wrap(err, problem.StorageDamaged, "a quarantine file cannot be read to its end",
+	return problem.Wrap(err, problem.StorageDamaged, "the quarantine of "+of+" cannot be read to its end",
 		"Check the disk of the storage folder. The refused lines are in the raw file too, which is kept as it was received.")
 }
 
