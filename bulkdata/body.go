@@ -209,8 +209,8 @@ func (b *Body) fail(reason Reason, detail string) *ProtocolError {
 // endOf gives io.EOF only for the end of a whole file.
 func (b *Body) endOf(err error) error {
 	switch {
-	case b.wire.late:
-		return b.fail(TooSlow, "")
+	case b.wire.over != "":
+		return b.fail(b.wire.over, "")
 	case b.wire.err != nil && !b.wire.ended:
 		return &TruncatedError{Got: b.wire.got, Want: b.Length, Err: endOf(b.ctx, b.wire.err)}
 	case errors.Is(err, io.EOF) && !b.short && (b.Length < 0 || b.wire.got == b.Length):
@@ -231,8 +231,8 @@ type wireReader struct {
 	judged time.Duration // of that, when the pace was judged last
 	paced  int64         // what had come by then
 	err    error
-	ended  bool // err is io.EOF itself; an error that wraps it is a broken connection
-	late   bool // it took longer than the limit
+	ended  bool   // err is io.EOF itself; an error that wraps it is a broken connection
+	over   Reason // the limit that it went beyond, empty for none
 }
 
 // Read lets the stall timer run only while it waits for the server.
@@ -246,20 +246,22 @@ func (w *wireReader) Read(p []byte) (int, error) {
 	w.watch.Stop()
 	w.got += int64(n)
 	w.waited += time.Since(began)
+	w.err, w.ended = err, err == io.EOF
 	if err == nil {
-		err = w.pace()
+		w.err = w.judge()
 	}
-	if err != nil {
-		w.err, w.ended = err, err == io.EOF
-	}
-	return n, err
+	return n, w.err
 }
 
-// pace judges a transfer that moves by how much.
-func (w *wireReader) pace() error {
-	if w.waited > w.limits.FileTime {
-		w.late = true
-		return errSlow
+// judge ends a transfer that goes beyond a limit, or moves by hardly anything.
+func (w *wireReader) judge() error {
+	switch {
+	case w.got > w.limits.FileBytes: // also of what decodes to nothing
+		w.over = TooLarge
+		return errBeyond
+	case w.waited > w.limits.FileTime:
+		w.over = TooSlow
+		return errBeyond
 	}
 	if w.waited-w.judged < slowAfter {
 		return nil

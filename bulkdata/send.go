@@ -22,6 +22,7 @@ const (
 	errTimeout limitError = "no answer within the time limit"
 	errStalled limitError = "the server sends nothing any more"
 	errSlow    limitError = "the server sends hardly anything"
+	errBeyond  limitError = "the body goes beyond a limit"
 )
 
 func (e limitError) Error() string   { return string(e) }
