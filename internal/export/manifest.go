@@ -29,6 +29,9 @@ const (
 // https://hl7.org/fhir/uv/bulkdata/export.html#bulk-data-output-manifest
 func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bulkdata.Status) (Outcome, error) {
 	m, x := status.Manifest, w.Export
+	if err := s.room(); err != nil {
+		return nil, err
+	}
 	if err := s.keepManifest(ctx, t, w, status.Raw); err != nil {
 		return nil, err
 	}

@@ -15,13 +15,12 @@ const lookAgainAfter = 64 << 20
 // sends must leave room for what the others' need to be finished.
 type spared struct {
 	r      io.Reader
-	folder string
-	least  int64 // bytes that stay free
+	room   func() error
 	unseen int64 // bytes since the last look
 }
 
 func (s *Steps) spare(r io.Reader) *spared {
-	return &spared{r: r, folder: s.Config.Folder, least: int64(s.Config.Limits.FreeBytes), unseen: lookAgainAfter}
+	return &spared{r: r, room: s.room, unseen: lookAgainAfter}
 }
 
 // Read gives what comes while there is room.
@@ -37,12 +36,13 @@ func (s *spared) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *spared) room() error {
-	free, err := blob.Free(s.folder)
+// room refuses to take more from a server when the disk is nearly full.
+func (s *Steps) room() error {
+	free, err := blob.Free(s.Config.Folder)
 	if err != nil {
 		return err
 	}
-	if free < s.least {
+	if free < int64(s.Config.Limits.FreeBytes) {
 		return problem.New(problem.StorageFull, fmt.Sprintf("only %d MiB are free where the state folder is", free>>20),
 			"Free space, or lower limits.free_bytes; then resume. Nothing is lost.")
 	}
