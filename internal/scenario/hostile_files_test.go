@@ -162,7 +162,7 @@ func TestAServerThatSendsAByteASecondIsGivenUp(t *testing.T) {
 		k.Ranges = false
 		k.Faults = []sandbox.Fault{{On: sandbox.KindFile, Do: sandbox.ActionStall, AtByte: 1, Pace: time.Second}}
 	})
-	spec.Config, spec.Types = "limits: {exports: 2, retry: {attempts: 1}}", []string{"Patient"}
+	spec.Config = "limits: {exports: 2, retry: {attempts: 1}}"
 	scenario.Run(t, spec, func(w *scenario.World) {
 		began := time.Now()
 		fails(w, unnoticed(w), problem.DownloadFailed)
