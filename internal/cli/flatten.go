@@ -127,7 +127,7 @@ func (o *outputs) open(view int) (io.Writer, error) {
 		if len(o.views) > 1 {
 			return nil, problem.New(problem.Usage, "rows of several views cannot share standard output", "Give a folder with --out.")
 		}
-		w := bufio.NewWriterSize(o.streams.Out, 1<<16)
+		w := bufio.NewWriterSize(destination{o.streams.Out}, 1<<16)
 		o.closers = append(o.closers, w.Flush)
 		return w, nil
 	}
@@ -148,9 +148,21 @@ func (o *outputs) open(view int) (io.Writer, error) {
 	if err != nil {
 		return nil, problem.Wrap(err, problem.StorageUnwritable, "the rows cannot be written", "Give a file in a folder that you may write.")
 	}
-	w := bufio.NewWriterSize(f, 1<<16)
+	w := bufio.NewWriterSize(destination{f}, 1<<16)
 	o.closers = append(o.closers, func() error { return errors.Join(w.Flush(), f.Close()) })
 	return w, nil
+}
+
+// destination explains why it does not take rows.
+type destination struct{ io.Writer }
+
+func (d destination) Write(p []byte) (int, error) {
+	n, err := d.Writer.Write(p)
+	if err != nil {
+		err = problem.Wrap(err, problem.StorageUnwritable, "the rows cannot be written to their end",
+			"Free space there, or give another file with --out; what was written is not whole.")
+	}
+	return n, err
 }
 
 // fileOf names the file of one of several views, after the view. Names that

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,5 +48,20 @@ func TestViewsOfOneNameShareNoFile(t *testing.T) {
 	ran(t, 0, "flatten", "-w", "a.json", "-w", "patient_name", "-o", "rows", "in.ndjson")
 	if got, err := os.ReadFile(filepath.Join("rows", "ids.csv")); err != nil || string(got) != "id\r\np1\r\n" {
 		t.Errorf("rows are %q (%v)", got, err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space") }
+
+func TestADiskThatIsFullIsNoBug(t *testing.T) {
+	files(t, map[string]string{"ids.json": idsOfPatients, "in.ndjson": onePatient})
+	for _, format := range []string{"csv", "ndjson", "parquet"} {
+		var told bytes.Buffer
+		got := Main(t.Context(), []string{"flatten", "-w", "ids.json", "--format", format, "in.ndjson"}, Streams{In: strings.NewReader(""), Out: full{}, Err: &told})
+		if got != 3 || !strings.Contains(told.String(), "storage_unwritable") {
+			t.Errorf("%s: status %d: %s", format, got, &told)
+		}
 	}
 }
