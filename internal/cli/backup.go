@@ -123,7 +123,7 @@ func (c *restoreCommand) tell(g *Globals, r store.Restored, open []openExport, l
 		g.printf("the former ledger cannot be read, so nobody can say what it knew beyond the backup: %s\n", r.Unreadable)
 	}
 	if len(r.Forgotten) > 0 {
-		g.printf("\n%s began after the backup and is forgotten:\n", some(int64(len(r.Forgotten)), "export"))
+		g.printf("\nforgotten, because it began after the backup: %s\n", some(int64(len(r.Forgotten)), "export"))
 		for _, x := range r.Forgotten {
 			g.printf("  %s  %s  %s\n", x.Tenant, x.Export, x.State)
 		}
@@ -141,7 +141,7 @@ func (c *restoreCommand) tell(g *Globals, r store.Restored, open []openExport, l
 			"That does no harm: publishing them again changes nothing.\n", strings.Join(of, ", "))
 	}
 	if len(open) > 0 {
-		g.printf("\n%s under way in the backup; the next start goes on with what the server still has:\n", some(int64(len(open)), "export"))
+		g.printf("\nunder way in the backup: %s; the next start goes on with what the server still has\n", some(int64(len(open)), "export"))
 		for _, x := range open {
 			g.printf("  %s  %s  %s\n", x.Tenant, x.Export, x.State)
 		}

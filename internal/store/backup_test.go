@@ -216,6 +216,30 @@ func TestALedgerThatACrashLeftIsKeptWithItsLastChanges(t *testing.T) {
 	}
 }
 
+func TestChangesOfALedgerThatIsGoneDoNotReachTheRestoredOne(t *testing.T) {
+	_, from := openLedger(t)
+	to := filepath.Join(t.TempDir(), "b.db")
+	backup(t, from, to)
+	path, id := abandoned(t, t.TempDir())
+	if err := os.Remove(path); err != nil { // the log of its last changes stays
+		t.Fatal(err)
+	}
+	if r, err := store.Restore(t.Context(), to, path); err != nil || r.Former != "" {
+		t.Fatalf("Restore = %+v, %v", r, err)
+	}
+	s, err := store.Look(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.In("lakeside").Export(t.Context(), id); codeOf(err) != problem.Usage {
+		t.Errorf("the restored ledger has an export of the other one: %v", err)
+	}
+	if faults, err := s.Faults(t.Context()); err != nil || len(faults) > 0 {
+		t.Errorf("the restored ledger is damaged: %v %v", faults, err)
+	}
+}
+
 func TestABackupThatIsNoneIsRefusedAndChangesNothing(t *testing.T) {
 	t.Attr("fault", "machine: a damaged backup, or one of a newer bulkhead, is restored -> refused, the ledger stays as it is")
 	s, path := openLedger(t)

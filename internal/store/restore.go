@@ -183,19 +183,16 @@ func eachRow(ctx context.Context, db *sql.DB, query string, row func(scan func(.
 // the ledger that comes. A crash in between leaves the former ledger in its
 // place, at worst without its latest changes, which are beside the dated name.
 func setAside(ledger string) (string, error) {
-	if _, err := os.Stat(ledger); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
 	base := strings.TrimSuffix(ledger, filepath.Ext(ledger)) + "-" + time.Now().UTC().Format("20060102-150405")
 	former := base + ".db"
-	for n := 2; exists(former); n++ {
+	for n := 2; exists(former) || exists(former+"-wal"); n++ {
 		former = fmt.Sprintf("%s-%d.db", base, n)
 	}
-	if err := os.Link(ledger, former); err != nil {
-		return "", unwritable(err, former)
-	}
-	if exists(ledger + "-wal") {
-		if err := os.Link(ledger+"-wal", former+"-wal"); err != nil {
+	for _, ending := range []string{"", "-wal"} {
+		if !exists(ledger + ending) {
+			continue
+		}
+		if err := os.Link(ledger+ending, former+ending); err != nil {
 			return "", unwritable(err, former)
 		}
 	}
@@ -206,6 +203,9 @@ func setAside(ledger string) (string, error) {
 		if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", unwritable(err, beside)
 		}
+	}
+	if !exists(former) {
+		return "", nil
 	}
 	return former, nil
 }
