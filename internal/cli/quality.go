@@ -101,7 +101,7 @@ func (c *qualityCommand) print(g *Globals, s *quality.Summary) {
 
 func (c *qualityCommand) types(g *Globals, s *quality.Summary) {
 	table := grid{
-		header: []string{"type", "resources", "before", "double", "conform", "warnings", "errors", "no profile"},
+		header: []string{"type", "delivered", "before", "double", "conform", "warnings", "errors", "no profile"},
 		right:  map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 7: true},
 	}
 	for _, t := range s.Types {
@@ -115,7 +115,7 @@ func (c *qualityCommand) types(g *Globals, s *quality.Summary) {
 	g.printf("\n")
 	table.print(g)
 	if s.Guide != "" {
-		g.printf("judged by US Core %s\n", s.Guide)
+		g.printf("judged by %s, resources that were refused for their profile too\n", quality.GuideName(s.Guide))
 	}
 	if s.Compared != "" {
 		g.printf("before: export %s\n", s.Compared)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/validate"
 	"github.com/bulkhead-fhir/bulkhead/uscore"
@@ -62,11 +63,12 @@ func (c *validateCommand) Run(ctx context.Context, g *Globals) error {
 func (c *validateCommand) refusals(g *Globals) func(quarantine.Refusal) error {
 	told := 0
 	return func(r quarantine.Refusal) error {
-		if told++; told > c.Most {
-			return nil
-		}
-		_, err := fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
-		if told == c.Most {
+		told++
+		var err error
+		switch {
+		case told <= c.Most:
+			_, err = fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
+		case told == c.Most+1:
 			_, err = fmt.Fprintln(g.streams.Err, "refused: more such lines are only counted (--most)")
 		}
 		return err
@@ -92,7 +94,7 @@ func (c *validateCommand) print(g *Globals, r *validate.Report) {
 		table.print(g)
 	}
 	if r.Guide != "" {
-		g.printf("judged by US Core %s\n", r.Guide)
+		g.printf("judged by %s\n", quality.GuideName(r.Guide))
 	}
 	g.findings(r.Findings, len(r.Findings))
 }

@@ -3,6 +3,7 @@ package quality
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -17,30 +18,35 @@ type Keeper struct {
 }
 
 // atOnce bounds what one CatchUp makes.
-const atOnce = 20
+const atOnce = 100
 
 // CatchUp makes the summaries of exports that have completed and have none.
-// Doing it again changes nothing.
+// One that cannot be made keeps no other from being made; the error names all
+// of them. Doing it again changes nothing.
 func (k *Keeper) CatchUp(ctx context.Context) error {
 	refs, err := k.Store.UnmadeQuality(ctx, atOnce)
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, ref := range refs {
-		s, err := k.Of(ctx, ref.Tenant, ref.Export)
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(s)
-		if err != nil {
-			return fmt.Errorf("write the quality summary: %w", err)
-		}
-		err = k.Store.In(ref.Tenant).Do(ctx, func(tx *store.Tx) error { return tx.SetQuality(ref.Export, text) })
-		if err != nil {
-			return err
+		if err := k.make(ctx, ref); err != nil {
+			errs = append(errs, fmt.Errorf("summary of %s, export %s: %w", ref.Tenant, ref.Export, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (k *Keeper) make(ctx context.Context, ref store.ExportRef) error {
+	s, err := k.Of(ctx, ref.Tenant, ref.Export)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("write the quality summary: %w", err)
+	}
+	return k.Store.In(ref.Tenant).Do(ctx, func(tx *store.Tx) error { return tx.SetQuality(ref.Export, text) })
 }
 
 // Of gives the summary of an export: the one in the ledger, or else one made

@@ -116,11 +116,11 @@ func TestAPersonIsAskedAboutWhatLooksWrong(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"type_vanished Condition":               "none came, the full export before had 500",
+		"type_vanished Condition":               "none was delivered, the full export before had 500",
 		"lines_refused ":                        "2 of 102 lines were refused",
 		"links_to_nothing Encounter -> Patient": "6 of 100 references lead to no Patient that ever came",
 		"profile_errors Patient":                "30 of 100 resources break a rule of US Core 6.1.0, most often Patient.name (required)",
-		"type_grown Patient":                    "100 came, the full export before had 60",
+		"type_grown Patient":                    "100 were delivered, the full export before had 60",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("questions (-want +got):\n%s", diff)

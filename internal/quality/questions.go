@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
 // A Question is something that a person should look at, and who can answer it.
@@ -64,7 +66,7 @@ func ask(s, before *Summary) []Question {
 		judged := t.Verdicts.Total() // those too that were refused for what they break
 		if n := t.Verdicts.Errors; judged >= few && share(n, judged) > errorsAbove {
 			list = append(list, Question{
-				KindErrors, t.ResourceType, fmt.Sprintf("%d of %d resources break a rule of US Core %s%s", n, judged, s.Guide, worst(s, t.ResourceType)),
+				KindErrors, t.ResourceType, fmt.Sprintf("%d of %d resources break a rule of %s%s", n, judged, GuideName(s.Guide), worst(s, t.ResourceType)),
 				"The server sends them so; the practice's vendor can say why. They are delivered all the same, unless validation.on_error is quarantine.", n,
 			})
 		}
@@ -75,6 +77,14 @@ func ask(s, before *Summary) []Question {
 	return list
 }
 
+// GuideName calls a version of the rules by its name, for people.
+func GuideName(version string) string {
+	if version == string(uscore.R4) {
+		return "FHIR R4"
+	}
+	return "US Core " + version
+}
+
 func changed(t Type) []Question {
 	if t.Before == nil || *t.Before < few {
 		return nil
@@ -83,12 +93,12 @@ func changed(t Type) []Question {
 	const remedy = "Ask the practice whether that is so; if not, compare the granted scopes with bulkhead check, and ask for the roster of the group."
 	switch r := share(now, was); {
 	case now == 0:
-		return []Question{{KindVanished, t.ResourceType, fmt.Sprintf("none came, the full export before had %d", was), remedy, was}}
+		return []Question{{KindVanished, t.ResourceType, fmt.Sprintf("none was delivered, the full export before had %d", was), remedy, was}}
 	case r < shrunkBelow:
-		return []Question{{KindShrunk, t.ResourceType, fmt.Sprintf("%d came, the full export before had %d", now, was), remedy, was - now}}
+		return []Question{{KindShrunk, t.ResourceType, fmt.Sprintf("%d were delivered, the full export before had %d", now, was), remedy, was - now}}
 	case r > grownAbove:
 		return []Question{{
-			KindGrown, t.ResourceType, fmt.Sprintf("%d came, the full export before had %d", now, was),
+			KindGrown, t.ResourceType, fmt.Sprintf("%d were delivered, the full export before had %d", now, was),
 			"Ask the practice whether the group has grown; a merged practice or another group is possible.", now - was,
 		}}
 	}

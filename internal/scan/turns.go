@@ -33,9 +33,13 @@ func (t *turns) take(place int64, f func() error) error {
 	if t.ended || t.next > place {
 		return errEnded
 	}
-	err := f()
+	if err := f(); err != nil {
+		t.ended = true
+		t.moved.Broadcast()
+		return err
+	}
 	t.forward()
-	return err
+	return nil
 }
 
 // pass gives the turn of a place away, unless it was taken. It never waits.

@@ -41,6 +41,7 @@ type Decision struct {
 	// Emptied has the types of which no old resource stays.
 
 	delivery sink.Delivery
+	judged   int64 // resources that were there, and lines that were delivered
 }
 
 // Decide judges every line of d against the tenant's old state, a relation
@@ -66,7 +67,11 @@ func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Deci
 			return nil, fmt.Errorf("judge the delivered lines: %w", err)
 		}
 	}
-	return e.sum(ctx, d, before)
+	x, err := e.sum(ctx, d, before)
+	if err == nil {
+		x.judged = total
+	}
+	return x, err
 }
 
 // part is the condition that a resource belongs to chunk k of n.

@@ -27,7 +27,7 @@ func (e *Engine) Links(ctx context.Context, x *Decision, old string) ([]sink.Lin
 	if err := e.Exec(ctx, "CREATE TABLE work.link (source VARCHAR, target VARCHAR, links BIGINT, missing BIGINT)"); err != nil {
 		return nil, err
 	}
-	chunks := rows/(4*e.chunk) + 1
+	chunks := (rows/4+x.judged)/e.chunk + 1 // a link is counted, not kept
 	for k := range chunks {
 		if err := e.countLinks(ctx, files, old, func(typ, id string) string {
 			return fmt.Sprintf("hash(%s, %s) %% %d = %d", typ, id, chunks, k)
