@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -66,9 +67,7 @@ func (s *source) texts(f *ast.FuncDecl, e ast.Expr, above []ast.Node) []string {
 func merged(a, b row) row {
 	m := row{}
 	for _, r := range []row{a, b} {
-		for name, v := range r {
-			m[name] = v
-		}
+		maps.Copy(m, r)
 	}
 	return m
 }

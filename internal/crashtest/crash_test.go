@@ -186,7 +186,7 @@ const perWorld = 8
 
 func TestALifeSurvivesRandomDeaths(t *testing.T) {
 	t.Attr("fault", "machine: the process is killed again and again, at random moments, bytes and times -> every life ends as a calm one, and leaves no temporary file, step or slot behind")
-	kills, seed := number(t, "CRASH_KILLS", perWorld), number(t, "CRASH_SEED", 1)
+	kills, seed := number(t, "CRASH_KILLS", perWorld/2), number(t, "CRASH_SEED", 1)
 	c := newCalm(t)
 	if world := number(t, "CRASH_WORLD", -1); world >= 0 {
 		c.lifeOf(t, seed, world)
