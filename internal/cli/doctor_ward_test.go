@@ -219,8 +219,8 @@ func (w *ward) sql(statements ...string) {
 
 // under is what of a ward is examined.
 type under struct {
-	deep, sinks, repair bool
-	room                int64
+	deep, sinks bool
+	room        int64
 }
 
 // examined gives the report of an examination.

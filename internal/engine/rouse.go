@@ -33,21 +33,19 @@ func (e *Engine) Rouse(ctx context.Context, tenant, id string) error {
 	})
 }
 
-// begin adds the steps that the state of a resumed export calls for, from
-// polling on.
+// begin adds the steps that the state of a resumed export calls for: polling,
+// publishing, or what its files lack.
 func (e *Engine) begin(tx *store.Tx, x *store.Export) error {
-	switch x.State {
-	case life.Polling:
+	switch {
+	case x.State == life.Polling:
 		return tx.AddStep(x.ID, export.Poll, "", tx.Now())
-	case life.Publishing:
+	case x.State == life.Publishing:
 		return e.afterIngest(tx, x)
-	case life.Downloading, life.Ingesting:
-		if err := tx.ReopenFiles(x); err != nil {
-			return err
-		}
-		return e.feed(tx, x)
 	}
-	return fmt.Errorf("an export in state %s begins with no such step", x.State)
+	if err := tx.ReopenFiles(x); err != nil {
+		return err
+	}
+	return e.feed(tx, x)
 }
 
 // A Loss names output files of an export of which something in storage is not
