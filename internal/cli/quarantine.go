@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -71,7 +74,7 @@ func (c *quarantineListCommand) Run(ctx context.Context, g *Globals) error {
 				return err
 			}
 		}
-		return l.print(g)
+		return errors.Join(append(l.damaged, l.print(g))...)
 	})
 	if errors.Is(err, store.ErrNoLedger) && !g.JSON {
 		g.printf("nothing is refused: nothing was exported yet\n")
@@ -123,7 +126,8 @@ type refusedList struct {
 
 	rows     []refusedRow
 	exports  map[string]store.Export
-	needless int64 // lines that are not listed, because a later full export supersedes them
+	damaged  []error // of quarantine files; what the ledger knows of them is listed
+	needless int64   // lines that are not listed, because a later full export supersedes them
 }
 
 func (l *refusedList) add(ctx context.Context, tenant string) error {
@@ -160,6 +164,15 @@ func (l *refusedList) add(ctx context.Context, tenant string) error {
 func (l *refusedList) addFile(ctx context.Context, scope *blob.Scope, r store.Refused, superseded string) error {
 	first, counts := map[string][]int64{}, map[string]int64{}
 	for e, err := range quarantine.Entries(ctx, scope, export.Keeper(r.Export.ID, r.File), r.File.Name) {
+		if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.StorageDamaged {
+			l.damaged = append(l.damaged, err)
+			if counts, err = reasonsInLedger(r.File); err != nil {
+				return err
+			}
+			maps.DeleteFunc(counts, func(reason string, _ int64) bool { return !quarantine.Holds(reason, l.command.Reason) })
+			first = nil
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -184,6 +197,15 @@ func (l *refusedList) addFile(ctx context.Context, scope *blob.Scope, r store.Re
 	}
 	l.exports[r.Export.ID] = r.Export
 	return nil
+}
+
+// reasonsInLedger counts the refused lines of a file as its summary does.
+func reasonsInLedger(f store.File) (map[string]int64, error) {
+	var s ingest.Summary
+	if err := json.Unmarshal(f.Summary, &s); err != nil {
+		return nil, fmt.Errorf("read the summary of %s: %w", f.Name, err)
+	}
+	return s.ByReason, nil
 }
 
 // fewLines is how many line numbers are listed of each reason.
