@@ -86,7 +86,7 @@ func TestTheCalmLifePassesEverythingThatIsToDie(t *testing.T) {
 		"kickoff: intended", "kickoff: answered", "request kickoff: sent", "reply kickoff: arrived", "reply file: arrived", "reply attachment: arrived", "request release: sent",
 		"raw: before rename", "staged: after rename", "quarantine: before rename", "attachments: before rename",
 		"step publish lake: after", "step publish tables: before", "step gather: before", "step attach: after",
-		"duckdb: attached", "duckdb: applied", "duckdb: committed", "duckdb: detached",
+		"duckdb: made", "duckdb: attached", "duckdb: applied", "duckdb: committed", "duckdb: detached",
 		"parquet: built", "parquet: linked", "parquet: renamed", "parquet: settled", "record publish: written", "record release: committed",
 	} {
 		if stage[name] == 0 {

@@ -45,6 +45,40 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
+func TestAProcessThatDiesWhileItMakesTheFileLeavesNoneThatIsHalf(t *testing.T) {
+	t.Attr("fault", "machine: the process dies while the DuckDB file is made -> no file, or a whole one; the next process makes it")
+	path := filepath.Join(t.TempDir(), "current.duckdb")
+	died := errors.New("died")
+	dying, err := duckdbsink.Open(duckdbsink.Options{Path: path, Point: func(name string) error {
+		if name == "duckdb: made" {
+			return died
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dying.Publish(t.Context(), empty("e1")); !errors.Is(err, died) {
+		t.Fatalf("Publish = %v, want %v", err, died)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is there: %v", err)
+	}
+	if err := os.WriteFile(path+".next", []byte("half a data"), 0o600); err != nil { // as a killed process may leave it
+		t.Fatal(err)
+	}
+	s, err := duckdbsink.Open(duckdbsink.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), empty("e1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + ".next"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was half made is left: %v", err)
+	}
+}
+
 func TestAFolderThatCannotBeMadeIsAProblem(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -102,7 +102,42 @@ func (s *Sink) engine(spill string, gate merge.Gate) merge.Options {
 	return merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: spill, Gate: gate, ChunkRows: s.chunk}
 }
 
+// create makes the file when there is none: beside its place, and then there,
+// so that a process that dies meanwhile leaves no file that is half a database.
+func (s *Sink) create(ctx context.Context, e *merge.Engine) error {
+	if _, err := os.Stat(s.path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	next := s.path + ".next"
+	for _, old := range []string{next, next + ".wal"} {
+		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := e.Exec(ctx, fmt.Sprintf("ATTACH %s AS made (ROW_GROUP_SIZE %d)", merge.Literal(next), rowGroup), "DETACH made"); err != nil {
+		return err
+	}
+	if err := s.at("made"); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(next, 0o600), sync(next)); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(next, s.path), sync(filepath.Dir(s.path)))
+}
+
+func sync(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 func (s *Sink) attach(ctx context.Context, e *merge.Engine) error {
+	if err := s.create(ctx, e); err != nil {
+		return fmt.Errorf("make the file: %w", err)
+	}
 	attach := fmt.Sprintf("ATTACH %s AS %s (ROW_GROUP_SIZE %d)", merge.Literal(s.path), database, rowGroup)
 	err := merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach) })
 	if err != nil && !errors.Is(err, merge.ErrLocked) && strings.Contains(err.Error(), "not a valid DuckDB database") {
