@@ -113,7 +113,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 		steps = o.Around(steps)
 	}
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: o.Log, Steps: steps, Followers: []engine.Follower{logs, a.Quality}, Point: o.Point, Retry: engine.Retry{
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality}, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err
