@@ -27,13 +27,16 @@ build: setup ## bin/bulkhead
 demo: build ## a sandbox, three practices, their exports, tables and queries
 	./bin/bulkhead demo
 
-# Worlds of simulated time are many, and a ledger in pure Go is nine times slower
-# under the race detector: they run whole without it, and some of them with it.
+# Worlds of simulated time and lives that are ended by kill -9 are many, and a ledger in
+# pure Go is nine times slower under the race detector: they run whole without it, and some
+# of them with it.
 RACED := TestAnExportOutlives|TestPatientsWhoJoined|TestPagesAre|TestALostAnswer|TestTokensThatLive|TestNoPollIsEarly
 test: setup ## every test, with the race detector
 	$(GO) test -timeout 15m ./internal/scenario
 	$(GO) test -race -timeout 10m -run '$(RACED)' ./internal/scenario
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /internal/scenario$$)
+	$(GO) test -timeout 10m ./internal/crashtest
+	$(GO) test -race -timeout 5m -run TestTheCalmLife ./internal/crashtest
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v -e /internal/scenario$$ -e /internal/crashtest$$)
 
 check: setup fmt vet fix lint generated arch pure ## what CI runs first
 	@echo "check: all is well"
@@ -78,13 +81,16 @@ microbench: ## the benchmarks of the hot path
 docs: ## the pages that are printed from code: configuration, vendors, tables, problems, refusals, states, the view suite's report
 	$(GO) test ./internal/config ./internal/views -run 'IsPrintedFrom' -update
 	$(GO) test ./internal/problem ./internal/life ./internal/quarantine -update
+	$(GO) test ./internal/doctor -run TestThePageOfDoctor -update
 	$(GO) test ./sqlonfhir -run TestSuite -update
+	$(GO) run ./internal/conformance --faults
 
 suite: ## the view suite of SQLONFHIR_SUITE, or of the folder beside; the last line counts
 	cd sqlonfhir && $(GO) test -count=1 -run TestSuite
 
-crash: ## kill -9 at named moments, start again, compare with a calm run
-	$(GO) test -race -count=1 -v -timeout 15m ./internal/crashtest/...
+CRASH_SEED ?= 1
+crash: ## kill -9 at every named moment and 200 times at random, compared with a calm life
+	CRASH_KILLS=200 CRASH_SEED=$(CRASH_SEED) $(GO) test -count=1 -v -timeout 40m ./internal/crashtest
 
 conformance: setup ## run the tests that show the standards' rules; writes docs/conformance.md
 	$(GO) run ./internal/conformance
