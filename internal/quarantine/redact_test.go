@@ -17,8 +17,10 @@ func TestARedactedLineKeepsItsStructureOnly(t *testing.T) {
 		offset           int64
 		met              string
 	}{
-		{"a resource", `{"resourceType":"Patient","id":"ab-1","active":true,"name":[{"given":["Ann","Zoë"]}, null],"n":-1.50e3}`,
-			`{"resourceType":"Patient","id":<string 4>,"active":<boolean>,"name":[{"given":[<string 3>,<string 3>]},null],"n":<number 7>}`, -1, ""},
+		{
+			"a resource", `{"resourceType":"Patient","id":"ab-1","active":true,"name":[{"given":["Ann","Zoë"]}, null],"n":-1.50e3}`,
+			`{"resourceType":"Patient","id":<string 4>,"active":<boolean>,"name":[{"given":[<string 3>,<string 3>]},null],"n":<number 7>}`, -1, "",
+		},
 		{"a type that is none", `{"resourceType":"Smith","type":"Patient"}`, `{"resourceType":<string 5>,"type":<string 7>}`, -1, ""},
 		{"names that are none", `{"Ann Smith":1,"O\u0027Hara":2,"_birthDate":{}}`, `{<name 9>:<number 1>,<name 6>:<number 1>,"_birthDate":{}}`, -1, ""},
 		{"a name as a value", `["resourceType","Patient"]`, `[<string 12>,<string 7>]`, -1, ""},

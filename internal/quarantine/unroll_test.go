@@ -93,9 +93,13 @@ func TestAReasonMeansItsFamily(t *testing.T) {
 		reason, wanted string
 		holds          bool
 	}{
-		{"id_missing", "", true}, {"id_missing", "id_missing", true}, {"id_missing", "id", false},
-		{"view_error:patient.birth_date", "view_error", true}, {"view_error:patient.birth_date", "view_error:", true},
-		{"view_error:patient.birth_date", "view_error:patient", true}, {"view_error:patient_name.use", "view_error:patient", false},
+		{"id_missing", "", true},
+		{"id_missing", "id_missing", true},
+		{"id_missing", "id", false},
+		{"view_error:patient.birth_date", "view_error", true},
+		{"view_error:patient.birth_date", "view_error:", true},
+		{"view_error:patient.birth_date", "view_error:patient", true},
+		{"view_error:patient_name.use", "view_error:patient", false},
 		{"invalid_json:syntax", "invalid", false},
 	} {
 		if got := Holds(tt.reason, tt.wanted); got != tt.holds {
