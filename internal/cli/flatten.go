@@ -40,6 +40,7 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	}
 	out := &outputs{command: c, views: list, streams: g.streams}
 	defer func() { err = errors.Join(err, out.close()) }()
+	collectLess(c.Workers)
 	f, err := flatten.New(flatten.Options{
 		Views: list, Format: flatten.Format(c.Format), Open: out.open, Workers: c.Workers,
 		Refused: func(r quarantine.Refusal) error {

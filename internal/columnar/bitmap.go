@@ -75,6 +75,22 @@ func (b *Bitmap) truncate(n int) {
 
 func (b *Bitmap) reset() { b.bits, b.n, b.unset = b.bits[:0], 0, 0 }
 
+// room returns s with room for n more. A row group fills its columns once and
+// then uses their memory again, so it doubles: what append does with large
+// slices would copy them many times on the way.
+func room[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return enlarged(s, n)
+}
+
+func enlarged[T any](s []T, n int) []T {
+	larger := make([]T, len(s), max(2*cap(s), len(s)+n, 64))
+	copy(larger, s)
+	return larger
+}
+
 // extend appends k zeros.
 func extend[T any](s []T, k int) []T {
 	n := len(s)

@@ -84,7 +84,7 @@ func (d *dictionary) entry(k *key, text []byte) (int32, bool) {
 		probes++
 	}
 	d.texts.append(text)
-	d.keys = append(d.keys, *k)
+	d.keys = append(room(d.keys, 1), *k)
 	n := len(d.keys)
 	d.slots[at] = slot{mark, int32(n)}
 	if 2*n > len(d.slots) {

@@ -26,7 +26,7 @@ func (c *Fixed[T]) Append(v T) {
 		c.values = extend(c.values, c.settle())
 	}
 	c.run++
-	c.values = append(c.values, v)
+	c.values = append(room(c.values, 1), v)
 }
 
 // AppendIf adds a row with the value v, or without one when ok is false.

@@ -45,7 +45,7 @@ func (c *Text) Append(text []byte) {
 	}
 	k := keyOf(text)
 	if c.last >= 0 && c.dict.is(c.last, &k, text) {
-		c.index = append(c.index, c.last)
+		c.index = append(room(c.index, 1), c.last)
 		return
 	}
 	c.add(&k, text)
@@ -55,7 +55,7 @@ func (c *Text) Append(text []byte) {
 func (c *Text) add(k *key, text []byte) {
 	e, ok := c.dict.entry(k, text)
 	c.last = e
-	c.index = append(c.index, e)
+	c.index = append(room(c.index, 1), e)
 	n := c.dict.texts.Len()
 	if !ok || n > plainAbove && n > len(c.index)/2 || len(c.dict.texts.text) > MaxDictionary {
 		c.turnPlain()

@@ -19,8 +19,8 @@ func (v *Texts) At(i int32) []byte { return v.text[v.ends[i]:v.ends[i+1]] }
 func (v *Texts) Raw() (text []byte, ends []int32) { return v.text, v.ends }
 
 func (v *Texts) append(text []byte) {
-	v.text = append(v.text, text...)
-	v.ends = append(v.ends, int32(len(v.text)))
+	v.text = append(room(v.text, len(text)), text...)
+	v.ends = append(room(v.ends, 1), int32(len(v.text)))
 }
 
 func (v *Texts) appendEmpty(k int) {

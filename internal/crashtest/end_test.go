@@ -60,7 +60,7 @@ func (p *place) readTables(t *testing.T, e end) {
 		t.Fatalf("the DuckDB file cannot be opened: %v", err)
 	}
 	relations := map[string]string{}
-	for _, name := range strings.Fields(one(t, db, `SELECT string_agg(table_name, ' ') FROM duckdb_tables() WHERE database_name = 't' AND table_name NOT LIKE '\_%' ESCAPE '\'`)) {
+	for name := range strings.FieldsSeq(one(t, db, `SELECT string_agg(table_name, ' ') FROM duckdb_tables() WHERE database_name = 't' AND table_name NOT LIKE '\_%' ESCAPE '\'`)) {
 		relations["tables/"+name] = `t."` + name + `"`
 	}
 	for _, tenant := range tenants {

@@ -24,7 +24,7 @@ func (s *Sink) Holdings(ctx context.Context, deep bool) (map[string]sink.Holding
 	l := look{Sink: s, of: map[string]sink.Holding{}}
 	err := l.each(ctx, "SELECT tenant_id, export, receipt FROM _bulkhead_publication", func(row []any) error {
 		var r sink.Receipt
-		if err := json.Unmarshal([]byte(fmt.Sprint(row[2])), &r); err != nil {
+		if err := json.Unmarshal(fmt.Append(nil, row[2]), &r); err != nil {
 			return fmt.Errorf("read a receipt: %w", err)
 		}
 		l.tenant(row[0], func(h *sink.Holding) { h.Receipts[fmt.Sprint(row[1])] = r })
