@@ -74,11 +74,6 @@ func TestWhatAnAgreementForbidsIsToldFirst(t *testing.T) {
 	b.check().want("agreement", checkup.Warning, "5 days from now")
 }
 
-// afar is a connection to this machine that looks like one to another.
-type afar struct{ net.Conn }
-
-func (afar) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 443} }
-
 func TestTroubleOnTheWayIsToldApart(t *testing.T) {
 	t.Parallel()
 	t.Run("a name that does not resolve", func(t *testing.T) {

@@ -260,3 +260,8 @@ func (f findings) String() string {
 	}
 	return b.String()
 }
+
+// afar is a connection to this machine that looks like one to another.
+type afar struct{ net.Conn }
+
+func (afar) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 443} }
