@@ -77,15 +77,13 @@ func Run(ctx context.Context, o Options, src io.Reader, take func(worker int, b 
 		}
 		return o.OverLong(l.Number, l.Offset)
 	}})
-	r := &run{ctx: ctx, cancel: cancel, take: take, blocks: make(chan *Block, 1), turns: newTurns()}
+	r := &run{ctx: ctx, cancel: cancel, take: take, reader: reader, turns: newTurns()}
 	stop := context.AfterFunc(ctx, r.turns.end)
 	defer stop()
 	var all sync.WaitGroup
 	for n := range o.workers() {
 		all.Go(func() { r.work(n) })
 	}
-	r.cut(reader)
-	close(r.blocks)
 	all.Wait()
 	return Totals{Lines: reader.Lines(), Bytes: reader.Bytes()}, context.Cause(ctx)
 }
@@ -94,38 +92,37 @@ type run struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	take   func(int, *Block) error
-	blocks chan *Block
 	turns  *turns
+
+	mu     sync.Mutex
+	reader *ndjson.Reader
+	place  int64 // of the next block
 }
 
-// cut sends the blocks of the stream to the workers, until the end or a failure.
-func (r *run) cut(reader *ndjson.Reader) {
-	for place := int64(0); ; place++ {
-		b, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			r.cancel(err)
-			return
-		}
-		select {
-		case r.blocks <- &Block{b, r.turns, place}:
-		case <-r.ctx.Done():
-			b.Release()
-			return
-		}
+// next reads the next block, nil at the end of the stream or of the run. The
+// worker that reads a block takes it as well: its bytes are near still.
+func (r *run) next() *Block {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx.Err() != nil {
+		return nil
 	}
+	b, err := r.reader.Next()
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			r.cancel(err)
+		}
+		return nil
+	}
+	r.place++
+	return &Block{b, r.turns, r.place - 1}
 }
 
-// work takes blocks until there are no more. After a failure, its own or
-// another's, it only releases what still comes.
+// work takes blocks until there are no more or the run has ended.
 func (r *run) work(n int) {
-	for b := range r.blocks {
-		if r.ctx.Err() == nil {
-			if err := r.one(n, b); err != nil {
-				r.cancel(err)
-			}
+	for b := r.next(); b != nil; b = r.next() {
+		if err := r.one(n, b); err != nil {
+			r.cancel(err)
 		}
 		b.Release()
 	}
