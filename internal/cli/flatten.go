@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/flatten"
@@ -29,18 +28,13 @@ type flattenCommand struct {
 // Run writes the rows of the views over the files. A line that is refused is
 // told on standard error and counted; it ends nothing.
 func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
-	if os.Getenv("GOGC") == "" {
-		// Of the few row groups that live some more may lie dead: it is a fifth
-		// less work, for 10 MiB.
-		defer debug.SetGCPercent(debug.SetGCPercent(100))
-	}
+	defer collectLess(c.Workers)()
 	list, err := c.views()
 	if err != nil {
 		return err
 	}
 	out := &outputs{command: c, views: list, streams: g.streams}
 	defer func() { err = errors.Join(err, out.close()) }()
-	collectLess(c.Workers)
 	f, err := flatten.New(flatten.Options{
 		Views: list, Format: flatten.Format(c.Format), Open: out.open, Workers: c.Workers,
 		Refused: func(r quarantine.Refusal) error {

@@ -24,7 +24,7 @@ type validateCommand struct {
 // Run checks the files and prints what they are worth. It exits with the status
 // of not_valid when a line is no resource or a resource breaks a rule.
 func (c *validateCommand) Run(ctx context.Context, g *Globals) error {
-	collectLess(c.Workers)
+	defer collectLess(c.Workers)()
 	o := validate.Options{Workers: c.Workers, Refused: c.refusals(g)}
 	if c.USCore != config.NoGuide {
 		var err error
