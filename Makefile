@@ -34,9 +34,9 @@ RACED := TestAnExportOutlives|TestPatientsWhoJoined|TestPagesAre|TestALostAnswer
 test: setup ## every test, with the race detector
 	$(GO) test -timeout 15m ./internal/scenario
 	$(GO) test -race -timeout 10m -run '$(RACED)' ./internal/scenario
-	$(GO) test -timeout 10m ./internal/crashtest
+	$(GO) test -timeout 10m ./internal/crashtest ./bench
 	$(GO) test -race -timeout 5m -run TestTheCalmLife ./internal/crashtest
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v -e /internal/scenario$$ -e /internal/crashtest$$)
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v -e /internal/scenario$$ -e /internal/crashtest$$ -e /bench$$)
 
 check: setup fmt vet fix lint generated arch pure ## what CI runs first
 	@echo "check: all is well"
