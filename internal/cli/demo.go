@@ -160,6 +160,8 @@ func (c *demoCommand) close(ctx context.Context, g *Globals) error {
   export BULKHEAD_CONFIG=%[1]s/bulkhead.yaml
   bin/bulkhead status                         who is fresh, who failed, and why
   bin/bulkhead status riverbend               its exports, and what to do
+  bin/bulkhead quality hillcrest              what its last export is worth
+  bin/bulkhead quarantine list                which lines were refused, why, and who must act
   bin/bulkhead plan lakeside                  what the next export would ask for
   bin/bulkhead query "SELECT tenant_id, count(*) FROM observation GROUP BY ALL"
   bin/bulkhead demo --serve                   the same, and the EHR stays up: then try  bin/bulkhead export lakeside
