@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
@@ -141,7 +142,7 @@ func (l *losses) raw(ctx context.Context, f store.File) (gone, damaged bool, err
 	}
 	defer z.Close()
 	sum := sha256.New()
-	n, err := io.Copy(sum, contextReader{ctx, z})
+	n, err := io.Copy(sum, ndjson.Until(ctx, z))
 	if ctx.Err() != nil {
 		return false, false, context.Cause(ctx)
 	}
@@ -342,7 +343,7 @@ func (p *patient) document(ctx context.Context, scope *blob.Scope, d store.Fetch
 	}
 	defer r.Close() //nolint:errcheck // it was only read
 	sum := sha256.New()
-	if _, err := io.Copy(sum, contextReader{ctx, r}); err != nil {
+	if _, err := io.Copy(sum, ndjson.Until(ctx, r)); err != nil {
 		return false, context.Cause(ctx)
 	}
 	return hex.EncodeToString(sum.Sum(nil)) == d.SHA256, nil
@@ -369,17 +370,4 @@ func (p *patient) logs(ctx context.Context, scope *blob.Scope) (found []Finding,
 		}
 	}
 	return found, nil
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r contextReader) Read(b []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(b)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
@@ -115,7 +116,7 @@ func walk(ctx context.Context, scope *blob.Scope, export, file string, yield fun
 		return fmt.Errorf("read quarantine: %w", err)
 	}
 	defer text.Close()
-	src, of := bufio.NewReaderSize(contextReader{ctx, text}, chunk), "file "+file+" in export "+export
+	src, of := bufio.NewReaderSize(ndjson.Until(ctx, text), chunk), "file "+file+" in export "+export
 	for {
 		e, err := next(src)
 		if errors.Is(err, io.EOF) {

@@ -154,7 +154,7 @@ func (w *Writer) stream(content io.Reader) error {
 		return err
 	}
 	encoder := base64.NewEncoder(base64.StdEncoding, w.zstd)
-	n, err := io.Copy(encoder, contextReader{w.ctx, content})
+	n, err := io.Copy(encoder, ndjson.Until(w.ctx, content))
 	if err != nil {
 		return err
 	}
@@ -224,17 +224,4 @@ func appendQuoted(dst, text []byte) []byte {
 		panic("text that was checked is not UTF-8")
 	}
 	return dst
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
 }
