@@ -123,9 +123,9 @@ func (f *Flattener) Read(ctx context.Context, name string, src io.Reader) (Count
 	overLong := int64(0)
 	totals, err := scan.Run(ctx, scan.Options{
 		Workers: f.opts.Workers, MaxLine: f.opts.MaxLine,
-		OverLong: func(number, offset int64) error {
+		OverLong: func(l ndjson.LongLine) error {
 			overLong++
-			return f.refuse(quarantine.Refusal{Reason: quarantine.ReasonOverLong, File: name, Line: number, Offset: offset})
+			return f.refuse(quarantine.Refusal{Reason: quarantine.ReasonOverLong, File: name, Line: l.Number, Offset: l.Offset})
 		},
 	}, src, func(n int, b *scan.Block) error { return f.take(f.workers[n], name, b) })
 	counts := Counts{Refused: overLong}

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
-	"sync"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
+	"github.com/bulkhead-fhir/bulkhead/internal/scan"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -31,9 +31,7 @@ func Run(ctx context.Context, o Options, src Source) (Summary, error) {
 	if err := clearFormer(ctx, &o, &src); err != nil {
 		return Summary{}, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	r, err := newRun(ctx, cancel, &o, &src)
+	r, err := newRun(ctx, &o, &src)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -107,17 +105,16 @@ func newTaker(o *Options, src *Source, tables newTable) (lineTaker, error) {
 // run is one file on its way.
 type run struct {
 	ctx        context.Context
-	cancel     context.CancelCauseFunc
 	opts       *Options
 	src        *Source
 	workers    []*worker
 	quarantine *quarantine.Writer
-	reader     *ndjson.Reader
+	totals     scan.Totals
 	overLong   int64
 }
 
-func newRun(ctx context.Context, cancel context.CancelCauseFunc, o *Options, src *Source) (*run, error) {
-	r := &run{ctx: ctx, cancel: cancel, opts: o, src: src}
+func newRun(ctx context.Context, o *Options, src *Source) (*run, error) {
+	r := &run{ctx: ctx, opts: o, src: src}
 	q, err := quarantine.NewWriter(ctx, o.Scope, o.Export, src.File)
 	if err != nil {
 		return nil, err
@@ -140,44 +137,18 @@ func (r *run) read() error {
 		return fmt.Errorf("open output file: %w", err)
 	}
 	defer raw.Close()
-	lines, err := decode(raw)
-	if err != nil {
-		return fmt.Errorf("read output file: %w", err)
-	}
-	defer lines.Close()
-	r.reader = ndjson.NewReader(contextReader{r.ctx, lines}, ndjson.Options{
-		MaxLine: r.opts.MaxLine, OverLong: r.refuseLong,
-	})
-	blocks := make(chan *ndjson.Block, 1)
-	var wg sync.WaitGroup
-	for _, w := range r.workers {
-		wg.Go(func() { w.work(blocks) })
-	}
-	r.cut(blocks)
-	close(blocks)
-	wg.Wait()
-	return context.Cause(r.ctx)
+	r.totals, err = scan.Run(r.ctx, scan.Options{
+		Workers: r.opts.Workers, MaxLine: r.opts.MaxLine, OverLong: r.refuseLong, Bug: bug,
+		Finish: func(n int) error { return r.workers[n].finish() },
+	}, output{raw}, func(n int, b *scan.Block) error { return r.workers[n].take(b) })
+	return told(err)
 }
 
-// cut sends the blocks of the source to the workers, until the end or a
-// failure.
-func (r *run) cut(blocks chan<- *ndjson.Block) {
-	for {
-		b, err := r.reader.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			r.cancel(fmt.Errorf("read output file: %w", err))
-			return
-		}
-		select {
-		case blocks <- b:
-		case <-r.ctx.Done():
-			b.Release()
-			return
-		}
-	}
+// bug is the problem of a panic on one practice's line: the process and the
+// other practices go on.
+func bug(what string) error {
+	return problem.New(problem.Internal, "ingest met a bug in bulkhead: "+what,
+		"Report this with the name of the output file; the file is kept in raw, and the export can be resumed with a bulkhead that has the bug fixed.")
 }
 
 func (r *run) refuseLong(l ndjson.LongLine) error {

@@ -18,7 +18,7 @@ import (
 // commit makes the parts and the quarantine visible and sums up, once the
 // counts add up.
 func (r *run) commit() (Summary, error) {
-	s := Summary{File: r.src.File, Lines: r.reader.Lines(), Bytes: r.reader.Bytes()}
+	s := Summary{File: r.src.File, Lines: r.totals.Lines, Bytes: r.totals.Bytes}
 	r.count(&s)
 	if s.Lines != s.Delivered+s.Quarantined+s.Blank { // I4
 		return Summary{}, problem.New(problem.CountMismatch,

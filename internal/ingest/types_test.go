@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -189,9 +188,7 @@ func TestAnotherBaseMakesAResourceAChangedOne(t *testing.T) {
 
 func TestManyTablesTogetherHoldLittle(t *testing.T) {
 	o, src := testOptions(t), textSource(Output, "Patient", "")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	r, err := newRun(ctx, cancel, new(withDefaults(o)), &src)
+	r, err := newRun(t.Context(), new(withDefaults(o)), &src)
 	if err != nil {
 		t.Fatal(err)
 	}

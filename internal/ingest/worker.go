@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
-	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/parquetfile"
-	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
+	"github.com/bulkhead-fhir/bulkhead/internal/scan"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
@@ -79,48 +77,17 @@ func (w *worker) create(t *rows.Writer) (io.Writer, error) {
 	return file, nil
 }
 
-// work takes blocks until there are no more, then ends its tables. After a
-// failure, its own or another's, it only releases what still comes.
-func (w *worker) work(blocks <-chan *ndjson.Block) {
-	defer w.survive(blocks)
-	for b := range blocks {
-		if w.run.ctx.Err() == nil {
-			if err := w.take(b); err != nil {
-				w.run.cancel(err)
-			}
-		}
-		b.Release()
-	}
+// finish ends the worker's tables.
+func (w *worker) finish() error {
 	for _, t := range w.tables {
-		if w.run.ctx.Err() != nil {
-			return
-		}
 		if err := t.Finish(); err != nil {
-			w.run.cancel(err)
+			return err
 		}
 	}
+	return context.Cause(w.run.ctx)
 }
 
-// survive turns a panic, which is a bug of ours met on one practice's line,
-// into the end of this run: the process and the other practices go on. Its text
-// may quote the line and is not kept (I9).
-func (w *worker) survive(blocks <-chan *ndjson.Block) {
-	met := recover()
-	if met == nil {
-		return
-	}
-	what := fmt.Sprintf("%T", met)
-	if fault, ok := met.(runtime.Error); ok {
-		what = fault.Error()
-	}
-	w.run.cancel(problem.New(problem.Internal, "ingest met a bug in bulkhead: "+what,
-		"Report this with the name of the output file; the file is kept in raw, and the export can be resumed with a bulkhead that has the bug fixed."))
-	for b := range blocks {
-		b.Release()
-	}
-}
-
-func (w *worker) take(b *ndjson.Block) error {
+func (w *worker) take(b *scan.Block) error {
 	for l := range b.Lines() {
 		if l.Blank() {
 			w.blank++

@@ -2,9 +2,7 @@
 // block by block, and lets what they make of a block be put in order again.
 // Memory depends on the workers and not on the stream.
 //
-// It never looks inside a line, drops one or changes one. It is for commands
-// that read files of a person's own; ingest has its own way, with files to
-// commit.
+// It never looks inside a line, drops one or changes one.
 //
 // Lines are NDJSON as FHIR uses it: https://build.fhir.org/nd-json.html
 package scan
@@ -26,10 +24,16 @@ type Options struct {
 	Workers int // goroutines; 0 means GOMAXPROCS
 	MaxLine int // longest line in bytes; 0 means 256 MiB
 
-	// OverLong is told of each longer line, of which only the place is known. It
-	// is called by the goroutine that reads, before take gets any later line.
-	// nil ignores such lines, which are counted all the same.
-	OverLong func(number, offset int64) error
+	// OverLong takes each longer line, as a stream. It is called by the goroutine
+	// that reads, before take gets any later line. nil ignores such lines, which
+	// are counted all the same.
+	OverLong func(ndjson.LongLine) error
+	// Finish is called by each worker after its last block, unless the run has
+	// ended before. nil is nothing to do.
+	Finish func(worker int) error
+	// Bug makes the error of a panic; what says what was met without its text,
+	// which may quote a line. nil makes one that says that files were only read.
+	Bug func(what string) error
 }
 
 // workers returns how many goroutines the options mean.
@@ -61,23 +65,21 @@ type Totals struct {
 // Run reads src, which may be zstd or gzip, and calls take for each block, from
 // the goroutine of the worker with that number, from 0. The first error, of
 // take, of src or of ctx, ends the run and is returned; the totals are then
-// those of what was read. A panic of take ends it as the problem Internal,
-// without its text, which may quote a line.
+// those of what was read. A panic, which is a bug of ours met on one line, ends
+// it too and not the process (I9).
 func Run(ctx context.Context, o Options, src io.Reader, take func(worker int, b *Block) error) (Totals, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lines, err := ndjson.Decompress(contextReader{ctx, src})
+	lines, err := ndjson.Decompress(ndjson.Until(ctx, src))
 	if err != nil {
 		return Totals{}, err
 	}
 	defer lines.Close()
-	reader := ndjson.NewReader(lines, ndjson.Options{MaxLine: o.MaxLine, OverLong: func(l ndjson.LongLine) error {
-		if o.OverLong == nil {
-			return nil
-		}
-		return o.OverLong(l.Number, l.Offset)
-	}})
-	r := &run{ctx: ctx, cancel: cancel, take: take, reader: reader, turns: newTurns()}
+	if o.OverLong == nil {
+		o.OverLong = func(ndjson.LongLine) error { return nil }
+	}
+	reader := ndjson.NewReader(lines, ndjson.Options{MaxLine: o.MaxLine, OverLong: o.OverLong})
+	r := &run{ctx: ctx, cancel: cancel, opts: o, take: take, reader: reader, turns: newTurns()}
 	stop := context.AfterFunc(ctx, r.turns.end)
 	defer stop()
 	var all sync.WaitGroup
@@ -91,6 +93,7 @@ func Run(ctx context.Context, o Options, src io.Reader, take func(worker int, b 
 type run struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	opts   Options
 	take   func(int, *Block) error
 	turns  *turns
 
@@ -121,41 +124,37 @@ func (r *run) next() *Block {
 // work takes blocks until there are no more or the run has ended.
 func (r *run) work(n int) {
 	for b := r.next(); b != nil; b = r.next() {
-		if err := r.one(n, b); err != nil {
-			r.cancel(err)
-		}
+		r.survive(func() error {
+			defer r.turns.pass(b.place)
+			return r.take(n, b)
+		})
 		b.Release()
+	}
+	if r.opts.Finish != nil && r.ctx.Err() == nil {
+		r.survive(func() error { return r.opts.Finish(n) })
 	}
 }
 
-func (r *run) one(n int, b *Block) (err error) {
+// survive turns an error of f, or a panic, into the end of the run.
+func (r *run) survive(f func() error) {
 	defer func() {
 		if met := recover(); met != nil {
-			err = bug(met)
+			r.cancel(r.bug(met))
 		}
 	}()
-	defer r.turns.pass(b.place)
-	return r.take(n, b)
+	if err := f(); err != nil {
+		r.cancel(err)
+	}
 }
 
-// bug is the problem of a panic, whose text may quote a line (I9).
-func bug(met any) error {
+// bug is the error of a panic, whose text may quote a line (I9).
+func (r *run) bug(met any) error {
 	what := fmt.Sprintf("%T", met)
 	if fault, ok := met.(runtime.Error); ok {
 		what = fault.Error()
 	}
-	return problem.New(problem.Internal, "a bug in bulkhead was met: "+what, "Report this; the file was only read.")
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
+	if r.opts.Bug != nil {
+		return r.opts.Bug(what)
 	}
-	return r.Reader.Read(p)
+	return problem.New(problem.Internal, "a bug in bulkhead was met: "+what, "Report this; the file was only read.")
 }

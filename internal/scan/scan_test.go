@@ -136,8 +136,8 @@ func TestOverLongLinesAreToldByTheirPlace(t *testing.T) {
 	t.Parallel()
 	text := "a\n" + strings.Repeat("x", 5000) + "\nb\n"
 	var told []int64
-	totals, err := Run(t.Context(), Options{MaxLine: 1000, OverLong: func(number, offset int64) error {
-		told = append(told, number, offset)
+	totals, err := Run(t.Context(), Options{MaxLine: 1000, OverLong: func(l ndjson.LongLine) error {
+		told = append(told, l.Number, l.Offset)
 		return nil
 	}}, strings.NewReader(text), func(int, *Block) error { return nil })
 	if diff := cmp.Diff([]int64{2, 2}, told); diff != "" || err != nil || totals.Lines != 3 {

@@ -103,9 +103,9 @@ func New(o Options) *Validator {
 func (v *Validator) Read(ctx context.Context, name string, src io.Reader) error {
 	totals, err := scan.Run(ctx, scan.Options{
 		Workers: v.opts.Workers, MaxLine: v.opts.MaxLine,
-		OverLong: func(number, offset int64) error {
+		OverLong: func(l ndjson.LongLine) error {
 			v.report.ByReason[quarantine.ReasonOverLong]++
-			return v.tell(quarantine.Refusal{Reason: quarantine.ReasonOverLong, File: name, Line: number, Offset: offset})
+			return v.tell(quarantine.Refusal{Reason: quarantine.ReasonOverLong, File: name, Line: l.Number, Offset: l.Offset})
 		},
 	}, src, func(n int, b *scan.Block) error { return v.workers[n].take(name, b) })
 	v.report.Files++
