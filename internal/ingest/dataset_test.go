@@ -30,7 +30,7 @@ func TestEveryResourceIsInItsMainTableOnce(t *testing.T) {
 			t.Errorf("%s: of %d lines %d were delivered: %v", src.File, s.Lines, s.Delivered, s.ByReason)
 		}
 		main := "resource"
-		if set.Program(src.Type) != nil {
+		if set.For(src.Type) != nil {
 			main = fhir.SnakeCase(src.Type)
 		}
 		rows := map[string]int64{}

@@ -53,12 +53,8 @@ func (p *Plans) of(o *Options, resourceType string) (*plan, error) {
 
 func (p *Plans) compile(o *Options, resourceType string) (*plan, error) {
 	made := &plan{}
-	var all []*sqlonfhir.View
-	for _, v := range o.Views.For(resourceType) {
-		all = append(all, v.View)
-	}
 	var err error
-	made.program, err = sqlonfhir.CompileWith(sqlonfhir.Options{Views: all, Also: func(s *tape.Shape) {
+	made.program, err = sqlonfhir.CompileWith(sqlonfhir.Options{Views: o.Views.Definitions(resourceType), Also: func(s *tape.Shape) {
 		if o.Guide != nil {
 			made.rules = o.Guide.Want(resourceType, s)
 		}

@@ -129,13 +129,14 @@ func (s *Summary) setColumns(set *views.Set, filled map[string]*fill) {
 	if set == nil {
 		return
 	}
+	mustSupport := supported(s.Guide)
 	for i := range s.Types {
 		t := &s.Types[i]
 		all := set.For(t.ResourceType)
 		if len(all) == 0 || filled[all[0].Name] == nil {
 			continue
 		}
-		f, must := filled[all[0].Name], mustSupport(s.Guide, t.ResourceType)
+		f, must := filled[all[0].Name], mustSupport(t.ResourceType)
 		for i, c := range all[0].Columns() {
 			n := f.columns[c.Name]
 			t.Columns = append(t.Columns, Column{
@@ -169,11 +170,11 @@ func resources(s *Summary) map[string]int64 {
 	return n
 }
 
-// mustSupport gives the ids of the must-support elements of a type.
-func mustSupport(version, resourceType string) []string {
+// supported returns what gives the ids of the must-support elements of a type.
+func supported(version string) func(resourceType string) []string {
 	g, err := uscore.Load(uscore.Version(version))
-	if err != nil {
-		return nil // not judged, or by base R4, which has none
+	if err != nil { // not judged, or by base R4, which has none
+		return func(string) []string { return nil }
 	}
-	return g.MustSupport(resourceType)
+	return g.MustSupport
 }

@@ -68,7 +68,7 @@ func giveRows(t *testing.T, set *Set, n int, v View) {
 	}
 	checkHead(t, v.Name, text)
 	checkColumns(t, v.View)
-	runner := set.Program(v.Resource).NewRunner()
+	runner := programOf(t, set, v.Resource).NewRunner()
 	filled := make([]bool, len(v.Columns()))
 	var b bytes.Buffer
 	for i, line := range exampleRecords(t, v.Resource) {

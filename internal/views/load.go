@@ -147,9 +147,9 @@ func checkView(def *sqlonfhir.View) error {
 	return nil
 }
 
-// newSet groups the views by type and compiles each type's.
+// newSet groups the views by type.
 func newSet(byName map[string]View) (*Set, error) {
-	s := &Set{byType: make(map[string][]View), programs: make(map[string]*sqlonfhir.Program)}
+	s := &Set{byType: make(map[string][]View)}
 	for _, v := range byName {
 		s.byType[v.Resource] = append(s.byType[v.Resource], v)
 	}
@@ -168,30 +168,8 @@ func newSet(byName map[string]View) (*Set, error) {
 			return nil, invalid(vs[0].File, fmt.Errorf("resource: %s has no main view: add one named %q that gives one row for each resource",
 				resourceType, fhir.SnakeCase(resourceType)))
 		}
-		program, err := compile(vs)
-		if err != nil {
-			return nil, err
-		}
-		s.programs[resourceType] = program
 	}
 	return s, nil
-}
-
-// compile makes one program of a type's views. Each is compiled alone first,
-// so that an error names its file.
-func compile(vs []View) (*sqlonfhir.Program, error) {
-	defs := make([]*sqlonfhir.View, len(vs))
-	for i, v := range vs {
-		if _, err := sqlonfhir.Compile(v.View); err != nil {
-			return nil, invalid(v.File, err)
-		}
-		defs[i] = v.View
-	}
-	program, err := sqlonfhir.Compile(defs...)
-	if err != nil {
-		return nil, invalid(vs[0].File, err)
-	}
-	return program, nil
 }
 
 // invalid is the problem of a view file that cannot be used. A definition

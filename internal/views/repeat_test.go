@@ -51,7 +51,7 @@ func TestARepeatedElementLosesNoLine(t *testing.T) {
 	for _, typ := range set.Types() {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
-			runner := set.Program(typ).NewRunner()
+			runner := programOf(t, set, typ).NewRunner()
 			failed := make(map[string]bool)
 			for i, line := range records(t, typ) {
 				var v any

@@ -40,7 +40,7 @@ func TestRowsOfOurRecords(t *testing.T) {
 	for _, typ := range set.Types() {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
-			runner := set.Program(typ).NewRunner()
+			runner := programOf(t, set, typ).NewRunner()
 			lines := records(t, typ)
 			var b bytes.Buffer
 			for n, v := range set.For(typ) {
@@ -106,7 +106,7 @@ func TestPublishedExamplesGiveOneMainRowEach(t *testing.T) {
 	t.Parallel()
 	set := loadBuiltin(t)
 	for _, x := range examples(t, "3.1.1", "6.1.0", "7.0.0", "8.0.0") {
-		if set.Program(x.typ) != nil {
+		if set.For(x.typ) != nil {
 			oneMainRow(t, set, x.typ, x.file, [][]byte{x.text})
 		}
 	}
@@ -121,7 +121,7 @@ func TestAPracticesRecordsGiveOneMainRowEach(t *testing.T) {
 	}
 	for _, file := range files {
 		typ := strings.TrimSuffix(filepath.Base(file), ".ndjson.gz")
-		if set.Program(typ) != nil {
+		if set.For(typ) != nil {
 			oneMainRow(t, set, typ, filepath.Base(file), gunzip(t, file))
 		}
 	}
@@ -131,7 +131,7 @@ func TestAPracticesRecordsGiveOneMainRowEach(t *testing.T) {
 // any view.
 func oneMainRow(t *testing.T, set *Set, typ, file string, lines [][]byte) {
 	t.Helper()
-	runner := set.Program(typ).NewRunner()
+	runner := programOf(t, set, typ).NewRunner()
 	for i, line := range lines {
 		if err := runner.Load(line); err != nil {
 			t.Errorf("%s line %d: %v", file, i+1, err)

@@ -34,8 +34,7 @@ func (v View) Main() bool { return v.Name == fhir.SnakeCase(v.Resource) }
 
 // A Set is a checked set of views. It is immutable and safe for concurrent use.
 type Set struct {
-	byType   map[string][]View // main view first, the others by name
-	programs map[string]*sqlonfhir.Program
+	byType map[string][]View // main view first, the others by name
 }
 
 // Fingerprint changes whenever a view of the resource type is added, removed
@@ -63,9 +62,15 @@ func (s *Set) Types() []string {
 // table.Resource. The caller must not change the slice.
 func (s *Set) For(resourceType string) []View { return s.byType[resourceType] }
 
-// Program returns the compiled views of a resource type, in the order of For;
-// nil for a type without views.
-func (s *Set) Program(resourceType string) *sqlonfhir.Program { return s.programs[resourceType] }
+// Definitions returns the definitions of the views of a resource type, in the
+// order of For, to be compiled; nil for a type without views.
+func (s *Set) Definitions(resourceType string) []*sqlonfhir.View {
+	var all []*sqlonfhir.View
+	for _, v := range s.byType[resourceType] {
+		all = append(all, v.View)
+	}
+	return all
+}
 
 // Tables returns the tables of a resource type, in the order of For; nil for a
 // type without views.

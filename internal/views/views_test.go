@@ -56,7 +56,7 @@ func TestEveryTypeThatAPracticeExportsHasAMainView(t *testing.T) {
 			t.Errorf("%s has no main view", typ)
 		}
 	}
-	if set.For("Slot") != nil || set.Program("Slot") != nil || set.Tables("Slot") != nil {
+	if set.For("Slot") != nil || set.Definitions("Slot") != nil || set.Tables("Slot") != nil {
 		t.Error("a type without a view has views")
 	}
 }
@@ -73,7 +73,7 @@ func TestTablesAreThoseOfTheTypesAsked(t *testing.T) {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}
 	for _, typ := range set.Types() {
-		program := set.Program(typ).Views()
+		program := programOf(t, set, typ).Views()
 		for i, v := range set.For(typ) {
 			if program[i] != v.View || set.Tables(typ)[i].Name != v.Name {
 				t.Errorf("%s: view %d is not in the program's and the tables' place", typ, i)
@@ -174,4 +174,13 @@ func TestTheTableOfTypesWithoutAViewIsNoView(t *testing.T) {
 			t.Errorf("a view is called %s", tab.Name)
 		}
 	}
+}
+
+func programOf(t testing.TB, set *Set, resourceType string) *sqlonfhir.Program {
+	t.Helper()
+	program, err := sqlonfhir.Compile(set.Definitions(resourceType)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
