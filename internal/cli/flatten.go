@@ -38,7 +38,7 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 	f, err := flatten.New(flatten.Options{
 		Views: list, Format: flatten.Format(c.Format), Open: out.open, Workers: c.Workers,
 		Refused: func(r quarantine.Refusal) error {
-			_, err := fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
+			_, err := fmt.Fprintf(g.streams.Err, "refused: %s\n", r)
 			return err
 		},
 	})

@@ -68,7 +68,7 @@ func (c *validateCommand) refusals(g *Globals) func(quarantine.Refusal) error {
 		var err error
 		switch {
 		case told <= c.Most:
-			_, err = fmt.Fprintf(g.streams.Err, "refused: %s line %d (byte %d): %s\n", r.File, r.Line, r.Offset, r.Reason)
+			_, err = fmt.Fprintf(g.streams.Err, "refused: %s\n", r)
 		case told == c.Most+1:
 			_, err = fmt.Fprintln(g.streams.Err, "refused: more such lines are only counted (--most)")
 		}

@@ -153,7 +153,7 @@ func (f *Flattener) take(w *worker, name string, b *scan.Block) error {
 		}
 		if reason != "" {
 			w.counts.Refused++
-			w.refused = append(w.refused, refusalOf(reason, name, l))
+			w.refused = append(w.refused, quarantine.Refuse(reason, name, l))
 		}
 	}
 	if len(w.refused) == 0 && f.opts.Format == Parquet {
@@ -167,10 +167,6 @@ func (f *Flattener) take(w *worker, name string, b *scan.Block) error {
 		}
 		return w.deliver()
 	})
-}
-
-func refusalOf(reason, name string, l ndjson.Line) quarantine.Refusal {
-	return quarantine.Refusal{Reason: reason, File: name, Line: l.Number, Offset: l.Offset, Bytes: int64(len(l.Bytes))}
 }
 
 func (f *Flattener) refuse(r quarantine.Refusal) error {

@@ -10,6 +10,12 @@
 // use: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
 package quarantine
 
+import (
+	"fmt"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+)
+
 // A Refusal is one line of a quarantine file, which is NDJSON as zstd. Exactly
 // one of Content and Base64 holds the line as it was received, without its
 // line ending.
@@ -21,4 +27,15 @@ type Refusal struct {
 	Content string `json:"content,omitempty"`
 	Base64  []byte `json:"content_base64,omitempty"` // when the line is not UTF-8, or over-long
 	Bytes   int64  `json:"bytes"`                    // length of the line
+}
+
+// Refuse says that a line of a file is refused, and keeps nothing of its
+// content.
+func Refuse(reason, file string, l ndjson.Line) Refusal {
+	return Refusal{Reason: reason, File: file, Line: l.Number, Offset: l.Offset, Bytes: int64(len(l.Bytes))}
+}
+
+// String names the line and the reason, and shows nothing of the content.
+func (r Refusal) String() string {
+	return fmt.Sprintf("%s line %d (byte %d): %s", r.File, r.Line, r.Offset, r.Reason)
 }

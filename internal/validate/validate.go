@@ -157,7 +157,3 @@ func (v *Validator) Report() Report {
 	r.Findings = judged.Findings()
 	return r
 }
-
-func refusalOf(reason, name string, l ndjson.Line) quarantine.Refusal {
-	return quarantine.Refusal{Reason: reason, File: name, Line: l.Number, Offset: l.Offset, Bytes: int64(len(l.Bytes))}
-}

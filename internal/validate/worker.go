@@ -99,7 +99,7 @@ func (w *worker) take(name string, b *scan.Block) error {
 		}
 		if reason != "" {
 			w.refused[reason]++
-			w.told = append(w.told, told{refusal: refusalOf(reason, name, l)})
+			w.told = append(w.told, told{refusal: quarantine.Refuse(reason, name, l)})
 		}
 	}
 	if len(w.told) == 0 {

@@ -191,24 +191,10 @@ func arrowSchema(t table.Table, dictionaries bool) *arrow.Schema {
 }
 
 func arrowType(t table.Type, dictionaries bool) arrow.DataType {
-	switch t {
-	case table.Boolean:
-		return arrow.FixedWidthTypes.Boolean
-	case table.Int32:
-		return arrow.PrimitiveTypes.Int32
-	case table.Int64:
-		return arrow.PrimitiveTypes.Int64
-	case table.Double:
-		return arrow.PrimitiveTypes.Float64
-	case table.Date:
-		return arrow.FixedWidthTypes.Date32
-	case table.Timestamp:
-		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
-	}
-	if dictionaries {
+	if t == table.Text && dictionaries {
 		return &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
 	}
-	return arrow.BinaryTypes.String
+	return columnar.ArrowType(t)
 }
 
 // appendCell appends v: a time.Time for a timestamp, 2006-01-02 for a date.
