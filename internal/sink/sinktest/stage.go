@@ -16,6 +16,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/columnar"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
