@@ -111,6 +111,9 @@ func (r *reader) checkSink(at place, name string, s Sink) {
 	case s.Kind == Parquet && (s.Folder == "" || s.File != ""):
 		r.miss(at, "needs a folder, and no file, because it is a parquet sink")
 	}
+	if (s.Operator == "") != (s.Agreement == "") {
+		r.miss(at, "needs operator and agreement, or neither: whoever runs a destination needs an agreement with us")
+	}
 }
 
 func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
@@ -120,6 +123,7 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	case !idShape.MatchString(t.ID):
 		r.miss(at.at("id"), idRule)
 	}
+	r.checkIdentity(at, t)
 	r.checkAccess(at, t, c)
 	if t.FHIRBaseURL == "" {
 		r.miss(at.at("fhir_base_url"), "is missing")
@@ -153,6 +157,9 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 		if name == NoTables && len(t.GenericTables) > 1 {
 			r.miss(at.at("generic_tables").index(i), "must stand alone")
 		}
+	}
+	for i, name := range t.Purposes {
+		oneOf(r, at.at("purposes").index(i), name, purposes...)
 	}
 	if t.Agreement != nil {
 		r.checkAgreement(at.at("agreement"), t.Agreement, c)
@@ -239,32 +246,6 @@ func (r *reader) checkSinkNames(at place, names []string, c *Config) {
 		if !slices.Contains(known, name) {
 			r.miss(at.index(i), fmt.Sprintf("is %q, but the sinks are: %s", name, strings.Join(known, ", ")))
 		}
-	}
-}
-
-func (r *reader) checkAgreement(at place, a *Agreement, c *Config) {
-	if a.Reference == "" {
-		r.miss(at.at("reference"), "is missing: say where the signed document is found")
-	}
-	switch a.Status {
-	case AgreementActive, AgreementSuspended, AgreementTerminated:
-	default:
-		r.miss(at.at("status"), "must be active, suspended or terminated")
-	}
-	if a.EffectiveFrom.IsZero() {
-		r.miss(at.at("effective_from"), "is missing")
-	}
-	if !a.ExpiresAt.IsZero() && !a.ExpiresAt.After(a.EffectiveFrom.Time) {
-		r.miss(at.at("expires_at"), "must be later than effective_from")
-	}
-	if len(a.Types) == 0 {
-		r.miss(at.at("types"), "is missing: what an agreement does not name is not permitted")
-	}
-	if !slices.Equal(a.Types, []string{"*"}) {
-		r.checkTypes(at.at("types"), a.Types)
-	}
-	if !slices.Equal(a.Sinks, []string{"*"}) {
-		r.checkSinkNames(at.at("sinks"), a.Sinks, c)
 	}
 }
 

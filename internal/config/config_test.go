@@ -70,13 +70,15 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	agreement := Agreement{
-		Reference: "BAA-1", Status: AgreementActive,
+		Reference: "BAA-1", Kind: KindBAA, CoveredEntity: "elm", Status: AgreementActive,
+		Notice: Duration(30 * 24 * time.Hour), Security: Security{BreachNotice: Duration(60 * 24 * time.Hour)},
+		Disposal: DisposalDestroy, DisposalDeadline: Duration(30 * 24 * time.Hour),
 		EffectiveFrom: Moment{Time: time.Date(2026, 1, 1, 0, 0, 0, 0, newYork)},
 		ExpiresAt:     Moment{Time: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)},
 		Types:         []string{"Patient", "Condition"}, Groups: []string{"42"}, Sinks: []string{"lake"},
 	}
 	second := agreement
-	second.Reference = "BAA-2"
+	second.Reference, second.CoveredEntity = "BAA-2", "fir"
 	second.EffectiveFrom = Moment{Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	judged := Validation{USCore: "8.0.0", OnError: DeliverErrors}
 	want := &Config{
@@ -87,14 +89,14 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 		Registrations: map[string]Registration{"vendor": {Profile: "ecw", ClientID: "abc", KeyEnv: "VENDOR_KEY", JWKSMaxAge: Duration(time.Hour)}},
 		Sinks:         map[string]Sink{"lake": {Kind: Parquet, Folder: "/etc/bulkhead/lake"}},
 		Tenants: []Tenant{{
-			ID: "elm", Name: "elm", Registration: "vendor", FHIRBaseURL: "https://ehr.example.org/fhir/r4/ELM",
+			ID: "elm", Name: "elm", LegalName: "elm", Registration: "vendor", FHIRBaseURL: "https://ehr.example.org/fhir/r4/ELM",
 			Level: LevelGroup, Group: "42", Types: []string{"Patient", "Condition"},
 			Since:    Moment{Time: time.Date(2026, 3, 1, 0, 0, 0, 0, newYork)},
 			Schedule: "30 2 * * *", TimeZone: "America/New_York", FullEvery: Cadence{Every: 30 * 24 * time.Hour},
 			Validation: judged, GenericTables: []string{TableCoding, TableReference},
 			Sinks: []string{"lake"}, Agreement: &agreement,
 		}, {
-			ID: "fir", Name: "fir", Open: true, Profile: "standard", FHIRBaseURL: "http://localhost:8080/fhir",
+			ID: "fir", Name: "fir", LegalName: "fir", Open: true, Profile: "standard", FHIRBaseURL: "http://localhost:8080/fhir",
 			AllowHTTP: true, Level: LevelSystem, Types: []string{"Patient"}, TimeZone: "UTC",
 			Validation: Validation{USCore: NoGuide, OnError: QuarantineErrors}, GenericTables: []string{NoTables},
 			Sinks: []string{"lake"}, RequestsPerMinute: 9, Agreement: &second,

@@ -45,6 +45,12 @@ type Registration struct {
 	// Exports is how many exports may run at once under this registration.
 	// Default: 0, no limit besides that of the machine.
 	Exports int `yaml:"exports"`
+	// TermsVersion is the version of the vendor's terms that we accepted, for
+	// people. Default: none.
+	TermsVersion string `yaml:"terms_version"`
+	// BreachNotice is how soon the vendor's terms want a breach reported; the
+	// shorter of this and the agreement's counts. Default: 0, they do not say.
+	BreachNotice Duration `yaml:"breach_notice"`
 }
 
 // Direct reports whether the vendor keeps a copy of the public keys, in place

@@ -14,4 +14,13 @@ type Sink struct {
 	File string `yaml:"file"`
 	// Folder is the folder of a parquet sink.
 	Folder string `yaml:"folder"`
+	// Region is where the destination stands, in the words that agreements use,
+	// such as us-east. Default: none; an agreement that names regions permits
+	// only sinks that name one.
+	Region string `yaml:"region"`
+	// Operator is who runs the destination, when it is not us. Default: us.
+	Operator string `yaml:"operator"`
+	// Agreement is the reference of our own agreement with the operator. Needed
+	// beside `operator`.
+	Agreement string `yaml:"agreement"`
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,15 @@ type Tenant struct {
 	ID string `yaml:"id"`
 	// Name is for people. Default: ID.
 	Name string `yaml:"name"`
+	// LegalName is the practice's name in contracts. Default: Name.
+	LegalName string `yaml:"legal_name"`
+	// NPI is the practice's National Provider Identifier. Default: none.
+	NPI string `yaml:"npi"`
+	// TIN is the practice's taxpayer number. Default: none.
+	TIN string `yaml:"tin"`
+	// Contacts are the people who act on what concerns this practice: on our
+	// side, at the practice, at the vendor. Default: none.
+	Contacts []Contact `yaml:"contacts"`
 	// Registration is the name of the registration to use. Either this or `open`
 	// is given.
 	Registration string `yaml:"registration"`
@@ -118,43 +128,12 @@ type Tenant struct {
 	// Attachments say whether documents are stored beside the resources that
 	// name them, and within which bounds. Default: they are not.
 	Attachments Attachments `yaml:"attachments"`
+	// Purposes are what the data is exported for; the agreement must permit each
+	// of them. Default: those that the agreement names.
+	Purposes []string `yaml:"purposes"`
 	// Agreement is the record that permits the export. Without one nothing is
 	// ever requested (I1).
 	Agreement *Agreement `yaml:"agreement"`
-}
-
-// The states of an agreement.
-const (
-	AgreementActive     = "active"
-	AgreementSuspended  = "suspended"
-	AgreementTerminated = "terminated"
-)
-
-// An Agreement is the record of a business associate agreement. What it does
-// not name is not permitted.
-type Agreement struct {
-	// Reference says where the signed document is found.
-	Reference string `yaml:"reference"`
-	// Status is active, suspended or terminated.
-	Status string `yaml:"status"`
-	// EffectiveFrom is its first moment; a date means midnight in the tenant's
-	// time zone. Needed.
-	EffectiveFrom Moment `yaml:"effective_from"`
-	// ExpiresAt is the first moment at which it permits nothing more. Default:
-	// the zero time, it does not expire.
-	ExpiresAt Moment `yaml:"expires_at"`
-	// Types are the resource types that may be exported; "*" alone permits all
-	// types that the tenant asks for.
-	Types []string `yaml:"types"`
-	// Groups are the ids of the groups that may be exported. "*" permits all
-	// groups, and all patients: the levels patient and system need it.
-	Groups []string `yaml:"groups"`
-	// Sinks are the names of the sinks that may get the data; "*" alone permits
-	// all of them.
-	Sinks []string `yaml:"sinks"`
-	// Attachments permits storing the documents that the resources carry or
-	// point to. Default: false, only the resources themselves.
-	Attachments bool `yaml:"attachments"`
 }
 
 // Location returns the tenant's time zone.
@@ -170,6 +149,7 @@ func (t *Tenant) Location() *time.Location {
 // tenants.
 func (t *Tenant) fill(c *Config) {
 	t.Name = or(t.Name, t.ID)
+	t.LegalName = or(t.LegalName, t.Name)
 	t.Level = or(t.Level, LevelGroup)
 	t.TimeZone = or(t.TimeZone, "UTC")
 	t.FHIRBaseURL = strings.TrimRight(t.FHIRBaseURL, "/")
@@ -187,8 +167,10 @@ func (t *Tenant) fill(c *Config) {
 	loc := t.Location()
 	t.Since.in(loc)
 	if a := t.Agreement; a != nil {
-		a.EffectiveFrom.in(loc)
-		a.ExpiresAt.in(loc)
+		a.fill(t, loc)
+		if len(t.Purposes) == 0 {
+			t.Purposes = slices.Sorted(maps.Keys(a.Purposes))
+		}
 		if len(t.Types) == 0 && !slices.Contains(a.Types, "*") {
 			t.Types = slices.Clone(a.Types)
 		}
