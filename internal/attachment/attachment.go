@@ -58,7 +58,7 @@ type Rules struct {
 }
 
 // Options say whose documents are stored, and how. All fields but Base, Origin, Refused,
-// MaxLine, Last and AsOf are required.
+// MaxLine, Room, Last and AsOf are required.
 type Options struct {
 	Scope  *blob.Scope
 	Ledger *store.Scope
@@ -73,6 +73,10 @@ type Options struct {
 	// resources, and have no attachments.
 	Refused map[int64]bool
 	MaxLine int // longest line in bytes; 0 means 256 MiB
+	// Room gives the error with which the run must end because nothing more may
+	// be written; nil looks at nothing. It is asked before each document and
+	// after every 64 MiB of one.
+	Room func() error
 
 	// Fetch sends one request. The caller closes the answer's body.
 	Fetch func(ctx context.Context, r Request) (*Answer, error)

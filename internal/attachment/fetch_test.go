@@ -227,3 +227,59 @@ func TestAnErrorThatEndsTheStepEndsTheRun(t *testing.T) {
 		t.Errorf("Run = %v after %d requests", err, len(b.asked()))
 	}
 }
+
+func TestDocumentsEndBeforeTheDiskIsFull(t *testing.T) {
+	t.Attr("fault", "machine: the disk has less than limits.free_bytes left while documents are stored -> the step ends with storage_full; resumed, what is here is not asked for again")
+	full := errors.New("only 1 MiB are free")
+	for name, lines := range map[string][]string{
+		"fetched": {note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","url":"Binary/2"`)},
+		"inline":  {note("a", `"contentType":"text/plain","data":"aGk="`), note("b", `"contentType":"text/plain","data":"aG8="`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, lines...)
+			b.gives("Binary/1", "text/plain", "one")
+			b.gives("Binary/2", "text/plain", "two")
+			looks := 0
+			b.opts.Room = func() error {
+				if looks++; looks == 2 {
+					return full
+				}
+				return nil
+			}
+			if _, err := Run(t.Context(), b.opts); !errors.Is(err, full) || len(b.stored()) != 1 {
+				t.Fatalf("%v; %d documents in storage", err, len(b.stored()))
+			}
+			before := len(b.asked())
+			if s, _ := b.run(); s.Kept != 2 {
+				t.Errorf("summary %+v", s)
+			}
+			if again := len(b.asked()) - before; again > 1 {
+				t.Errorf("%d requests for one document that is not here", again)
+			}
+		})
+	}
+}
+
+func TestTheDiskIsLookedAtWithinALargeDocument(t *testing.T) {
+	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`))
+	b.opts.Rules.MaxBytes, b.opts.Rules.BudgetBytes = 1<<40, 1<<40
+	chunk := strings.Repeat("x", 1<<20)
+	b.on["/fhir/Binary/1"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		for {
+			if _, err := io.WriteString(w, chunk); err != nil {
+				return
+			}
+		}
+	}
+	full, looks := errors.New("only 1 MiB are free"), 0
+	b.opts.Room = func() error {
+		if looks++; looks == 2 {
+			return full
+		}
+		return nil
+	}
+	if _, err := Run(t.Context(), b.opts); !errors.Is(err, full) || len(b.stored()) > 0 {
+		t.Errorf("%v; %d documents in storage", err, len(b.stored()))
+	}
+}

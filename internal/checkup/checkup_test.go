@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -104,6 +105,27 @@ func TestTroubleOnTheWayIsToldApart(t *testing.T) {
 		f := b.check()
 		f.want("connection", checkup.Bad, "refused", "firewall")
 	})
+	for name, c := range map[string]struct{ addr, why, next string }{
+		"this machine":           {"127.0.0.1:443", "127.0.0.1, which is this machine", "https://localhost in the tenant's allowed_origins"},
+		"the link of a cloud":    {"169.254.169.254:443", "169.254.169.254, which is an address of this machine's own link", "no setting lets requests go there"},
+		"what nobody listens at": {"0.0.0.0:443", "0.0.0.0, which is no address of a server", "private networks"},
+	} {
+		t.Run("a name that leads to "+name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.base = "https://ehr.example.org/fhir"
+			b.dial = func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				t.Cleanup(func() { far.Close() })
+				return at{near, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.addr))}, nil
+			}
+			f := b.check()
+			f.want("address", checkup.Bad, c.why, "nothing was sent there", "bulkhead itself that refuses the address, no firewall", c.next)
+			if strings.Contains(f.String(), "a firewall or a list") {
+				t.Errorf("a firewall is blamed: %s", f)
+			}
+		})
+	}
 	t.Run("an expired certificate", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)

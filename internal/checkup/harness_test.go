@@ -265,3 +265,11 @@ func (f findings) String() string {
 type afar struct{ net.Conn }
 
 func (afar) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 443} }
+
+// at is a connection with an address of the test's choice.
+type at struct {
+	net.Conn
+	addr *net.TCPAddr
+}
+
+func (c at) RemoteAddr() net.Addr { return c.addr }

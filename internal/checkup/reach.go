@@ -116,6 +116,10 @@ func (c *check) unreached(v *visit) {
 		c.failed("tls", p.Summary+certificateTrouble(v.err), p)
 		return
 	}
+	if export.Withheld(v.err) { // the problem says so, and what lifts it
+		c.failed("address", p.Summary, p)
+		return
+	}
 	if _, ok := errors.AsType[*export.Later](v.err); !ok {
 		p.Remedy = "Check host and port of fhir_base_url, and whether a firewall or a list of allowed addresses at the practice stands between."
 	}

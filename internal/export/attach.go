@@ -63,6 +63,7 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		Scope: scope, Ledger: s.Store.In(t.ID), Lease: w.Lease, Rules: rulesOf(t), Base: t.FHIRBaseURL, Refused: refused, Origin: w.Export.Origin,
 		Open:  func(ctx context.Context) (io.ReadCloser, error) { return s.openDecoded(ctx, scope, w, file.Name) },
 		Fetch: s.fetchFrom(client, t, w.Export, entryOf(file, w.Export).Access),
+		Room:  s.room,
 		Ends:  endsAttaching,
 		Last:  w.Lease.Attempt+1 >= min(attachTries, int64(s.Config.Limits.Retry.Attempts)),
 	}

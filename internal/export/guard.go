@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,6 +37,9 @@ type addressError struct {
 
 func (e *addressError) Error() string { return e.host + " " + e.why }
 
+// thisMachine is the only refusal that the configuration can lift.
+const thisMachine = "is this machine"
+
 // Temporary is false: a name that leads there is wrong, or hostile.
 func (e *addressError) Temporary() bool { return false }
 
@@ -56,7 +60,7 @@ func (g guard) refuses(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
 	switch {
 	case addr.IsLoopback() && !g.here:
-		return "is this machine"
+		return thisMachine
 	case addr.IsUnspecified() || thisNetwork.Contains(addr):
 		return "is no address of a server"
 	case addr.IsLinkLocalUnicast() || cloudSecrets[addr]:
@@ -137,7 +141,7 @@ func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 func (g guard) name(host string) error {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if !g.here && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
-		return &addressError{host, "is this machine"}
+		return &addressError{host, thisMachine}
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if why := g.refuses(addr); why != "" {
@@ -190,6 +194,21 @@ func explainAddress(w Work, e *addressError) *problem.Problem {
 	if w.Lease.Kind == Download {
 		code = problem.DownloadFailed
 	}
-	return problem.Wrap(e, code, fmt.Sprintf("the server's name, or a link of the server, leads to %s, which %s; nothing was sent there", e.host, e.why),
-		"Ask the practice or its vendor about the link, and check this machine's name resolution. If the server really is on this machine, name https://localhost in the tenant's allowed_origins.")
+	return problem.Wrap(e, code, fmt.Sprintf("the server's name, or a link of the server, leads to %s, which %s; nothing was sent there", e.host, e.why), e.remedy())
+}
+
+// remedy says who refused, and what lifts it.
+func (e *addressError) remedy() string {
+	const check = "Ask the practice or its vendor about the link, and check this machine's name resolution. It is bulkhead itself that refuses the address, no firewall; "
+	if e.why == thisMachine {
+		return check + "if the server really is on this machine, or at the end of a tunnel that begins on it, name https://localhost in the tenant's allowed_origins."
+	}
+	return check + "no setting lets requests go there. Addresses of private networks, such as 10.0.0.1 and 192.168.0.1, need no permission."
+}
+
+// Withheld reports whether a request was not sent because of the address that
+// it would have gone to: bulkhead itself refused it, nothing on the way did.
+func Withheld(err error) bool {
+	_, ok := errors.AsType[*addressError](err)
+	return ok
 }
