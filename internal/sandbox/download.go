@@ -151,10 +151,13 @@ func (b body) serve(x *exchange) {
 	if status != http.StatusOK {
 		x.WriteHeader(status)
 	}
-	if x.r.Method == http.MethodHead {
-		return
+	switch {
+	case x.r.Method == http.MethodHead:
+	case b.prepared() && enc == EncDefault && one.length == 0 && b.cutAt == 0:
+		b.writePrepared(x)
+	default:
+		b.write(x, enc, one)
 	}
-	b.write(x, enc, one)
 }
 
 // write writes the body as far as it goes.

@@ -40,6 +40,7 @@ type export struct {
 	files     []*file
 	deleted   []*file
 	outcomes  []*file
+	named     map[string]*file // all of them, by name
 	err       error
 	cancelled atomic.Bool
 	early     atomic.Bool // deleted before every file was given

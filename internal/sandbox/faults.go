@@ -149,11 +149,6 @@ func (p *PracticeServer) numberOf(id, name string) int {
 	if e == nil {
 		return 0
 	}
-	select {
-	case <-e.prepared:
-	default:
-		return 0
-	}
 	if f := e.file(name); f != nil {
 		return f.number
 	}

@@ -8,7 +8,7 @@ import (
 
 // ManifestKnobs is what a finished export's manifest looks like.
 type ManifestKnobs struct {
-	FilesPer     int `yaml:"filesPer" does:"resources per output file, about"`
+	FilesPer     int `yaml:"filesPer" does:"resources per output file, about; 0 is one file, and prepared files as they are"`
 	FilesPerType int `yaml:"filesPerType" quirk:"M7" does:"so many files of every type, empty ones among them"`
 
 	Count         Count    `yaml:"count" quirk:"M2" values:"none|right|wrong|string" does:"what output items carry as count; wrong is three too many"`

@@ -17,6 +17,7 @@ type file struct {
 	query  Query  // of an output file
 	count  int    // resources; -1 when nobody has counted
 	next   *file  // where the last block goes on
+	path   string // of a prepared file, whose bytes these are; empty for one that is made
 
 	severities map[string]int // of issues, in a file of OperationOutcomes
 
@@ -28,13 +29,14 @@ type file struct {
 	sum   string        // SHA-256 in hex, once somebody has asked
 }
 
-// file returns a file of e by its name, or nil.
+// file returns a file of e by its name, or nil; none before e is prepared.
 func (e *export) file(name string) *file {
-	all := e.all()
-	if i := slices.IndexFunc(all, func(f *file) bool { return f.name == name }); i >= 0 {
-		return all[i]
+	select {
+	case <-e.prepared:
+		return e.named[name]
+	default:
+		return nil
 	}
-	return nil
 }
 
 // all returns the files that the manifest lists, in its order.
@@ -56,8 +58,12 @@ func (e *export) lay(ctx context.Context) error {
 			return err
 		}
 	}
+	e.named = map[string]*file{}
 	for i, f := range e.all() {
 		f.number = i + 1
+		if e.named[f.name] == nil {
+			e.named[f.name] = f
+		}
 	}
 	return nil
 }
@@ -87,6 +93,9 @@ func (e *export) layOutput(ctx context.Context) error {
 func (e *export) layType(ctx context.Context, t string) error {
 	src := e.p.cfg.Source
 	if !slices.Contains(src.Types(), t) {
+		return nil
+	}
+	if e.layPrepared(t) {
 		return nil
 	}
 	q := Query{Type: t, Since: e.since, Until: e.bound()}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"os"
 )
 
 // A rendering is a file as bytes: its lines in the form that the knobs ask
@@ -22,6 +23,9 @@ type rendering struct {
 
 // writeTo writes the bytes. They are the same every time.
 func (r rendering) writeTo(ctx context.Context, w io.Writer) error {
+	if r.prepared() {
+		return r.copyTo(w)
+	}
 	out := &lineWriter{w: bufio.NewWriterSize(w, 64<<10), eol: "\n", version: r.version}
 	if k := r.e.k.ContentKnobs; k.odd(r.f.kind) {
 		out.k = k
@@ -57,8 +61,8 @@ func (r rendering) size(ctx context.Context) (int64, error) {
 	if ok {
 		return size, nil
 	}
-	n := &meter{w: io.Discard}
-	if err := r.writeTo(ctx, n); err != nil {
+	size, err := r.measure(ctx)
+	if err != nil {
 		return 0, err
 	}
 	r.f.mu.Lock()
@@ -66,8 +70,21 @@ func (r rendering) size(ctx context.Context) (int64, error) {
 	if r.f.sizes == nil {
 		r.f.sizes = map[int]int64{}
 	}
-	r.f.sizes[r.version] = n.n
-	return n.n, nil
+	r.f.sizes[r.version] = size
+	return size, nil
+}
+
+func (r rendering) measure(ctx context.Context) (int64, error) {
+	if r.prepared() {
+		fi, err := os.Stat(r.f.path)
+		if err != nil {
+			return 0, err
+		}
+		return fi.Size(), nil
+	}
+	n := &meter{w: io.Discard}
+	err := r.writeTo(ctx, n)
+	return n.n, err
 }
 
 // checksum returns the SHA-256 of r's bytes in hex.
