@@ -25,6 +25,10 @@ type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Version  string // what the build calls itself; empty when it says nothing
+
+	// Point, for tests, is called at the named moments of commits by the verbs
+	// that work on exports. Nil in production.
+	Point func(name string) error
 }
 
 // Globals are the flags of every verb.

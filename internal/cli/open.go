@@ -14,7 +14,7 @@ import (
 // working opens the configured bulkhead, starts it, runs f and stops it. Work
 // that has not ended when f returns goes on at the next start.
 func (g *Globals) working(ctx context.Context, cfg *config.Config, o app.Options, f func(a *app.App) error) error {
-	o.Log = g.logger()
+	o.Log, o.Point = g.logger(), g.streams.Point
 	a, err := app.Open(ctx, cfg, o)
 	if err != nil {
 		return err
