@@ -8,6 +8,18 @@ import (
 	"database/sql"
 )
 
+type ApiToken struct {
+	TokenID    string
+	Name       string
+	SecretHash string
+	Grants     string
+	CreatedBy  string
+	CreatedAt  int64
+	ExpiresAt  int64
+	LastUsedAt int64
+	RevokedAt  int64
+}
+
 type Attachment struct {
 	TenantID    string
 	Identity    string
@@ -44,6 +56,38 @@ type AttachmentPending struct {
 	TenantID string
 	Resource string
 	ExportID string
+}
+
+type Audit struct {
+	AuditID   int64
+	TenantID  string
+	Seq       int64
+	At        int64
+	Actor     string
+	Source    string
+	RequestID string
+	ExportID  string
+	Action    string
+	Object    string
+	Outcome   string
+	Reason    string
+	Rule      string
+	Facts     string
+	PrevHash  string
+	Hash      string
+}
+
+type AuditHead struct {
+	TenantID    string
+	Seq         int64
+	Hash        string
+	AnchoredSeq int64
+	AnchoredAt  int64
+}
+
+type AuditKey struct {
+	TenantID string
+	Key      []byte
 }
 
 type Event struct {
@@ -157,6 +201,22 @@ type OutputFile struct {
 	QuarantineOf  string
 }
 
+type Person struct {
+	PersonID     string
+	Name         string
+	PasswordHash string
+	Subject      string
+	CreatedAt    int64
+	DisabledAt   int64
+	SignedInAt   int64
+}
+
+type PersonGrant struct {
+	PersonID string
+	Role     string
+	TenantID string
+}
+
 type Publication struct {
 	TenantID    string
 	ExportID    string
@@ -237,4 +297,10 @@ type Watermark struct {
 	ExportID string
 	MovedAt  int64
 	FullAt   int64
+}
+
+type WebSession struct {
+	TokenHash string
+	Content   []byte
+	ExpiresAt int64
 }
