@@ -69,6 +69,12 @@ var since = map[int64][]string{
 			'{"bytes":90,"sha256":"ab"}', '', '633c2f94aaf697a0ff40829bece1af5f5c8c3fb441213a105c022f2a69e5f4d8')`,
 		`INSERT INTO audit_head (tenant_id, seq, hash) VALUES ('lakeside', 1, '633c2f94aaf697a0ff40829bece1af5f5c8c3fb441213a105c022f2a69e5f4d8')`,
 	},
+	12: {
+		`INSERT INTO person (person_id, name, created_at) VALUES ('anna', 'Anna', 1000)`,
+		`INSERT INTO person_grant VALUES ('anna', 'operator', 'lakeside')`,
+		`INSERT INTO api_token (token_id, name, secret_hash, grants, created_by, created_at, expires_at) VALUES ('t1', 'mirth', 'ab', '[]', 'anna', 1000, 9000)`,
+		`INSERT INTO web_session VALUES ('ab', x'01', 9000)`,
+	},
 }
 
 // ledgerOf makes a ledger as the bulkhead of a version left it.
