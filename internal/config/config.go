@@ -36,6 +36,8 @@ type Config struct {
 	// JWKS says where `bulkhead run` publishes the registrations' public keys.
 	// Default: nowhere.
 	JWKS JWKS `yaml:"jwks"`
+	// Alerts say what a person is told without asking, and where.
+	Alerts Alerts `yaml:"alerts"`
 	// Views are folders of ViewDefinition files (*.json) that add tables to
 	// the built-in ones, or replace those of the same name.
 	Views []string `yaml:"views"`
@@ -262,6 +264,7 @@ func (c *Config) fill(base string) {
 		r.KeyExpires.in(time.UTC)
 		c.Registrations[name] = r
 	}
+	c.Alerts.fill(base, c.Limits.FreeBytes)
 	c.Validation.fill(Validation{})
 	for i := range c.Tenants {
 		c.Tenants[i].fill(c)

@@ -51,6 +51,7 @@ func Parse(name string, text []byte) (*Config, error) {
 	c.profiles = Profiles()
 	r.userProfiles(root.at("profiles"), absolute(base, c.Profiles), c.profiles)
 	r.check(root, tenants, c)
+	r.checkAlerts(root.at("alerts"), c)
 	if len(r.mistakes) > 0 {
 		return nil, invalid(name, r.mistakes)
 	}

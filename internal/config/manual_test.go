@@ -33,6 +33,8 @@ var sections = []struct {
 	{"limits: retry", "Retry", ""},
 	{"tls", "TLS", ""},
 	{"jwks", "JWKS", ""},
+	{"alerts", "Alerts", "What each kind means, and how a message looks: [alerts.md](alerts.md)."},
+	{"alerts: routes", "AlertRoute", "Each item of `routes`:"},
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},

@@ -151,13 +151,17 @@ func masked(line string) string {
 	}
 }
 
+// secretPlaces are the fields that name where a secret is: somebody may have
+// written the secret itself there.
+var secretPlaces = []string{"key_env", "key_file", "url_env", "url_file"}
+
 // braces reports whether value is {field: value, ...} with nothing to hide.
 func braces(value string) bool {
 	if !strings.HasPrefix(value, "{") || !harmless.MatchString(value) {
 		return false
 	}
 	for _, m := range inBraces.FindAllStringSubmatch(value, -1) {
-		if !slices.Contains(fields, m[1]) || m[1] == "key_env" || m[1] == "key_file" {
+		if !slices.Contains(fields, m[1]) || slices.Contains(secretPlaces, m[1]) {
 			return false
 		}
 	}
@@ -169,10 +173,12 @@ func showable(field, value string) bool {
 		return false
 	}
 	switch field {
-	case "key_env":
+	case "key_env", "url_env":
 		return envName.MatchString(value)
 	case "key_file":
 		return !strings.Contains(value, "-----") && len(value) < 100 && strings.ContainsAny(value, "./")
+	case "url_file":
+		return !strings.Contains(value, "://") && len(value) < 100 && strings.ContainsAny(value, "./")
 	default:
 		return true
 	}
