@@ -3,10 +3,13 @@ package crashtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,7 +40,16 @@ const (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(configEnv); path != "" {
-		if err := child(path); err != nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		context.AfterFunc(ctx, func() {
+			time.AfterFunc(drained, func() { panic(fmt.Sprintf("%v after SIGTERM it still runs", drained)) })
+		})
+		err := child(ctx, path)
+		switch {
+		case ctx.Err() != nil && errors.Is(err, errEnded):
+			os.Exit(stopped)
+		case err != nil:
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -46,10 +58,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// What is promised of SIGTERM: bulkhead has ended within this time. A command
+// that was stopped so says it with this status.
+const (
+	drained = 15 * time.Second
+	stopped = 130
+)
+
+// errEnded says that SIGTERM came before the stage's end, and that bulkhead
+// closed without an error.
+var errEnded = errors.New("stopped by SIGTERM")
+
 // child lives one stage to its end, or goes on with what an earlier process
-// began of it.
-func child(path string) error {
-	d := &doom{die: die}
+// began of it, until ctx ends.
+func child(ctx context.Context, path string) error {
+	d := &doom{}
 	if err := json.Unmarshal([]byte(os.Getenv(deathEnv)), &d.death); err != nil {
 		return err
 	}
@@ -60,7 +83,6 @@ func child(path string) error {
 	if d.death.After > 0 {
 		time.AfterFunc(d.death.After, d.die)
 	}
-	ctx := context.Background()
 	cfg, err := config.Load(path)
 	if err != nil {
 		return err
@@ -70,21 +92,30 @@ func child(path string) error {
 		Around: d.around, Point: d.reach, Dial: dial(d.reach, d.received),
 	})
 	if err != nil {
-		return err
+		return ended(ctx, err, nil)
 	}
-	if err := a.Start(ctx); err != nil {
-		return err
+	if err = a.Start(ctx); err == nil {
+		err = live(ctx, a, stage)
 	}
-	if err := live(ctx, a, stage); err != nil {
-		return err
-	}
-	if err := a.Close(ctx); err != nil {
+	if err = ended(ctx, err, a.Close(ctx)); err != nil {
 		return err
 	}
 	if to := os.Getenv(censusEnv); to != "" {
 		return d.census(to)
 	}
 	return nil
+}
+
+// ended gives why a stage did not come to its end: errEnded where ctx has, and
+// bulkhead closed as it should.
+func ended(ctx context.Context, err, closing error) error {
+	switch {
+	case closing != nil:
+		return fmt.Errorf("close: %w", errors.Join(closing, err))
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", errEnded, err)
+	}
+	return err
 }
 
 // live brings every tenant through a stage, from wherever it is.

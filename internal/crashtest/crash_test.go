@@ -83,7 +83,7 @@ func TestTheCalmLifePassesEverythingThatIsToDie(t *testing.T) {
 	names, stage := c.points()
 	t.Logf("%d moments by %d names; the stages took %v", len(c.moments[full])+len(c.moments[incremental])+len(c.moments[replay]), len(names), c.took[1:])
 	for _, name := range []string{
-		"kickoff: intended", "kickoff: answered", "request kickoff: sent", "reply kickoff: arrived", "reply file: arrived", "reply attachment: arrived", "request release: sent",
+		"kickoff: intended", "kickoff: answered", "request kickoff: sent", "reply kickoff: arrived", "reply poll: arrived", "reply file: arrived", "reply attachment: arrived", "request release: sent",
 		"raw: before rename", "staged: after rename", "quarantine: before rename", "attachments: before rename",
 		"step publish lake: after", "step publish tables: before", "step gather: before", "step attach: after",
 		"duckdb: made", "duckdb: attached", "duckdb: applied", "duckdb: committed", "duckdb: detached",
@@ -158,13 +158,16 @@ func (p *place) rest(t *testing.T) {
 	}
 }
 
-// walk dies, in one life, at as many of every fourth moments as it comes to.
+// walk dies, in one life, at as many of every fourth moments as it comes to. In
+// the incremental stage it is told to end at some.
 func walk(t *testing.T, c calm, names []string, stage map[string]int) {
 	t.Helper()
 	p, died := newPlace(t), 0
 	for ; ; p.next(t) {
 		for i, name := range names {
-			if i%4 == 0 && stage[name] == p.stage && p.run(t, death{Point: name, Nth: 1}) {
+			term := p.stage == incremental
+			due := i%4 == 0 && stage[name] == p.stage || term && i%8 == 2 && slices.Contains(c.moments[p.stage], name)
+			if due && p.run(t, death{Point: name, Nth: 1, Term: term}) {
 				died++
 				p.holds(t)
 			}
@@ -175,7 +178,7 @@ func walk(t *testing.T, c calm, names []string, stage map[string]int) {
 		}
 	}
 	t.Logf("died %d times at %d names", died, len(names))
-	if died < 8 {
+	if died < 12 {
 		t.Errorf("died only %d times", died)
 	}
 	p.check(t, c)
@@ -186,6 +189,7 @@ const perWorld = 8
 
 func TestALifeSurvivesRandomDeaths(t *testing.T) {
 	t.Attr("fault", "machine: the process is killed again and again, at random moments, bytes and times -> every life ends as a calm one, and leaves no temporary file, step or slot behind")
+	t.Attr("fault", "machine: SIGTERM at a random moment, also while it starts, or SIGTERM and then SIGKILL -> the process ends by itself within 15 s, unless it is killed before; every life ends as a calm one")
 	kills, seed := number(t, "CRASH_KILLS", perWorld/2), number(t, "CRASH_SEED", 1)
 	c := newCalm(t)
 	if world := number(t, "CRASH_WORLD", -1); world >= 0 {
@@ -222,7 +226,7 @@ func (c calm) lifeOf(t *testing.T, seed, world int) (died int) {
 	}()
 	for ; ; p.next(t) {
 		for share := (perWorld - died) / (stages - p.stage + 1); share > 0; share-- {
-			d := c.draw(random, p.stage, share)
+			d := gently(random, c.draw(random, p.stage, share))
 			deaths = append(deaths, d.String())
 			if !p.run(t, d) {
 				break // it lived on to the end of the stage
@@ -245,7 +249,7 @@ func (c calm) draw(r *rand.Rand, stage, share int) death {
 	far := max(len(moments)/(share+1), 5)
 	switch r.IntN(8) {
 	case 0, 1:
-		return death{After: 100*time.Millisecond + rand.N(c.took[stage]/time.Duration(share+1))}
+		return death{After: 100*time.Millisecond + time.Duration(r.Int64N(int64(c.took[stage])/int64(share+1)))}
 	case 2:
 		if c.received[stage] > 0 {
 			return death{Bytes: 1 + r.Int64N(c.received[stage]/int64(share+1)+1)}
@@ -264,4 +268,16 @@ func (c calm) draw(r *rand.Rand, stage, share int) death {
 		}
 	}
 	return death{Nth: 1 + r.IntN(far)}
+}
+
+// gently makes a third of all deaths ones that were announced: the process is
+// told to end, and every other time killed before it may have done so.
+func gently(r *rand.Rand, d death) death {
+	if r.IntN(3) == 0 {
+		d.Term = true
+		if r.IntN(2) == 0 {
+			d.Grace = time.Millisecond + time.Duration(r.IntN(300))*time.Millisecond
+		}
+	}
+	return d
 }

@@ -25,6 +25,9 @@ type death struct {
 	Delay time.Duration `json:",omitempty"` // so long after that moment
 	After time.Duration `json:",omitempty"` // so long after the start
 	Bytes int64         `json:",omitempty"` // when so many bytes have come from the servers
+
+	Term  bool          `json:",omitempty"` // it is told to end: SIGTERM
+	Grace time.Duration `json:",omitempty"` // so long after SIGTERM comes SIGKILL; 0 means never
 }
 
 func (d death) String() string {
@@ -39,7 +42,7 @@ func (d death) String() string {
 // concurrently.
 type doom struct {
 	death death
-	die   func()
+	once  sync.Once
 
 	mu     sync.Mutex
 	passed []string // moments, in their order
@@ -110,11 +113,24 @@ func nameOf(w export.Work) string {
 	return name
 }
 
-func die() {
-	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+// die sends the process its signal, once. It returns only when that is SIGTERM.
+func (d *doom) die() {
+	d.once.Do(func() {
+		if !d.death.Term {
+			send(syscall.SIGKILL)
+			select {} // it is on its way
+		}
+		send(syscall.SIGTERM)
+		if d.death.Grace > 0 {
+			time.AfterFunc(d.death.Grace, func() { send(syscall.SIGKILL) })
+		}
+	})
+}
+
+func send(s syscall.Signal) {
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
 		panic(err)
 	}
-	select {} // the signal is on its way
 }
 
 // dial opens connections whose requests and replies are moments. What is said
@@ -183,6 +199,8 @@ func kindOf(p []byte) string {
 	switch {
 	case method == "DELETE":
 		return "release"
+	case strings.Contains(target, "$export-poll"):
+		return "poll"
 	case strings.Contains(target, "$export"):
 		return "kickoff"
 	case strings.Contains(target, "/bulkdata/download"):
@@ -190,7 +208,7 @@ func kindOf(p []byte) string {
 	case strings.Contains(target, "/Binary/"):
 		return "attachment"
 	}
-	return "poll"
+	return "discovery"
 }
 
 // census writes down what a process passed, for the process above it.

@@ -146,7 +146,9 @@ func (p *place) run(t *testing.T, d death) bool {
 	if !ok || ctx.Err() != nil {
 		t.Fatalf("stage %d, %s: %v: %s", p.stage, d, err, out)
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL || d == (death{}) {
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	killed := ok && status.Signaled() && status.Signal() == syscall.SIGKILL && (!d.Term || d.Grace > 0)
+	if d == (death{}) || !killed && !(d.Term && exit.ExitCode() == stopped) {
 		t.Fatalf("stage %d, %s: the process ended by itself: %v: %s", p.stage, d, err, out)
 	}
 	return true
