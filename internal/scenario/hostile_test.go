@@ -66,7 +66,7 @@ type act func(q sandbox.Request, w http.ResponseWriter, r *http.Request, usual f
 
 // plays lets the hostile practice answer requests of a kind by act.
 func plays(w *scenario.World, on sandbox.Kind, do act) {
-	w.Sandbox.Play(func(q sandbox.Request, a http.ResponseWriter, r *http.Request, usual func() *httptest.ResponseRecorder) bool {
+	w.Play(func(q sandbox.Request, a http.ResponseWriter, r *http.Request, usual func() *httptest.ResponseRecorder) bool {
 		return q.Practice == "LAKESIDE" && q.Kind == on && do(q, a, r, usual)
 	})
 }
@@ -155,7 +155,7 @@ func TestNamesOfTheServersReachNoPath(t *testing.T) {
 
 // unnoticedAfter lets the hostile practice become a good one.
 func unnoticedAfter(w *scenario.World) *scenario.Export {
-	w.Sandbox.Play(nil)
+	w.Play(nil)
 	return unnoticed(w)
 }
 

@@ -1,15 +1,11 @@
 package scenario
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 )
@@ -124,108 +120,4 @@ func (w *World) checkFiles() {
 	if err != nil {
 		w.fault("%v", err)
 	}
-}
-
-// checkSecrets looks for what no log and no ledger may hold (I9).
-func (w *World) checkSecrets() {
-	secrets, err := w.secrets()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	ledger, err := w.ledger()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for where, text := range map[string]string{"the log": w.Log(), "the ledger": ledger} {
-		for what, secret := range secrets {
-			if i := strings.Index(text, secret); i >= 0 {
-				w.fault("%s is in %s: %.80q", what, where, text[max(0, i-40):])
-			}
-		}
-	}
-}
-
-func (w *World) secrets() (map[string]string, error) {
-	secrets := map[string]string{"a patient's name": Canary, "an assertion": "client_assertion=", "a header": "Bearer "}
-	for _, t := range w.tenants {
-		if t.Open {
-			continue
-		}
-		key, err := t.key()
-		if err != nil {
-			return nil, err
-		}
-		private, err := key.PrivateJWK()
-		if err != nil {
-			return nil, err
-		}
-		var members struct{ D string }
-		if err := json.Unmarshal(private, &members); err != nil {
-			return nil, err
-		}
-		secrets["the key of "+t.ID] = members.D
-		if token := w.token(t); token != "" {
-			secrets["a token of "+t.ID] = token
-		}
-	}
-	return secrets, nil
-}
-
-// token is the one that the tenant's requests carried last, or a new one; ""
-// when none can be had.
-func (w *World) token(t Tenant) string {
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
-	defer cancel()
-	tenant, err := w.Config.Tenant(t.ID)
-	if err != nil {
-		return ""
-	}
-	to, err := w.Connections.To(tenant, export.Types(tenant))
-	if err != nil || to.Tokens == nil {
-		return ""
-	}
-	token, err := to.Tokens.Token(ctx)
-	if err != nil {
-		return ""
-	}
-	return token.AccessToken
-}
-
-// ledger gives every value of every table, the executor's included.
-func (w *World) ledger() (string, error) {
-	tables, err := w.column("SELECT name FROM sqlite_master WHERE type = 'table'")
-	if err != nil {
-		return "", err
-	}
-	var all strings.Builder
-	for _, table := range tables {
-		columns, err := w.column(fmt.Sprintf("SELECT name FROM pragma_table_info('%s')", table))
-		if err != nil {
-			return "", err
-		}
-		for _, name := range columns {
-			values, err := w.column(fmt.Sprintf("SELECT DISTINCT coalesce(CAST(%q AS TEXT), '') FROM %q", name, table))
-			if err != nil {
-				return "", err
-			}
-			all.WriteString(strings.Join(values, "\n"))
-		}
-	}
-	return all.String(), nil
-}
-
-func (w *World) column(query string) (values []string, err error) {
-	rows, err := w.Store.DB().QueryContext(w.t.Context(), query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var v string
-		if err := rows.Scan(&v); err != nil {
-			return nil, err
-		}
-		values = append(values, v)
-	}
-	return values, rows.Err()
 }

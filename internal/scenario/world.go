@@ -41,6 +41,10 @@ type World struct {
 	exports []*Export
 	stopped bool
 	faults  []string
+
+	heard    heard
+	told     map[string]string // texts of bulkhead's, by where they were
+	searched []secret          // what checkSecrets looked for
 }
 
 // Run builds the world of spec in simulated time, plays the scenario in it,
@@ -55,7 +59,7 @@ func Run(t *testing.T, spec Spec, scenario func(w *World)) {
 	t.Context().Done() // made here, so that a scenario may use t's context for what ends soon
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(Begin))
-		w := &World{t: t, spec: spec, dir: dir, Net: NewNetwork(), log: &page{}}
+		w := &World{t: t, spec: spec, dir: dir, Net: NewNetwork(), log: &page{}, told: map[string]string{}}
 		if err := w.begin(); err != nil {
 			t.Fatal(err)
 		}
@@ -88,6 +92,9 @@ func (w *World) inspect() []string {
 		w.fault("%v", err)
 	}
 	w.checkFiles()
+	if err := w.checkFolder(); err != nil {
+		w.fault("%v", err)
+	}
 	return w.faults
 }
 
@@ -124,6 +131,7 @@ func (w *World) begin() (err error) {
 	if w.Sandbox, err = sandbox.Start(w.t.Context(), cfg); err != nil {
 		return err
 	}
+	w.Play(nil)
 	if err := w.start(); err != nil {
 		return errors.Join(err, w.Sandbox.Close())
 	}
