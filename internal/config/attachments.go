@@ -78,5 +78,15 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return errors.New("must be a size such as 20MiB, 500kB or a number of bytes")
 }
 
-// MarshalText writes a size as it can be read back.
-func (s Size) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", int64(s)), nil }
+// MarshalText writes a size as it can be read back, in the largest binary unit
+// of which it is a whole number.
+func (s Size) MarshalText() ([]byte, error) {
+	n, unit := int64(s), ""
+	for _, larger := range []string{"KiB", "MiB", "GiB"} {
+		if n == 0 || n%1024 != 0 {
+			break
+		}
+		n, unit = n/1024, larger
+	}
+	return fmt.Appendf(nil, "%d%s", n, unit), nil
+}

@@ -27,7 +27,6 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	r.notNegative(limits.at("files_per_export"), c.Limits.FilesPerExport)
 	r.notNegative(limits.at("requests_per_minute"), c.Limits.RequestsPerMinute)
 	r.notNegative(limits.at("retry").at("attempts"), c.Limits.Retry.Attempts)
-	r.checkValidation(root.at("validation"), &c.Validation)
 	if w := c.Limits.Retry; w.LongestWait > 0 && w.LongestWait < w.FirstWait {
 		r.miss(limits.at("retry").at("longest_wait"), "must not be shorter than first_wait")
 	}
@@ -104,8 +103,6 @@ func (r *reader) checkSink(at place, name string, s Sink) {
 	switch {
 	case s.Kind == "":
 		r.miss(at.at("kind"), "is missing: it is duckdb or parquet")
-	case s.Kind != DuckDB && s.Kind != Parquet:
-		r.miss(at.at("kind"), fmt.Sprintf("is %q, but this version has duckdb and parquet", s.Kind))
 	case s.Kind == DuckDB && (s.File == "" || s.Folder != ""):
 		r.miss(at, "needs a file, and no folder, because it is a duckdb sink")
 	case s.Kind == Parquet && (s.Folder == "" || s.File != ""):
@@ -151,15 +148,10 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	r.checkSinkNames(at.at("sinks"), t.Sinks, c)
 	r.notNegative(at.at("requests_per_minute"), t.RequestsPerMinute)
 	r.checkAttachments(at.at("attachments"), &t.Attachments)
-	r.checkValidation(at.at("validation"), &t.Validation)
 	for i, name := range t.GenericTables {
-		oneOf(r, at.at("generic_tables").index(i), name, TableCoding, TableReference, NoTables)
 		if name == NoTables && len(t.GenericTables) > 1 {
 			r.miss(at.at("generic_tables").index(i), "must stand alone")
 		}
-	}
-	for i, name := range t.Purposes {
-		oneOf(r, at.at("purposes").index(i), name, purposes...)
 	}
 	if t.Agreement != nil {
 		r.checkAgreement(at.at("agreement"), t.Agreement, c)
@@ -187,11 +179,6 @@ func (r *reader) checkAccess(at place, t *Tenant, c *Config) {
 
 func (r *reader) checkLevel(at place, t *Tenant, c *Config) {
 	level := or(t.Level, LevelGroup)
-	known := []string{LevelGroup, LevelPatient, LevelSystem}
-	if !slices.Contains(known, level) {
-		r.miss(at.at("level"), "must be group, patient or system")
-		return
-	}
 	if p := c.profileOf(t); p != nil && !p.HasLevel(level) {
 		r.miss(at.at("level"), fmt.Sprintf("is %s, but the profile %s has only: %s", level, p.Name, strings.Join(p.Levels, ", ")))
 	}

@@ -25,8 +25,6 @@ var (
 // checkRequest notes what is wrong with what a tenant's kick-offs ask for.
 // https://hl7.org/fhir/uv/bulkdata/export.html#query-parameters
 func (r *reader) checkRequest(at place, t *Tenant, c *Config) {
-	oneOf(r, at.at("dialect"), t.Dialect, append(slices.Clone(dialects), "")...)
-	oneOf(r, at.at("new_members"), t.NewMembers, MembersUnknown, MembersBackfilled, MembersExport, MembersFull)
 	for i, filter := range t.TypeFilters {
 		if wrong := wrongFilter(filter, t.Types); wrong != "" {
 			r.miss(at.at("type_filters").index(i), wrong)

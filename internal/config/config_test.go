@@ -56,7 +56,7 @@ tenants:
 var compare = cmp.Options{
 	cmpopts.IgnoreUnexported(Config{}),
 	cmp.Comparer(func(a, b Moment) bool { return a.Equal(b.Time) }),
-	cmpopts.IgnoreTypes(Attachments{}),
+	cmpopts.IgnoreTypes(Attachments{}, Alerts{}),
 }
 
 func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {

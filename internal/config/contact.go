@@ -15,8 +15,8 @@ const (
 
 // A Contact is a person, or a desk, who acts on what concerns a tenant.
 type Contact struct {
-	// Who is us, practice or vendor: on whose side the contact is.
-	Who string `yaml:"who"`
+	// Who is us, practice or vendor: on whose side the contact is. Needed.
+	Who string `yaml:"who" words:"us practice vendor"`
 	// Name is for people.
 	Name string `yaml:"name"`
 	// Email is an address such as desk@practice.example.
@@ -49,7 +49,9 @@ func (r *reader) checkIdentity(at place, t *Tenant) {
 	}
 	for i, c := range t.Contacts {
 		contact := at.at("contacts").index(i)
-		oneOf(r, contact.at("who"), c.Who, ContactUs, ContactPractice, ContactVendor)
+		if c.Who == "" {
+			r.miss(contact.at("who"), "is missing: it is us, practice or vendor")
+		}
 		r.checkMail(contact.at("email"), c.Email)
 		if c.Email == "" && c.Phone == "" {
 			r.miss(contact, "cannot be reached: give email or phone")

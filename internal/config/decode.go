@@ -177,6 +177,28 @@ func (d *decoder) structure(at place, n ast.Node, v reflect.Value) {
 			continue
 		}
 		d.value(field, kv.Value, v.Field(i))
+		d.words(field, v.Type().Field(i).Tag.Get("words"), v.Field(i))
+	}
+}
+
+// words checks the value of a field whose tag `words` lists all that it, its
+// items or its keys may be. An empty value was not given.
+func (d *decoder) words(at place, list string, v reflect.Value) {
+	if list == "" {
+		return
+	}
+	known := strings.Fields(list)
+	switch v.Kind() {
+	case reflect.Slice:
+		for i := range v.Len() {
+			oneOf(d.reader, at.index(i), v.Index(i).String(), known...)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			oneOf(d.reader, at.at(key.String()), key.String(), known...)
+		}
+	default:
+		oneOf(d.reader, at, v.String(), append(known, "")...)
 	}
 }
 

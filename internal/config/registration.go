@@ -12,9 +12,9 @@ import (
 // serves every practice that has activated the app.
 // https://hl7.org/fhir/smart-app-launch/backend-services.html
 type Registration struct {
-	// Profile names the vendor profile: ecw, standard, or one of yours.
+	// Profile names the vendor profile: ecw, standard, or one of yours. Needed.
 	Profile string `yaml:"profile"`
-	// ClientID is what the vendor gave the app. It is not a secret.
+	// ClientID is what the vendor gave the app. It is not a secret. Needed.
 	ClientID string `yaml:"client_id"`
 	// KeyFile holds the private key, as PEM (PKCS #8) or as one JWK. The key's
 	// id is the `kid` of the JWK, or else its RFC 7638 thumbprint. Exactly one

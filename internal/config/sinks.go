@@ -8,8 +8,8 @@ const (
 
 // A Sink is a destination for tables.
 type Sink struct {
-	// Kind is duckdb (one database file) or parquet (a folder of files).
-	Kind string `yaml:"kind"`
+	// Kind is duckdb (one database file) or parquet (a folder of files). Needed.
+	Kind string `yaml:"kind" words:"duckdb parquet"`
 	// File is the database file of a duckdb sink.
 	File string `yaml:"file"`
 	// Folder is the folder of a parquet sink.

@@ -37,6 +37,7 @@ func (t *Tenant) Fills(name string) bool { return slices.Contains(t.GenericTable
 type Tenant struct {
 	// ID names the tenant in files, tables and commands: 1 to 63 of a-z, 0-9
 	// and -, not beginning with -. It must never be given to another practice.
+	// Needed.
 	ID string `yaml:"id"`
 	// Name is for people. Default: ID.
 	Name string `yaml:"name"`
@@ -56,7 +57,7 @@ type Tenant struct {
 	Open bool `yaml:"open"`
 	// Profile is the vendor profile of an open server. Default: standard.
 	Profile string `yaml:"profile"`
-	// FHIRBaseURL is the practice's FHIR R4 base: https, without a query.
+	// FHIRBaseURL is the practice's FHIR R4 base: https, without a query. Needed.
 	FHIRBaseURL string `yaml:"fhir_base_url"`
 	// AllowedOrigins are other origins (https://host) on which the server may
 	// put status URLs and output files, and which may then get the access
@@ -67,9 +68,9 @@ type Tenant struct {
 	AllowHTTP bool `yaml:"allow_http"`
 	// Dialect is stu1, stu2, stu3, stu4 or discover, for a server that is of
 	// another release than its profile says. Default: the profile's.
-	Dialect Dialect `yaml:"dialect"`
+	Dialect Dialect `yaml:"dialect" words:"stu1 stu2 stu3 stu4 discover"`
 	// Level is group, patient or system. Default: group.
-	Level string `yaml:"level"`
+	Level string `yaml:"level" words:"group patient system"`
 	// Group is the id of the group to export, as the practice's EHR shows it.
 	// Needed at level group, and only there.
 	Group string `yaml:"group"`
@@ -100,7 +101,7 @@ type Tenant struct {
 	// too), export (an export of their own for them) or full (the whole export
 	// is a full one). Default: what the profile knows of the server; where it
 	// knows nothing, their older data comes with the next full export.
-	NewMembers string `yaml:"new_members"`
+	NewMembers string `yaml:"new_members" words:"backfilled export full"`
 	// Since is the floor of the first export's `_since`: an instant, or a date
 	// (midnight in TimeZone). Default: none, the first export has no `_since`.
 	Since Moment `yaml:"since"`
@@ -124,13 +125,13 @@ type Tenant struct {
 	// GenericTables are the tables that are filled from resources of all types:
 	// coding (each code, wherever it stands) and reference (each link to another
 	// resource); `none` alone leaves both out. Default: both.
-	GenericTables []string `yaml:"generic_tables"`
+	GenericTables []string `yaml:"generic_tables" words:"coding reference none"`
 	// Attachments say whether documents are stored beside the resources that
 	// name them, and within which bounds. Default: they are not.
 	Attachments Attachments `yaml:"attachments"`
 	// Purposes are what the data is exported for; the agreement must permit each
 	// of them. Default: those that the agreement names.
-	Purposes []string `yaml:"purposes"`
+	Purposes []string `yaml:"purposes" words:"treatment payment operations quality care-management population-health aco-reporting public-health research"`
 	// Agreement is the record that permits the export. Without one nothing is
 	// ever requested (I1).
 	Agreement *Agreement `yaml:"agreement"`

@@ -1,14 +1,10 @@
 package config
 
-import "slices"
-
 // The versions of US Core by which resources can be judged; see Validation.
 const (
 	NoGuide      = "none"
 	DefaultGuide = "6.1.0"
 )
-
-var guides = []string{"3.1.1", DefaultGuide, "7.0.0", "8.0.0", "r4", NoGuide}
 
 // What becomes of a resource that breaks a rule of its profile; see Validation.
 const (
@@ -23,21 +19,14 @@ type Validation struct {
 	// USCore is the version of US Core whose profiles are applied: 3.1.1, 6.1.0,
 	// 7.0.0 or 8.0.0; r4 applies the rules of base FHIR R4 only, and none
 	// judges nothing. Default: 6.1.0.
-	USCore string `yaml:"us_core"`
+	USCore string `yaml:"us_core" words:"3.1.1 6.1.0 7.0.0 8.0.0 r4 none"`
 	// OnError is deliver (such a resource is counted, and delivered) or
 	// quarantine (it is kept from the sinks until it is replayed). Default: deliver.
-	OnError string `yaml:"on_error"`
+	OnError string `yaml:"on_error" words:"deliver quarantine"`
 }
 
 // fill puts what holds for all tenants where nothing was said.
 func (v *Validation) fill(all Validation) {
 	v.USCore = or(v.USCore, or(all.USCore, DefaultGuide))
 	v.OnError = or(v.OnError, or(all.OnError, DeliverErrors))
-}
-
-func (r *reader) checkValidation(at place, v *Validation) {
-	if v.USCore != "" && !slices.Contains(guides, v.USCore) {
-		r.miss(at.at("us_core"), "must be 3.1.1, 6.1.0, 7.0.0, 8.0.0, r4 or none")
-	}
-	oneOf(r, at.at("on_error"), v.OnError, "", DeliverErrors, QuarantineErrors)
 }
