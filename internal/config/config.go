@@ -59,6 +59,7 @@ type Config struct {
 	Include []string `yaml:"include"`
 
 	profiles map[string]*Profile
+	byID     map[string]int // tenants by id, as they stood when it was loaded
 }
 
 // Limits bound what runs at once.
@@ -113,7 +114,10 @@ type TLS struct {
 // Tenant returns the tenant of that id, or a *problem.Problem TenantUnknown
 // that names the tenants there are.
 func (c *Config) Tenant(id string) (*Tenant, error) {
-	i := slices.IndexFunc(c.Tenants, func(t Tenant) bool { return t.ID == id })
+	if i, ok := c.byID[id]; ok && i < len(c.Tenants) && c.Tenants[i].ID == id {
+		return &c.Tenants[i], nil
+	}
+	i := slices.IndexFunc(c.Tenants, func(t Tenant) bool { return t.ID == id }) // where tests made the configuration
 	if i >= 0 {
 		return &c.Tenants[i], nil
 	}
@@ -266,8 +270,10 @@ func (c *Config) fill(base string) {
 	}
 	c.Alerts.fill(base, c.Limits.FreeBytes)
 	c.Validation.fill(Validation{})
+	c.byID = make(map[string]int, len(c.Tenants))
 	for i := range c.Tenants {
 		c.Tenants[i].fill(c)
+		c.byID[c.Tenants[i].ID] = i
 	}
 }
 

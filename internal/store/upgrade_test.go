@@ -69,6 +69,11 @@ var since = map[int64][]string{
 			'{"bytes":90,"sha256":"ab"}', '', '633c2f94aaf697a0ff40829bece1af5f5c8c3fb441213a105c022f2a69e5f4d8')`,
 		`INSERT INTO audit_head (tenant_id, seq, hash) VALUES ('lakeside', 1, '633c2f94aaf697a0ff40829bece1af5f5c8c3fb441213a105c022f2a69e5f4d8')`,
 	},
+	11: {
+		`INSERT INTO registry VALUES ('', 1, 'active', 'ab', 'folder: "/state"', 1000, 'start', 0), ('lakeside', 1, 'active', 'cd', 'id: "lakeside"', 1000, 'start', 2000),
+			('lakeside', 2, 'frozen', 'cd', 'id: "lakeside"', 2000, 'anna', 0)`,
+		`INSERT INTO reload VALUES (1, 'ef', 1000, 'anna', 1001, '')`,
+	},
 	12: {
 		`INSERT INTO person (person_id, name, created_at) VALUES ('anna', 'Anna', 1000)`,
 		`INSERT INTO person_grant VALUES ('anna', 'operator', 'lakeside')`,

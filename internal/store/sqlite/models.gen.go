@@ -8,6 +8,43 @@ import (
 	"database/sql"
 )
 
+type Alert struct {
+	AlertID  int64
+	TenantID string
+	Kind     string
+	Object   string
+	Severity string
+	Party    string
+	Source   string
+	Code     string
+	Summary  string
+	Remedy   string
+	Since    int64
+	OpenedAt int64
+	AbsentAt int64
+	ClosedAt int64
+	Returns  int64
+	ToldAt   int64
+	AckBy    string
+	AckAt    int64
+	AckUntil int64
+	AckNote  string
+}
+
+type AlertNews struct {
+	NewsID   int64
+	AlertID  int64
+	Route    string
+	Turn     string
+	At       int64
+	NoticeID int64
+}
+
+type AlertWatch struct {
+	TenantID string
+	Since    int64
+}
+
 type ApiToken struct {
 	TokenID    string
 	Name       string
@@ -172,6 +209,23 @@ type Member struct {
 	LeftAt   int64
 }
 
+type Notice struct {
+	NoticeID  int64
+	Route     string
+	Kind      string
+	Turn      string
+	Severity  string
+	Subject   string
+	Body      string
+	Alerts    int64
+	MadeAt    int64
+	DueAt     int64
+	Attempts  int64
+	SentAt    int64
+	GivenUpAt int64
+	LastError string
+}
+
 type OutputFile struct {
 	TenantID      string
 	ExportID      string
@@ -236,6 +290,26 @@ type RateWindow struct {
 	Endpoint string
 	Minute   int64
 	Requests int64
+}
+
+type Registry struct {
+	TenantID     string
+	Revision     int64
+	State        string
+	Digest       string
+	Text         string
+	AppliedAt    int64
+	AppliedBy    string
+	SupersededAt int64
+}
+
+type Reload struct {
+	ReloadID   int64
+	Digest     string
+	AskedAt    int64
+	AskedBy    string
+	AnsweredAt int64
+	Refusal    string
 }
 
 type Schedule struct {
