@@ -1,13 +1,16 @@
 // Package agreement decides whether a practice's business associate agreement
 // permits what is about to happen. It denies by default: what an agreement
 // does not name is not permitted. It asks nobody and remembers nothing, so
-// every step asks it again at the moment it acts (I1).
+// every step asks it again at the moment it acts (I1). Whoever asks puts the
+// verdict on record, with the rule that decided.
+//
+// 45 CFR 164.504(e):
+// https://www.ecfr.gov/current/title-45/part-164/section-164.504
 package agreement
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -17,90 +20,82 @@ import (
 // Any, as a group, a type or a sink of an agreement, permits all of them.
 const Any = "*"
 
+// A Stage is a moment at which the agreement is asked.
+type Stage string
+
+// The stages, in the order of an export's life.
+const (
+	AtKickoff  Stage = "kick-off"
+	AtToken    Stage = "token"    // an access token is about to be asked for
+	AtPoll     Stage = "poll"     // the server is about to be asked how far it is
+	AtDownload Stage = "download" // a file or a document is about to be fetched
+	AtLanding  Stage = "landing"  // a file that is here is about to be read
+	AtDelivery Stage = "delivery" // a sink is about to get the export
+	AtRelease  Stage = "release"  // the server is about to be told to forget the export
+	AtRead     Stage = "read"     // a person is about to see what is kept
+)
+
+// Stages lists them in that order.
+var Stages = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRelease, AtRead}
+
 // An Ask is what is about to happen for a tenant.
 type Ask struct {
+	Stage  Stage
 	Tenant string
 	At     time.Time
-	Level  string   // empty when no export is about to start
-	Group  string   // at level group
-	Types  []string // resource types that will be requested or delivered
-	Sinks  []string // names of the sinks that will get them
+	Until  time.Time // of a kick-off: when the export will have ended at the latest; zero: it is not asked
+	Level  string    // empty when no export is about to start
+	Group  string    // at level group
+
+	Types    []string               // resource types that will be requested or delivered
+	Purposes []string               // what the data is for
+	Sinks    []string               // names of the sinks that will get them
+	Places   map[string]config.Sink // the configured sinks, by name: where they stand and who runs them
 
 	Attachments bool // documents that resources carry or point to will be stored
+	Aggregate   bool // of a reader: together with the data of other practices
 }
 
-// Check returns nil when a permits all of ask, or the problem that says which
-// term forbids it and who can change that. A nil agreement permits nothing.
-func Check(a *config.Agreement, ask Ask) *problem.Problem {
-	if a == nil {
-		return problem.New(problem.AgreementMissing, "no agreement permits an export",
-			"Add the practice's agreement to the tenant's configuration; without one nothing is requested.").For(ask.Tenant)
-	}
-	if p := valid(a, ask); p != nil {
-		return p
-	}
-	if ask.Level != "" && !permitsGroup(a, ask) {
-		return denied(ask, fmt.Sprintf("agreement %s does not name %s", a.Reference, scopeOf(ask)),
-			"Export a group that the agreement names, or have the agreement changed and add the group to it.")
-	}
-	if missing := Missing(a.Types, ask.Types); len(missing) > 0 {
-		return denied(ask, fmt.Sprintf("agreement %s does not permit %s", a.Reference, strings.Join(missing, ", ")),
-			"Take these types out of the tenant's types, or have the agreement changed and add them to it.")
-	}
-	if ask.Attachments && !a.Attachments {
-		return denied(ask, fmt.Sprintf("agreement %s does not permit to store attachments", a.Reference),
-			"Take attachments out of the tenant's configuration, or have the agreement changed and set its attachments to true.")
-	}
-	if missing := Missing(a.Sinks, ask.Sinks); len(missing) > 0 {
-		return denied(ask, fmt.Sprintf("agreement %s does not permit delivery to %s", a.Reference, strings.Join(missing, ", ")),
-			"Take these sinks out of the tenant's sinks, or have the agreement changed and add them to it.")
-	}
-	return nil
+// A Verdict is what an agreement says to an ask.
+type Verdict struct {
+	Permit  bool
+	Rule    Rule             // that decided; Permitted when none forbids it
+	Problem *problem.Problem // nil when it is permitted; its cause is a *Refusal
 }
 
-func valid(a *config.Agreement, ask Ask) *problem.Problem {
-	switch {
-	case a.Status != config.AgreementActive:
-		return denied(ask, fmt.Sprintf("agreement %s is %s", a.Reference, a.Status),
-			"Settle it with the practice; when the agreement is active again, set its status; the next export starts where the last complete one ended.")
-	case ask.At.Before(a.EffectiveFrom.Time):
-		return denied(ask, fmt.Sprintf("agreement %s begins only on %s", a.Reference, a.EffectiveFrom.Format(time.DateOnly)),
-			"Wait until then, or correct effective_from.")
-	case !a.ExpiresAt.IsZero() && !ask.At.Before(a.ExpiresAt.Time):
-		return denied(ask, fmt.Sprintf("agreement %s ended on %s", a.Reference, a.ExpiresAt.Format(time.DateOnly)),
-			"Renew the agreement with the practice and set its new expires_at.")
-	}
-	return nil
+// A Refusal says which rule forbade what, as the cause of a problem.
+type Refusal struct {
+	Stage Stage
+	Rule  Rule
 }
 
-func permitsGroup(a *config.Agreement, ask Ask) bool {
-	if slices.Contains(a.Groups, Any) {
-		return true
+func (r *Refusal) Error() string {
+	if r.Stage == "" {
+		return "the rule is " + string(r.Rule)
 	}
-	return ask.Level == config.LevelGroup && slices.Contains(a.Groups, ask.Group)
+	return fmt.Sprintf("the rule is %s, at %s", r.Rule, r.Stage)
 }
 
-func scopeOf(ask Ask) string {
-	if ask.Level == config.LevelGroup {
-		return "group " + ask.Group
-	}
-	return "all patients, which an export at level " + ask.Level + " is about"
-}
-
-// Missing gives what is asked and not permitted, in the order asked.
-func Missing(permitted, asked []string) []string {
-	if slices.Contains(permitted, Any) {
-		return nil
-	}
-	var missing []string
-	for _, s := range asked {
-		if !slices.Contains(permitted, s) {
-			missing = append(missing, s)
+// Decide says whether a permits all of ask, by the first rule that forbids it
+// in the order of Rules. A nil agreement permits nothing.
+func Decide(a *config.Agreement, ask Ask) Verdict {
+	for _, r := range rules {
+		if len(r.stages) > 0 && ask.Stage != "" && !slices.Contains(r.stages, ask.Stage) {
+			continue
 		}
+		summary, remedy := r.forbids(a, ask)
+		if summary == "" {
+			continue
+		}
+		code := problem.AgreementDenied
+		if a == nil {
+			code = problem.AgreementMissing
+		}
+		p := problem.Wrap(&Refusal{ask.Stage, r.name}, code, summary, remedy).For(ask.Tenant)
+		return Verdict{Rule: r.name, Problem: p}
 	}
-	return missing
+	return Verdict{Permit: true, Rule: Permitted}
 }
 
-func denied(ask Ask, summary, remedy string) *problem.Problem {
-	return problem.New(problem.AgreementDenied, summary, remedy).For(ask.Tenant)
-}
+// Check is Decide for who needs only the problem; nil when it is permitted.
+func Check(a *config.Agreement, ask Ask) *problem.Problem { return Decide(a, ask).Problem }

@@ -1,9 +1,13 @@
 package agreement_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -16,58 +20,149 @@ func standing() *config.Agreement {
 	return &config.Agreement{
 		Reference: "BAA-7", Status: config.AgreementActive,
 		EffectiveFrom: config.Moment{Time: day}, ExpiresAt: config.Moment{Time: day.AddDate(1, 0, 0)},
-		Types: []string{"Patient", "Condition"}, Groups: []string{"diabetics"}, Sinks: []string{"tables"},
+		Types: []string{"Patient", "Condition"}, Groups: []string{"diabetics"}, Sinks: []string{"tables", "lake"},
+		Purposes: map[string]string{config.PurposeQuality: "clause 2.1"}, Regions: []string{"us-east"}, Subcontractors: []string{"Lake Corp"},
 	}
 }
 
+func kickoff() agreement.Ask {
+	return agreement.Ask{
+		Stage: agreement.AtKickoff, Tenant: "lakeside", At: day.Add(time.Hour), Until: day.AddDate(0, 0, 7), Level: config.LevelGroup, Group: "diabetics",
+		Types: []string{"Patient"}, Purposes: []string{config.PurposeQuality}, Sinks: []string{"tables", "lake"},
+		Places: map[string]config.Sink{"tables": {Region: "us-east"}, "lake": {Region: "us-east", Operator: "Lake Corp"}, "abroad": {Region: "eu-west"}},
+	}
+}
+
+// A refusal is one change to a standing agreement, or to what is asked of it,
+// and the rule that then forbids it.
+type refusal struct {
+	name   string
+	change func(*config.Agreement, *agreement.Ask)
+	rule   agreement.Rule
+	text   string
+}
+
+var refusals = []refusal{
+	{"draft", func(a *config.Agreement, _ *agreement.Ask) { a.Status = config.AgreementDraft }, agreement.NotActive, "is draft"},
+	{"suspended", func(a *config.Agreement, _ *agreement.Ask) { a.Status = config.AgreementSuspended }, agreement.Suspended, "is suspended"},
+	{"terminated", func(a *config.Agreement, _ *agreement.Ask) { a.Status = config.AgreementTerminated }, agreement.Terminated, "is terminated"},
+	{"too early", func(_ *config.Agreement, k *agreement.Ask) { k.At = day.Add(-1) }, agreement.NotYet, "begins only on 2026-03-01"},
+	{"at the end", func(_ *config.Agreement, k *agreement.Ask) { k.At = day.AddDate(1, 0, 0) }, agreement.Expired, "ended on 2027-03-01"},
+	{"may outlive it", func(_ *config.Agreement, k *agreement.Ask) { k.Until = day.AddDate(1, 0, 1) }, agreement.EndsTooSoon, "may run longer"},
+	{"other purpose", func(_ *config.Agreement, k *agreement.Ask) {
+		k.Purposes = []string{config.PurposeQuality, config.PurposeResearch}
+	}, agreement.PurposeDenied, "use for research"},
+	{"other group", func(_ *config.Agreement, k *agreement.Ask) { k.Group = "all" }, agreement.GroupDenied, "does not name group all"},
+	{"whole practice", func(_ *config.Agreement, k *agreement.Ask) { k.Level = config.LevelPatient }, agreement.GroupDenied, "all patients"},
+	{"no type", func(_ *config.Agreement, k *agreement.Ask) { k.Types = nil }, agreement.NoTypes, "no resource type is left"},
+	{"type denied by name", func(a *config.Agreement, k *agreement.Ask) {
+		a.Types, a.DeniedTypes, k.Types = []string{agreement.Any}, []string{"Binary"}, []string{"Patient", "Binary"}
+	}, agreement.TypeDenied, "denies Binary"},
+	{"other type", func(_ *config.Agreement, k *agreement.Ask) { k.Types = []string{"Patient", "Binary"} }, agreement.TypeNotNamed, "does not permit Binary"},
+	{"attachments", func(_ *config.Agreement, k *agreement.Ask) { k.Attachments = true }, agreement.NoAttachments, "does not permit to store attachments"},
+	{"other sink", func(_ *config.Agreement, k *agreement.Ask) { k.Sinks = []string{"abroad"} }, agreement.SinkDenied, "delivery to abroad"},
+	{"other region", func(a *config.Agreement, k *agreement.Ask) {
+		a.Sinks, k.Sinks = []string{agreement.Any}, []string{"tables", "abroad"}
+	}, agreement.RegionDenied, "sink abroad names eu-west"},
+	{"a sink that is nowhere", func(_ *config.Agreement, k *agreement.Ask) { k.Places = nil }, agreement.RegionDenied, "sink tables names none"},
+	{"other operator", func(a *config.Agreement, _ *agreement.Ask) { a.Subcontractors = nil }, agreement.OperatorDenied, "Lake Corp, who runs sink lake"},
+	{"together with others", func(_ *config.Agreement, k *agreement.Ask) { k.Stage, k.Aggregate = agreement.AtRead, true }, agreement.NotAggregated, "together with the data of other practices"},
+}
+
 func TestAnAgreementDeniesWhatItDoesNotName(t *testing.T) {
-	ask := agreement.Ask{
-		Tenant: "lakeside", At: day.Add(time.Hour), Level: config.LevelGroup, Group: "diabetics",
-		Types: []string{"Patient"}, Sinks: []string{"tables"},
+	if v := agreement.Decide(standing(), kickoff()); !v.Permit || v.Rule != agreement.Permitted || v.Problem != nil {
+		t.Fatalf("what the agreement names was denied: %+v", v)
 	}
-	if p := agreement.Check(standing(), ask); p != nil {
-		t.Fatalf("what the agreement names was denied: %v", p)
-	}
-	cases := []struct {
-		name   string
-		change func(*config.Agreement, *agreement.Ask)
-		code   problem.Code
-		text   string
-	}{
-		{"suspended", func(a *config.Agreement, _ *agreement.Ask) { a.Status = config.AgreementSuspended }, problem.AgreementDenied, "is suspended"},
-		{"terminated", func(a *config.Agreement, _ *agreement.Ask) { a.Status = config.AgreementTerminated }, problem.AgreementDenied, "is terminated"},
-		{"too early", func(_ *config.Agreement, k *agreement.Ask) { k.At = day.Add(-1) }, problem.AgreementDenied, "begins only on 2026-03-01"},
-		{"at the end", func(_ *config.Agreement, k *agreement.Ask) { k.At = day.AddDate(1, 0, 0) }, problem.AgreementDenied, "ended on 2027-03-01"},
-		{"other group", func(_ *config.Agreement, k *agreement.Ask) { k.Group = "all" }, problem.AgreementDenied, "does not name group all"},
-		{"whole practice", func(_ *config.Agreement, k *agreement.Ask) { k.Level = config.LevelPatient }, problem.AgreementDenied, "all patients"},
-		{"other type", func(_ *config.Agreement, k *agreement.Ask) { k.Types = []string{"Patient", "Binary"} }, problem.AgreementDenied, "does not permit Binary"},
-		{"attachments", func(_ *config.Agreement, k *agreement.Ask) { k.Attachments = true }, problem.AgreementDenied, "does not permit to store attachments"},
-		{"other sink", func(_ *config.Agreement, k *agreement.Ask) { k.Sinks = []string{"lake"} }, problem.AgreementDenied, "delivery to lake"},
-	}
-	for _, c := range cases {
+	for _, c := range refusals {
 		t.Run(c.name, func(t *testing.T) {
-			a, k := standing(), ask
+			a, k := standing(), kickoff()
 			c.change(a, &k)
-			p := agreement.Check(a, k)
-			if p == nil || p.Code != c.code || !strings.Contains(p.Summary, c.text) || p.Remedy == "" || p.Tenant != "lakeside" {
-				t.Errorf("problem = %+v, want code %s and %q", p, c.code, c.text)
+			v := agreement.Decide(a, k)
+			if v.Permit || v.Rule != c.rule {
+				t.Fatalf("verdict = %+v, want rule %s", v, c.rule)
+			}
+			p := v.Problem
+			if p.Code != problem.AgreementDenied || !strings.Contains(p.Summary, c.text) || p.Remedy == "" || p.Tenant != "lakeside" {
+				t.Errorf("problem = %+v, want %q", p, c.text)
+			}
+			if got, ok := errors.AsType[*agreement.Refusal](p); !ok || got.Stage != k.Stage || agreement.Of(p) != c.rule {
+				t.Errorf("the problem's cause is %v", p.Err)
 			}
 		})
 	}
 }
 
-func TestWithoutAnAgreementNothingIsPermitted(t *testing.T) {
-	p := agreement.Check(nil, agreement.Ask{Tenant: "lakeside", At: day})
-	if p == nil || p.Code != problem.AgreementMissing {
-		t.Fatalf("problem = %v, want %s", p, problem.AgreementMissing)
+func TestEveryRuleForbidsSomething(t *testing.T) {
+	names, means := agreement.Rules()
+	tried := []agreement.Rule{agreement.NoAgreement} // the test below
+	for _, c := range refusals {
+		tried = append(tried, c.rule)
+	}
+	for _, name := range names {
+		if !slices.Contains(tried, name) {
+			t.Errorf("no test shows what rule %s forbids", name)
+		}
+		if means[name] == "" {
+			t.Errorf("rule %s has no meaning", name)
+		}
 	}
 }
 
-func TestAStarPermitsAll(t *testing.T) {
+func TestWithoutAnAgreementNothingIsPermitted(t *testing.T) {
+	for _, stage := range agreement.Stages {
+		v := agreement.Decide(nil, agreement.Ask{Stage: stage, Tenant: "lakeside", At: day})
+		if v.Permit || v.Rule != agreement.NoAgreement || v.Problem.Code != problem.AgreementMissing {
+			t.Errorf("at %s: %+v", stage, v)
+		}
+	}
+}
+
+// Which stages an agreement that does not hold still permits: only the one that
+// ends what it began.
+func TestOnlyTheEndOfAnExportNeedsNoStandingAgreement(t *testing.T) {
+	for _, status := range []string{config.AgreementDraft, config.AgreementSuspended, config.AgreementTerminated} {
+		for _, stage := range agreement.Stages {
+			a, k := standing(), agreement.Ask{Stage: stage, Tenant: "lakeside", At: day.Add(1)}
+			a.Status = status
+			if v := agreement.Decide(a, k); v.Permit != (stage == agreement.AtRelease) {
+				t.Errorf("%s at %s: %+v", status, stage, v)
+			}
+		}
+	}
+	for _, c := range refusals {
+		if c.rule.Ends() != (c.rule == agreement.Terminated) {
+			t.Errorf("rule %s ends what runs: %v", c.rule, c.rule.Ends())
+		}
+	}
+}
+
+func TestWhatRunsIsNotStoppedForAnEndThatIsYetToCome(t *testing.T) {
+	k := kickoff()
+	k.Until = day.AddDate(2, 0, 0)
+	for _, stage := range []agreement.Stage{agreement.AtPoll, agreement.AtDownload, agreement.AtLanding, agreement.AtDelivery} {
+		k.Stage = stage
+		if v := agreement.Decide(standing(), k); !v.Permit {
+			t.Errorf("at %s: %+v", stage, v)
+		}
+	}
+}
+
+func TestAStarPermitsAllButWhatIsDeniedByName(t *testing.T) {
 	a := standing()
-	a.Types, a.Groups, a.Sinks, a.Attachments = []string{"*"}, []string{"*"}, []string{"*"}, true
-	ask := agreement.Ask{Tenant: "t", At: day, Level: config.LevelSystem, Types: []string{"Binary"}, Sinks: []string{"lake"}, Attachments: true}
+	a.Types, a.Groups, a.Sinks, a.Attachments, a.Regions = []string{"*"}, []string{"*"}, []string{"*"}, true, nil
+	ask := agreement.Ask{Tenant: "t", At: day, Level: config.LevelSystem, Types: []string{"Binary"}, Sinks: []string{"abroad"}, Attachments: true}
 	if p := agreement.Check(a, ask); p != nil {
 		t.Errorf("denied: %v", p)
+	}
+	a.DeniedTypes = []string{"Provenance"}
+	if diff := cmp.Diff([]string{"Provenance"}, agreement.NotPermitted(a, []string{"Binary", "Provenance", "Patient"})); diff != "" {
+		t.Errorf("not permitted (-want +got):\n%s", diff)
+	}
+	a.Types = []string{"Patient"}
+	if diff := cmp.Diff([]string{"Binary", "Provenance"}, agreement.NotPermitted(a, []string{"Binary", "Provenance", "Patient"})); diff != "" {
+		t.Errorf("not permitted (-want +got):\n%s", diff)
+	}
+	if got := agreement.NotPermitted(nil, []string{"Patient"}); len(got) != 1 {
+		t.Errorf("without an agreement all but %v is permitted", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -62,6 +63,8 @@ type plan struct {
 	Scopes            []string          `json:"scopes,omitempty"`
 	Agreement         string            `json:"agreement"`
 	Allowed           bool              `json:"allowed"`
+	Rule              string            `json:"rule"` // that decided
+	Purposes          []string          `json:"purposes,omitempty"`
 	Sinks             []string          `json:"sinks"`
 	RequestsPerMinute int               `json:"requests_per_minute,omitempty"`
 	Downloads         int               `json:"downloads_at_once"`
@@ -85,9 +88,12 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	denied := export.Permit(t, intent, time.Now())
-	if denied != nil {
-		p.Allowed, p.Agreement = false, denied.Summary
+	verdict := export.Decide(cfg, t, agreement.AtKickoff, intent, time.Now())
+	p.Allowed, p.Rule, p.Purposes = verdict.Permit, string(verdict.Rule), t.Purposes
+	if verdict.Permit {
+		p.Agreement = t.Agreement.Reference + " permits it"
+	} else {
+		p.Agreement = verdict.Problem.Summary
 	}
 	if g.JSON {
 		if err := g.emit(p); err != nil {
@@ -96,8 +102,8 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 	} else {
 		g.printPlan(p, intent)
 	}
-	if denied != nil {
-		return denied
+	if !verdict.Permit {
+		return verdict.Problem
 	}
 	return nil
 }
@@ -131,7 +137,7 @@ func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) 
 	}
 	p := plan{
 		Tenant: t.ID, Mode: i.Mode, Since: i.Since, Method: request.Method, URL: request.URL, Headers: map[string]string{},
-		Agreement: "permits it", Allowed: true, Sinks: i.Sinks,
+		Sinks:             i.Sinks,
 		RequestsPerMinute: cfg.RequestsPerMinute(t), Downloads: cfg.Downloads(t), PollEvery: cfg.Profile(t).Poll.Default.String(),
 	}
 	for name := range request.Header {
@@ -160,7 +166,11 @@ func (g *Globals) printPlan(p plan, i store.Intent) {
 	} else {
 		g.printf("scopes     none: the server is open\n")
 	}
-	g.printf("agreement  %s\nsinks      %s\n", p.Agreement, strings.Join(p.Sinks, ", "))
+	g.printf("agreement  %s (rule: %s)\n", p.Agreement, p.Rule)
+	if len(p.Purposes) > 0 {
+		g.printf("purposes   %s\n", strings.Join(p.Purposes, ", "))
+	}
+	g.printf("sinks      %s\n", strings.Join(p.Sinks, ", "))
 	g.printf("requests   kick-off 1, polls every %s or as told, one for each output file (%d at once), token calls as tokens expire", p.PollEvery, p.Downloads)
 	if p.RequestsPerMinute > 0 {
 		g.printf("; at most %d a minute", p.RequestsPerMinute)

@@ -56,7 +56,7 @@ func (c *quarantineShowCommand) Run(ctx context.Context, g *Globals) (err error)
 	if err != nil {
 		return err
 	}
-	if p := agreement.Check(t.Agreement, agreement.Ask{Tenant: t.ID, At: time.Now()}); p != nil { // I1
+	if p := agreement.Check(t.Agreement, agreement.Ask{Stage: agreement.AtRead, Tenant: t.ID, At: time.Now()}); p != nil { // I1
 		return p
 	}
 	files, err := app.Files(cfg)

@@ -29,7 +29,7 @@ func (e *Engine) Replay(ctx context.Context, tenant string, r export.Retake) (st
 	if err != nil {
 		return "", err
 	}
-	denied := export.Permit(t, i, time.Now()) // I1
+	denied := export.Permit(e.config, t, i, time.Now()) // I1
 	var id string
 	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		open, err := tx.Open(i.Endpoint)

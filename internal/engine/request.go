@@ -33,7 +33,7 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 			i = export.RosterOf(i)
 		}
 	}
-	denied := export.Permit(t, i, time.Now()) // I1
+	denied := export.Permit(e.config, t, i, time.Now()) // I1
 	var id string
 	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		open, err := tx.Open(i.Endpoint)

@@ -128,7 +128,7 @@ func (e *Engine) nextLink(x *store.Export, mark store.Watermark, ok bool, newcom
 			return i, err
 		}
 	}
-	if p := export.Permit(t, i, time.Now()); p != nil { // I1
+	if p := export.Permit(e.config, t, i, time.Now()); p != nil { // I1
 		return i, p
 	}
 	return i, nil

@@ -79,7 +79,7 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 func rulesOf(t *config.Tenant) attachment.Rules {
 	a := t.Attachments
 	return attachment.Rules{
-		Permitted:    agreement.Check(t.Agreement, agreement.Ask{Tenant: t.ID, At: time.Now(), Attachments: true}) == nil, // I1
+		Permitted:    agreement.Check(t.Agreement, agreement.Ask{Stage: agreement.AtDownload, Tenant: t.ID, At: time.Now(), Attachments: true}) == nil, // I1
 		ContentTypes: a.ContentTypes, MaxBytes: int64(a.MaxBytes), BudgetBytes: int64(a.BudgetBytes), BudgetRequests: int64(a.BudgetRequests),
 	}
 }
@@ -99,7 +99,7 @@ func (s *Steps) attachTypes(t *config.Tenant, x store.Export) []string {
 // fetched, which may take a night.
 func (s *Steps) fetchFrom(client *bulkdata.Client, t *config.Tenant, x store.Export, access bulkdata.AccessRule) func(context.Context, attachment.Request) (*attachment.Answer, error) {
 	return func(ctx context.Context, r attachment.Request) (*attachment.Answer, error) {
-		if err := permitted(t, x, x.Sinks); err != nil { // I1
+		if err := s.permitted(agreement.AtDownload, t, x, x.Sinks); err != nil { // I1
 			return nil, err
 		}
 		if u, err := url.Parse(r.URL); err == nil && u.IsAbs() && !s.Config.FileAllowed(t, r.URL) {

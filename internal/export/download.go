@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -26,7 +27,7 @@ func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome
 	if err != nil {
 		return nil, err
 	}
-	if err := permitted(t, w.Export, w.Export.Sinks, outputTypes(file)...); err != nil { // I1
+	if err := s.permitted(agreement.AtDownload, t, w.Export, w.Export.Sinks, outputTypes(file)...); err != nil { // I1
 		return nil, err
 	}
 	client, err := s.Connect(t, w.Export.Types)

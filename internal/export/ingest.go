@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
@@ -78,7 +79,7 @@ func watch(raw io.ReadCloser, end *tail) io.ReadCloser {
 // subject gives the output file that a step is about, and where the tenant's
 // files are, while the agreement permits the export (I1).
 func (s *Steps) subject(ctx context.Context, t *config.Tenant, w Work) (file store.File, scope *blob.Scope, err error) {
-	if err = permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
+	if err = s.permitted(agreement.AtLanding, t, w.Export, w.Export.Sinks); err != nil { // I1
 		return file, nil, err
 	}
 	if file, err = s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject); err != nil {

@@ -32,7 +32,7 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if !w.Export.KickoffSentAt.IsZero() {
 		return Lost{lost(w, nil)}, nil
 	}
-	if p := Permit(t, w.Export.Intent, time.Now()); p != nil { // I1
+	if p := Permit(s.Config, t, w.Export.Intent, time.Now()); p != nil { // I1
 		return nil, p
 	}
 	if err := s.afterRelease(ctx, t, w); err != nil {

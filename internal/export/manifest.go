@@ -219,7 +219,7 @@ func wanted(t *config.Tenant, i store.Intent, resourceType string) bool {
 	if i.Parameters.WithoutTypes && !slices.Contains(i.Types, resourceType) {
 		return false
 	}
-	return len(agreement.Missing(t.Agreement.Types, []string{resourceType})) == 0
+	return len(agreement.NotPermitted(t.Agreement, []string{resourceType})) == 0
 }
 
 // organized stands in the place of the type of a file that holds several.

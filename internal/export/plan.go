@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -198,9 +199,25 @@ func (o Order) floor() string {
 	return fhir.FormatInstant(since)
 }
 
-// Permit asks the tenant's agreement whether the intent may be carried out now.
-func Permit(t *config.Tenant, i store.Intent, at time.Time) *problem.Problem {
-	return agreement.Check(t.Agreement, agreement.Ask{
-		Tenant: t.ID, At: at, Level: i.Level, Group: i.Group, Types: i.Types, Sinks: i.Sinks,
-	})
+// soonest bounds how far ahead of an export's start its agreement must hold.
+const soonest = 7 * 24 * time.Hour
+
+// Decide asks the tenant's agreement whether the intent may be carried out at
+// a stage. A kick-off is permitted only when the agreement still holds when
+// the export has ended: after as long as the profile gives a server, but a
+// week at most. One that takes longer is stopped by the stages that follow.
+func Decide(c *config.Config, t *config.Tenant, stage agreement.Stage, i store.Intent, at time.Time) agreement.Verdict {
+	ask := agreement.Ask{
+		Stage: stage, Tenant: t.ID, At: at, Level: i.Level, Group: i.Group, Types: i.Types,
+		Purposes: t.Purposes, Sinks: i.Sinks, Places: c.Sinks,
+	}
+	if stage == agreement.AtKickoff && i.Purpose != store.Replay { // which is over in minutes
+		ask.Until = at.Add(cmp.Or(min(c.Profile(t).MaxAge.Std(), soonest), soonest))
+	}
+	return agreement.Decide(t.Agreement, ask)
+}
+
+// Permit is Decide for an export that is about to start; nil when it may.
+func Permit(c *config.Config, t *config.Tenant, i store.Intent, at time.Time) *problem.Problem {
+	return Decide(c, t, agreement.AtKickoff, i, at).Problem
 }

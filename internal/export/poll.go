@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -27,7 +28,7 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 	if at := w.Export.NextPollAt; time.Now().Before(at) {
 		return nil, &Later{Until: at, Reason: "the server asked to be polled later"}
 	}
-	if err := permitted(t, w.Export, w.Export.Sinks); err != nil { // I1
+	if err := s.permitted(agreement.AtPoll, t, w.Export, w.Export.Sinks); err != nil { // I1
 		return nil, err
 	}
 	client, err := s.Connect(t, w.Export.Types)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
@@ -26,7 +27,7 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
-	if err := permitted(t, w.Export, []string{name}, outputTypes(files...)...); err != nil { // I1
+	if err := s.permitted(agreement.AtDelivery, t, w.Export, []string{name}, outputTypes(files...)...); err != nil { // I1
 		return nil, err
 	}
 	destination, ok := s.Sinks[name]

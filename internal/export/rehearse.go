@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
@@ -30,7 +31,7 @@ func (s *Steps) Rehearse(ctx context.Context, t *config.Tenant, r Retake, scratc
 		return sum, err
 	}
 	x := store.Export{Intent: i, ID: "rehearsal", Tenant: t.ID}
-	if err := permitted(t, x, i.Sinks); err != nil { // I1
+	if err := s.permitted(agreement.AtRead, t, x, i.Sinks); err != nil { // I1
 		return sum, err
 	}
 	from, err := s.Files.Tenant(t.ID)

@@ -2,7 +2,9 @@ package export
 
 import (
 	"context"
+	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -18,8 +20,8 @@ func (s *Steps) release(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if w.Export.Purpose == store.Replay { // no server knows it
 		return s.forget(ctx, t, w)
 	}
-	if err := standing(t); err != nil { // I1
-		return nil, err
+	if v := Decide(s.Config, t, agreement.AtRelease, store.Intent{}, time.Now()); !v.Permit { // I1
+		return nil, v.Problem
 	}
 	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {

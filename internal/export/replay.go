@@ -125,11 +125,8 @@ func (o Order) retaken(files []store.File, since map[string]string, r Retake) (c
 
 // permittedTypes gives those of the types that the agreement permits, sorted.
 func (o Order) permittedTypes(types []string) []string {
-	if o.Tenant.Agreement == nil {
-		return nil
-	}
-	missing := agreement.Missing(o.Tenant.Agreement.Types, types)
-	return slices.DeleteFunc(fhir.TypeSet(types), func(t string) bool { return slices.Contains(missing, t) })
+	not := agreement.NotPermitted(o.Tenant.Agreement, types)
+	return slices.DeleteFunc(fhir.TypeSet(types), func(t string) bool { return slices.Contains(not, t) })
 }
 
 // RefusedFor counts the lines of a file that are in quarantine for a reason or

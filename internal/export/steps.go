@@ -77,22 +77,14 @@ func (s *Steps) at(name string) error {
 	return s.Point(name)
 }
 
-// standing asks whether the tenant's agreement still holds at this moment (I1).
-func standing(t *config.Tenant) error {
-	if p := agreement.Check(t.Agreement, agreement.Ask{Tenant: t.ID, At: time.Now()}); p != nil {
-		return p
-	}
-	return nil
-}
-
 // permitted asks whether the tenant's agreement permits the export at this
 // moment, with all that it asked for and the types that came besides (I1): an
 // agreement may have been narrowed since the kick-off.
-func permitted(t *config.Tenant, x store.Export, sinks []string, types ...string) error {
+func (s *Steps) permitted(at agreement.Stage, t *config.Tenant, x store.Export, sinks []string, types ...string) error {
 	i := x.Intent
 	i.Sinks, i.Types = sinks, append(types, i.Types...)
-	if p := Permit(t, i, time.Now()); p != nil {
-		return p
+	if v := Decide(s.Config, t, at, i, time.Now()); !v.Permit {
+		return v.Problem
 	}
 	return nil
 }
