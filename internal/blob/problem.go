@@ -15,7 +15,7 @@ func explain(err error, operation string) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return problem.Wrap(err, problem.StorageFull, "no space is left in the storage folder",
-			"Free space on the disk of the storage folder, or move the folder to a larger disk; what was interrupted goes on by itself.")
+			"Free space on the disk of the state folder, or move the folder to a larger disk; then resume with bulkhead export --resume. Nothing is lost.")
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS),
 		errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
 		return problem.Wrap(err, problem.StorageUnwritable, "the storage folder cannot be used",
