@@ -5,9 +5,7 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/cli"
 )
@@ -16,7 +14,7 @@ import (
 var version string
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := cli.Signals(context.Background())
 	defer stop()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25) // live memory is small and steady: keep what is resident close to it

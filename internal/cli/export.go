@@ -108,6 +108,8 @@ func (c *exportCommand) beginOne(ctx context.Context, a *app.App, tenant string)
 		return latest.ID, nil
 	case c.Resume && resumable:
 		return latest.ID, a.Engine.Resume(ctx, tenant, latest.ID)
+	case ok && latest.State == life.Unknown:
+		return "", problemOf(latest) // asking once more is for a person to decide
 	case c.Resume:
 		return "", problem.New(problem.Usage, "no export waits to be resumed", "Start a new one with bulkhead export "+tenant+".").For(tenant)
 	}

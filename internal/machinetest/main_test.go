@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
@@ -48,7 +47,7 @@ func TestMain(m *testing.M) {
 
 // command is cmd/bulkhead with a way to halt it.
 func command() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := cli.Signals(context.Background())
 	defer stop()
 	var w way
 	if err := json.Unmarshal([]byte(os.Getenv(commandEnv)), &w); err != nil {
