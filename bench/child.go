@@ -30,6 +30,8 @@ var children = map[string]func(ctx context.Context, out io.Writer, args []string
 	"parse":    parseWays,
 	"ingest":   ingestFile,
 	"valid":    validFile,
+	"ehr":      serveEHR,
+	"attended": attended,
 }
 
 // runChild is the main of a child. Its last line on standard output is its

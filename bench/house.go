@@ -70,13 +70,18 @@ func openHouse(ctx context.Context, dir string, practices ...practice) (_ *house
 	return h, h.Start(ctx)
 }
 
+// quickProfile is the standard profile of a server that may be polled at once.
+func quickProfile() ([]byte, error) {
+	profile := config.Profiles()["standard"]
+	profile.Poll = config.PollRule{Default: config.Duration(20 * time.Millisecond), Floor: config.Duration(10 * time.Millisecond), Ceiling: config.Duration(time.Second)}
+	return profile.YAML()
+}
+
 // configure writes a configuration in which everything that a server does not
 // decide has its default, but that a failing server is asked again sooner than
 // by default: the sick are as much of a nuisance as they can be.
 func (h *house) configure(practices []practice) error {
-	profile := config.Profiles()["standard"]
-	profile.Poll = config.PollRule{Default: config.Duration(20 * time.Millisecond), Floor: config.Duration(10 * time.Millisecond), Ceiling: config.Duration(time.Second)}
-	text, err := profile.YAML()
+	text, err := quickProfile()
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type options struct {
 	pairs    int
 	scale    float64
 	results  string
+	load     loads
 	out      io.Writer
 }
 
@@ -38,7 +39,8 @@ func main() {
 		os.Exit(status) //nolint:forbidigo,gocritic // this is main
 	}
 	o := options{out: os.Stdout}
-	flag.StringVar(&o.parts, "parts", "flatten,parse,validate,isolation,ingest", "what to measure, with commas between")
+	flag.StringVar(&o.parts, "parts", "flatten,parse,validate,isolation,ingest", "what to measure, with commas between; load is "+strings.Join(loadParts, ","))
+	o.load.flags()
 	flag.IntVar(&o.patients, "patients", 600, "how many patients the healthy practice has")
 	flag.IntVar(&o.rounds, "rounds", 4, "how often each side is measured")
 	flag.IntVar(&o.pairs, "pairs", 5, "how many pairs of processes are compared")
@@ -55,28 +57,38 @@ func main() {
 // A part measures one thing and tells it as a section of RESULTS.md.
 type part func(ctx context.Context, o options, c *corpus) (string, error)
 
-var parts = map[string]part{"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion}
+var parts = map[string]part{"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion,
+	"load-small": loadSmall, "load-large": loadLarge}
 
 // run measures the parts asked for, in their order, and writes each into
 // RESULTS.md as soon as it is measured. The other sections stay as they are.
 func run(ctx context.Context, o options) error {
-	names := strings.Split(o.parts, ",")
+	names := strings.Split(strings.ReplaceAll(","+o.parts+",", ",load,", ","+strings.Join(loadParts, ",")+","), ",")
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	for _, name := range names {
 		if parts[name] == nil {
 			return fmt.Errorf("there is no part %q", name)
 		}
 	}
-	dir, err := os.MkdirTemp("", "bulkhead-bench-")
+	dir, err := os.MkdirTemp(o.load.folder, "bulkhead-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	c := &corpus{dir: dir}
+	if !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(loadParts, name) }) {
+		return measureAll(ctx, o, c, names)
+	}
 	fmt.Fprintf(o.out, "making %d patients\n", o.patients)
-	c, err := newCorpus(dir, o.patients)
-	if err != nil {
+	if c, err = newCorpus(dir, o.patients); err != nil {
 		return fmt.Errorf("make the records: %w", err)
 	}
 	fmt.Fprintf(o.out, "%d resources of %d types, %.1f MB\n", c.lines, len(corpusTypes), mega(c.bytes))
+	return measureAll(ctx, o, c, names)
+}
+
+// measureAll measures the named parts.
+func measureAll(ctx context.Context, o options, c *corpus, names []string) error {
 	for _, name := range slices.Compact(names) {
 		text, err := parts[name](ctx, o, c)
 		if err != nil {

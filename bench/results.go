@@ -23,6 +23,11 @@ var sectionTitles = []struct{ part, title, command string }{
 	{"validate", "Validate", "go run ./bench -parts validate"},
 	{"isolation", "Failure isolation", "go run ./bench -parts isolation"},
 	{"ingest", "Ingest", "go run ./bench -parts ingest"},
+	{"load-small", "Load: many small files", "go run ./bench -parts load-small"},
+	{"load-large", "Load: one large file", "go run ./bench -parts load-large"},
+	{"load-many", "Load: 200 practices at once", "go run ./bench -parts load-many"},
+	{"load-day", "Load: a day of 200 practices", "go run ./bench -parts load-day"},
+	{"load-idle", "Load: 200 practices and nothing due", "go run ./bench -parts load-idle"},
 	{"memory", "Memory of an export", "make memory"},
 }
 
