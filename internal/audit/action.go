@@ -11,7 +11,6 @@ const (
 
 	ExportRequested Action = "export_requested"
 	ExportKickedOff Action = "export_kicked_off"
-	ExportAdopted   Action = "export_adopted"
 	ExportPutOff    Action = "export_put_off"
 	ExportUnknown   Action = "export_unknown"
 	ExportListed    Action = "export_listed"
@@ -57,8 +56,7 @@ var actions = []struct {
 	{Policy, "a stage was permitted or refused by the practice's agreement; object: the stage, rule: what decided"},
 	{ExportRequested, "an export was asked for; facts: mode, level, types, sinks, purpose"},
 	{ExportKickedOff, "the server took the kick-off; object: the status URL"},
-	{ExportAdopted, "the server said that it has this export already, and named it; object: the status URL"},
-	{ExportPutOff, "the server wants the kick-off later: it is busy with another export, or wants a pause"},
+	{ExportPutOff, "the server wants the kick-off later: it has an export already (a duplicate), or wants a pause"},
 	{ExportUnknown, "a kick-off was sent and no answer came"},
 	{ExportListed, "a page of the manifest came; facts: its files, the server's time"},
 	{ExportGone, "the server no longer knows the export"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -31,7 +32,7 @@ func (e *Engine) advance(ctx context.Context, l store.Lease, r result, complete 
 		if x, err = tx.Export(l.Export); err != nil {
 			return err
 		}
-		if err := logStep(tx, &x, l, r); err != nil {
+		if err := errors.Join(logStep(tx, &x, l, r), auditStep(tx, &x, l, r)); err != nil {
 			return err
 		}
 		due, err := e.record(tx, &x, l, r)
@@ -121,10 +122,35 @@ func (e *Engine) fail(tx *store.Tx, x *store.Export, p *problem.Problem) error {
 		return err
 	}
 	x.ProblemCode, x.ProblemSummary, x.ProblemRemedy = string(p.Code), p.Summary, p.Remedy
-	if p.Code == problem.AgreementDenied || p.Code == problem.AgreementMissing {
+	from := x.State
+	if err := e.endWith(tx, x, p); err != nil {
+		return err
+	}
+	return auditEnd(tx, x, from, p)
+}
+
+// endWith moves an export to where a problem ends it. What an agreement forbids
+// before the server was asked is denied. Later it stops the export, which is
+// kept and can be resumed when the agreement permits it again; unless the
+// agreement is over: then the export is cancelled, at the server too.
+func (e *Engine) endWith(tx *store.Tx, x *store.Export, p *problem.Problem) error {
+	rule := agreement.Of(p)
+	begun := x.StatusURL != "" || x.Purpose == store.Replay && x.State != life.Requested
+	switch {
+	case rule == "" || begun && !rule.Ends():
+		return tx.Move(x, life.Refuse)
+	case !begun:
 		return tx.Move(x, life.Deny)
 	}
-	return tx.Move(x, life.Refuse)
+	if _, err := life.Next(x.State, life.Cancel); err != nil { // a sink may have it already
+		if err := tx.Move(x, life.Refuse); err != nil {
+			return err
+		}
+	}
+	if err := tx.Move(x, life.Cancel); err != nil {
+		return err
+	}
+	return tx.AddStep(x.ID, export.Release, "", tx.Now())
 }
 
 func (e *Engine) recordOutcome(tx *store.Tx, x *store.Export, l store.Lease, outcome export.Outcome) (time.Time, error) {

@@ -22,6 +22,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -161,10 +162,11 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err := e.putSchedules(ctx); err != nil {
 		return err
 	}
-	if err := e.river.Start(context.WithoutCancel(ctx)); err != nil {
+	work := audit.As(context.WithoutCancel(ctx), audit.Identity{Actor: audit.Service}) // whoever started it
+	if err := e.river.Start(work); err != nil {
 		return fmt.Errorf("start the executor: %w", err)
 	}
-	tick, stop := context.WithCancel(context.WithoutCancel(ctx))
+	tick, stop := context.WithCancel(work)
 	e.stopTick = stop
 	e.ticking.Go(func() { e.tick(tick) })
 	return e.admit(ctx)

@@ -55,6 +55,9 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 		if err != nil {
 			return err
 		}
+		if err := auditStart(tx, x, next); err != nil {
+			return err
+		}
 		for _, file := range next {
 			if err := tx.StartFile(x, file); err != nil {
 				return err
@@ -217,6 +220,9 @@ func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
 		return err
 	}
 	if err := tx.Move(x, life.Complete); err != nil {
+		return err
+	}
+	if err := auditCompleted(tx, x); err != nil {
 		return err
 	}
 	if x.Purpose == store.Replay {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -29,7 +30,7 @@ func (e *Engine) Replay(ctx context.Context, tenant string, r export.Retake) (st
 	if err != nil {
 		return "", err
 	}
-	denied := export.Permit(e.config, t, i, time.Now()) // I1
+	verdict := export.Decide(e.config, t, agreement.AtKickoff, i, time.Now()) // I1
 	var id string
 	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		open, err := tx.Open(i.Endpoint)
@@ -43,20 +44,23 @@ func (e *Engine) Replay(ctx context.Context, tenant string, r export.Retake) (st
 		if id, err = tx.Request(i); err != nil {
 			return err
 		}
+		if err := auditRequest(tx, id, i, verdict); err != nil {
+			return err
+		}
 		x, err := tx.Export(id)
 		if err != nil {
 			return err
 		}
-		if denied != nil {
-			return e.fail(tx, &x, denied)
+		if !verdict.Permit {
+			return e.fail(tx, &x, verdict.Problem)
 		}
 		return tx.ListFiles(&x, 0, files)
 	})
 	if err != nil {
 		return "", err
 	}
-	if denied != nil {
-		return id, denied
+	if !verdict.Permit {
+		return id, verdict.Problem
 	}
 	return id, e.admit(ctx)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -33,7 +35,7 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 			i = export.RosterOf(i)
 		}
 	}
-	denied := export.Permit(e.config, t, i, time.Now()) // I1
+	verdict := export.Decide(e.config, t, agreement.AtKickoff, i, time.Now()) // I1
 	var id string
 	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		open, err := tx.Open(i.Endpoint)
@@ -44,20 +46,23 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 			return problem.New(problem.Usage, "an export of this practice has not ended yet",
 				"Watch it with bulkhead status "+tenant+"; it goes on whenever bulkhead runs.").For(tenant)
 		}
-		if id, err = tx.Request(i); err != nil || denied == nil {
+		if id, err = tx.Request(i); err != nil {
+			return err
+		}
+		if err := auditRequest(tx, id, i, verdict); err != nil || verdict.Permit {
 			return err
 		}
 		x, err := tx.Export(id)
 		if err != nil {
 			return err
 		}
-		return e.fail(tx, &x, denied)
+		return e.fail(tx, &x, verdict.Problem)
 	})
 	if err != nil {
 		return "", err
 	}
-	if denied != nil {
-		return id, denied
+	if !verdict.Permit {
+		return id, verdict.Problem
 	}
 	return id, e.admit(ctx)
 }
@@ -101,6 +106,9 @@ func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
 	if err := tx.ClearProblem(x); err != nil {
 		return err
 	}
+	if err := tx.Audit(audit.Event{Action: audit.ExportResumed, Export: x.ID, Facts: map[string]any{"from": string(x.FailedIn)}}); err != nil {
+		return err
+	}
 	if err := tx.Move(x, event); err != nil {
 		return err
 	}
@@ -131,8 +139,15 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id, by string) error {
 			return problem.New(problem.Usage, "the request for export "+id+" is on its way to the server at this moment",
 				"Cancel again when the server has answered: until then nobody has the address under which the export could be stopped there.").For(tenant)
 		}
-		if err := tx.Move(&x, life.Cancel); err != nil || x.StatusURL == "" && x.Purpose != store.Replay {
+		in := x.State
+		if err := tx.Move(&x, life.Cancel); err != nil {
 			return err
+		}
+		if err := tx.Audit(audit.Event{Action: audit.ExportCancelled, Export: id, Facts: map[string]any{"in": string(in)}}); err != nil {
+			return err
+		}
+		if x.StatusURL == "" && x.Purpose != store.Replay {
+			return nil
 		}
 		return tx.AddStep(id, export.Release, "", tx.Now())
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -103,8 +104,11 @@ func (e *Engine) follow(tx *store.Tx, x *store.Export, newcomers []string) error
 	if err != nil {
 		return err
 	}
-	_, err = tx.Request(i)
-	return err
+	id, err := tx.Request(i)
+	if err != nil {
+		return err
+	}
+	return auditRequest(tx, id, i, agreement.Verdict{Permit: true, Rule: agreement.Permitted}) // nextLink has asked
 }
 
 func (e *Engine) nextLink(x *store.Export, mark store.Watermark, ok bool, newcomers []string) (store.Intent, error) {

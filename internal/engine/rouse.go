@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -116,6 +117,11 @@ func (e *Engine) reopen(tx *store.Tx, x *store.Export, l Loss) error {
 		if err := tx.SetFileState(x, file, store.FileStored); err != nil {
 			return err
 		}
+	}
+	if err := tx.Audit(audit.Event{Action: audit.ExportResumed, Export: x.ID, Facts: map[string]any{
+		"from": string(x.State), "from_server": len(l.Raw), "from_raw": len(l.Staged),
+	}}); err != nil {
+		return err
 	}
 	return tx.Note(x.ID, "doctor", "to_be_made_again", fmt.Sprintf("%d files from the server, %d from raw", len(l.Raw), len(l.Staged)))
 }

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// auditStep puts on record what a step did, in the transaction that is about
+// to record its outcome: one row for each outcome, none for one that only
+// waits. How an export ends is put on record where it does.
+func auditStep(tx *store.Tx, x *store.Export, l store.Lease, r result) error {
+	if r.err != nil {
+		return nil
+	}
+	for _, ev := range stepEvents(x, l, r.outcome) {
+		ev.Actor, ev.Export = audit.Service, x.ID
+		if err := tx.Audit(ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func stepEvents(x *store.Export, l store.Lease, outcome export.Outcome) []audit.Event {
+	permitted := string(agreement.Permitted)
+	switch o := outcome.(type) {
+	case export.Accepted:
+		return []audit.Event{
+			{Action: audit.Policy, Object: string(agreement.AtKickoff), Outcome: audit.Allowed, Rule: permitted},
+			{Action: audit.ExportKickedOff, Object: audit.URL(o.StatusURL), Rule: permitted},
+		}
+	case export.Busy:
+		return []audit.Event{{Action: audit.ExportPutOff, Reason: o.Reason, Facts: map[string]any{"until": audit.Instant(o.Until)}}}
+	case export.Lost:
+		return []audit.Event{{Action: audit.ExportUnknown, Outcome: audit.Failed, Reason: string(o.Problem.Code), Facts: statusFact(o.Problem)}}
+	case export.Vanished:
+		return []audit.Event{{Action: audit.ExportGone, Outcome: audit.Failed, Reason: string(o.Problem.Code), Facts: statusFact(o.Problem)}}
+	case export.Listed:
+		return listedEvents(o)
+	case export.Stored:
+		f := o.File
+		return []audit.Event{{Action: audit.FileStored, Object: f.Name, Rule: permitted, Facts: map[string]any{
+			"bytes": f.Bytes, "wire_bytes": f.WireBytes, "sha256": f.SHA256,
+		}}}
+	case export.FileFailed:
+		return []audit.Event{{Action: audit.FileFailed, Object: l.Subject, Outcome: audit.Failed, Reason: string(o.Problem.Code), Facts: statusFact(o.Problem)}}
+	case export.Staged:
+		s := o.Summary
+		facts := map[string]any{"lines": s.Lines, "blank": s.Blank, "delivered": s.Delivered, "quarantined": s.Quarantined}
+		if len(s.ByReason) > 0 {
+			facts["by_reason"] = s.ByReason
+		}
+		return []audit.Event{{Action: audit.FileStaged, Object: l.Subject, Rule: permitted, Facts: facts}}
+	case export.Attached:
+		return []audit.Event{{Action: audit.Attached, Object: l.Subject, Rule: permitted, Facts: map[string]any{
+			"found": o.Summary.Found, "kept": o.Summary.Kept, "bytes": o.Summary.Bytes,
+		}}}
+	case export.Published:
+		return []audit.Event{{Action: audit.Delivered, Object: l.Subject, Rule: permitted, Facts: receiptFacts(o.Receipt)}}
+	case export.Released:
+		if x.ReleasedAt.IsZero() && x.StatusURL != "" {
+			return []audit.Event{{Action: audit.ExportReleased, Object: audit.URL(x.StatusURL)}}
+		}
+	}
+	return nil
+}
+
+func listedEvents(o export.Listed) []audit.Event {
+	events := []audit.Event{{Action: audit.ExportListed, Rule: string(agreement.Permitted), Facts: map[string]any{
+		"page": o.Page, "files": len(o.Files), "transaction_time": audit.Line(o.TransactionTime),
+	}}}
+	if len(o.NotPermitted) > 0 {
+		events = append(events, audit.Event{
+			Action: audit.TypesLeft, Outcome: audit.Refused, Rule: string(agreement.TypeNotNamed), Facts: map[string]any{"types": o.NotPermitted},
+		})
+	}
+	return events
+}
+
+// statusFact is the HTTP status of the answer that was the cause, if any.
+func statusFact(err error) map[string]any {
+	if status, _ := blame(err); status != nil {
+		return map[string]any{"status": *status}
+	}
+	return nil
+}
+
+// receiptFacts adds up what a sink says of a delivery.
+func receiptFacts(text json.RawMessage) map[string]any {
+	var r sink.Receipt
+	if json.Unmarshal(text, &r) != nil {
+		return nil // a sink of a test
+	}
+	facts := map[string]any{}
+	sum := func(name string, n int64) {
+		if before, _ := facts[name].(int64); n > 0 {
+			facts[name] = before + n
+		}
+	}
+	for _, t := range r.Types {
+		sum("new", t.New)
+		sum("changed", t.Changed)
+		sum("unchanged", t.Unchanged)
+		sum("deleted", t.Deleted)
+	}
+	return facts
+}
+
+// auditRequest puts on record that somebody asked for an export.
+func auditRequest(tx *store.Tx, id string, i store.Intent, verdict agreement.Verdict) error {
+	outcome := audit.Allowed
+	if !verdict.Permit {
+		outcome = audit.Refused
+	}
+	facts := map[string]any{"mode": i.Mode, "level": i.Level, "types": i.Types, "sinks": i.Sinks, "purpose": string(i.Purpose), "by": i.RequestedBy}
+	if i.Group != "" {
+		facts["group"] = i.Group
+	}
+	return tx.Audit(audit.Event{Action: audit.ExportRequested, Export: id, Outcome: outcome, Rule: string(verdict.Rule), Facts: facts})
+}
+
+// auditEnd puts on record that an export ended with a problem in a state, and
+// first the decision where it was the agreement's.
+func auditEnd(tx *store.Tx, x *store.Export, from life.State, p *problem.Problem) error {
+	rule := agreement.Of(p)
+	if refusal, ok := errors.AsType[*agreement.Refusal](p); ok {
+		err := tx.Audit(audit.Event{
+			Action: audit.Policy, Export: x.ID, Object: string(refusal.Stage), Outcome: audit.Refused, Reason: string(p.Code), Rule: string(rule), Actor: audit.Service,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	action, outcome := audit.ExportFailed, audit.Failed
+	switch x.State {
+	case life.Denied:
+		action, outcome = audit.ExportDenied, audit.Refused
+	case life.Cancelled:
+		action, outcome = audit.ExportCancelled, audit.Done
+	}
+	facts := map[string]any{"in": string(from)}
+	maps.Copy(facts, statusFact(p))
+	return tx.Audit(audit.Event{
+		Action: action, Export: x.ID, Outcome: outcome, Reason: string(p.Code), Rule: string(rule), Facts: facts, Actor: audit.Service,
+	})
+}
+
+// auditCompleted puts on record that every sink has an export.
+func auditCompleted(tx *store.Tx, x *store.Export) error {
+	sum, err := tx.ManifestTotals(x.ID)
+	if err != nil {
+		return err
+	}
+	return tx.Audit(audit.Event{Action: audit.ExportCompleted, Export: x.ID, Actor: audit.Service, Facts: map[string]any{
+		"files": sum.Output + sum.Deleted + sum.Error, "resources": sum.Resources, "bytes": sum.Bytes,
+		"seconds": int64(tx.Now().Sub(x.RequestedAt) / time.Second),
+	}})
+}
+
+// auditStart puts on record that output files are asked for: one row for all
+// that are begun at once.
+func auditStart(tx *store.Tx, x *store.Export, files []string) error {
+	if len(files) == 0 || x.Purpose == store.Replay {
+		return nil
+	}
+	ev := audit.Event{Action: audit.FileStarted, Export: x.ID, Object: files[0], Actor: audit.Service}
+	if n := len(files); n > 1 {
+		ev.Facts = map[string]any{"files": n, "to": files[n-1]}
+	}
+	return tx.Audit(ev)
+}
