@@ -14,7 +14,7 @@ import (
 
 // A delivery is one export by a bulkhead in a process of its own.
 type delivery struct {
-	fetching // up to staged
+	fetching               // up to staged
 	download time.Duration // from the manifest to the last raw file; files are ingested beside it
 	ingest   time.Duration // from there until all is staged
 	publish  time.Duration // from there until every sink has it; 0 where that was not waited for

@@ -142,3 +142,12 @@ func (s shares) tell(bytes int64) [][]string {
 	}
 	return rows
 }
+
+// withoutSize is tell where no bytes are the measure.
+func (s shares) withoutSize() [][]string {
+	rows := s.tell(1)
+	for i := range rows {
+		rows[i] = rows[i][:3]
+	}
+	return rows
+}

@@ -57,8 +57,10 @@ func main() {
 // A part measures one thing and tells it as a section of RESULTS.md.
 type part func(ctx context.Context, o options, c *corpus) (string, error)
 
-var parts = map[string]part{"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion,
-	"load-small": loadSmall, "load-large": loadLarge}
+var parts = map[string]part{
+	"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion,
+	"load-small": loadSmall, "load-large": loadLarge, "load-many": loadMany, "load-idle": loadIdle,
+}
 
 // run measures the parts asked for, in their order, and writes each into
 // RESULTS.md as soon as it is measured. The other sections stay as they are.
