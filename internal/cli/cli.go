@@ -46,6 +46,7 @@ type command struct {
 	Demo       demoCommand               `cmd:"" help:"Show all of it: a practice EHR with three practices, exports, tables, queries. Installs nothing."`
 	Run        runCommand                `cmd:"" help:"Look after all configured practices until told to stop."`
 	Export     exportCommand             `cmd:"" help:"Export practices now and watch."`
+	Registry   configCommand             `cmd:"" name:"config" help:"Check the configuration, compare it with what is in force, and apply it."`
 	Plan       planCommand               `cmd:"" help:"Say what an export would do, without sending anything."`
 	Status     statusCommand             `cmd:"" help:"Say what is going on, and what went wrong."`
 	Cancel     cancelCommand             `cmd:"" help:"Stop a practice's export."`

@@ -9,7 +9,7 @@ import (
 
 // What becomes of a part of the configuration.
 const (
-	Added   = "added"   // a practice that was never configured
+	Added   = "added"   // nothing of it was ever in force
 	Removed = "removed" // it is frozen: nothing more is done for it, its data stays
 	Thawed  = "thawed"  // a frozen practice is back
 	Changed = "changed"
@@ -39,7 +39,7 @@ func (d Diff) Restart() []string {
 	var list []string
 	for i := range d.Changes {
 		for _, f := range d.Changes[i].Fields {
-			if d.Changes[i].Tenant == "" && atStart(f.Field) {
+			if c := &d.Changes[i]; c.Tenant == "" && c.Kind == Changed && atStart(f.Field) {
 				list = append(list, f.Field)
 			}
 		}
@@ -51,7 +51,7 @@ func (d Diff) Restart() []string {
 type Change struct {
 	Tenant string        `json:"tenant,omitempty"` // empty: what all tenants share
 	Kind   string        `json:"kind"`
-	Fields []FieldChange `json:"fields"` // the agreement's first, since they permit; none of a removed tenant
+	Fields []FieldChange `json:"fields,omitempty"` // the agreement's first, since they permit; none of a removed tenant
 }
 
 // Permits reports whether the change touches the agreement.
@@ -98,7 +98,7 @@ func CompareParts(inForce, next []Part) Diff {
 		delete(before, p.Tenant)
 		c := Change{Tenant: p.Tenant, Kind: Changed}
 		switch {
-		case !known && p.Tenant != "":
+		case !known:
 			c.Kind = Added
 		case old.Frozen:
 			c.Kind = Thawed

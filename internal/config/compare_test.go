@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,12 +147,60 @@ func TestEveryFieldIsInTheTextOfItsPart(t *testing.T) {
 		}
 	}
 	shared := c.Parts()[0].Text
-	for _, line := range []string{`limits.exports: 8`, `registrations.vendor.profile: "ecw"`, `profiles.ecw.poll.default: "2m"`, `profiles.ecw.accept_file: "*/*"`} {
+	for _, line := range []string{`limits.exports: 8`, `registrations.vendor.profile: "ecw"`, `sinks.lake.kind: "parquet"`} {
 		if !strings.Contains(shared, line+"\n") {
 			t.Errorf("no line %s in\n%s", line, shared)
 		}
 	}
-	if strings.Contains(shared, "ingest_workers") || strings.Contains(shared, "profiles.epic") || strings.Contains(shared, "facts") {
+	if strings.Contains(shared, "ingest_workers") || strings.Contains(shared, "profiles") || strings.Contains(shared, "facts") {
 		t.Errorf("what depends on the machine, or is not used, is in\n%s", shared)
+	}
+}
+
+func TestAVendorProfileOfOnesOwnIsPartOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("mercy.yaml", "name: mercy\nextends: epic\npoll: {default: 20m}\nfacts: [{about: poll, says: slow, trust: guess}]\n")
+	if err := os.Mkdir(filepath.Join(dir, "conf"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("conf/bulkhead.yaml", "profiles: ..\nfolder: s\n")
+	load := func() *Config {
+		c, err := Load(filepath.Join(dir, "conf", "bulkhead.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	before := load()
+	write("mercy.yaml", "name: mercy\nextends: epic\npoll: {default: 15m}\n")
+	want := Diff{Changes: []Change{{Kind: Changed, Fields: []FieldChange{{Field: "profiles.mercy.poll.default", Old: `"20m"`, New: `"15m"`}}}}}
+	if diff := cmp.Diff(want, Compare(before, load())); diff != "" {
+		t.Errorf("diff (-want +got):\n%s", diff)
+	}
+}
+
+func TestMistakesOfManyFilesStandInTheOrderOfTheFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"bulkhead.yaml": "include: t-*.yaml\nfoldr: x\n", "t-a.yaml": "id: A\n", "t-b.yaml": "idd: b\n", "t-c.yaml": "id: c\nlevel: all\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Load(filepath.Join(dir, "bulkhead.yaml"))
+	var files []string
+	for _, m := range mistakesOf(t, err) {
+		files = append(files, filepath.Base(m.File))
+	}
+	if diff := cmp.Diff([]string{"bulkhead.yaml", "t-a.yaml", "t-b.yaml", "t-c.yaml"}, slices.Compact(files)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

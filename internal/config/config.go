@@ -59,6 +59,7 @@ type Config struct {
 	Include []string `yaml:"include"`
 
 	profiles map[string]*Profile
+	own      []string       // the profiles of the configuration's own folder, by name
 	byID     map[string]int // tenants by id, as they stood when it was loaded
 }
 

@@ -17,6 +17,7 @@ import (
 // A reader reads files into structs and remembers what is wrong with them, so
 // that all of it can be told at once. It is used by one goroutine.
 type reader struct {
+	files    []string // in the order in which they were read
 	mistakes Mistakes
 }
 
@@ -41,6 +42,7 @@ func (r *reader) read(name string, text []byte, into any) *source {
 // parse gives the one document of a text, nil if it is empty or unusable.
 func (r *reader) parse(name string, text []byte) (*source, ast.Node) {
 	src := &source{name: name, lines: strings.Split(string(text), "\n"), marks: map[string]int{}}
+	r.files = append(r.files, name)
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		r.syntax(src, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,11 +50,17 @@ func Parse(name string, text []byte) (*Config, error) {
 	tenants = append(tenants, r.include(root, base, c)...)
 
 	c.profiles = Profiles()
+	builtin := maps.Clone(c.profiles)
 	r.userProfiles(root.at("profiles"), absolute(base, c.Profiles), c.profiles)
+	for _, name := range slices.Sorted(maps.Keys(c.profiles)) {
+		if c.profiles[name] != builtin[name] {
+			c.own = append(c.own, name)
+		}
+	}
 	r.check(root, tenants, c)
 	r.checkAlerts(root.at("alerts"), c)
 	if len(r.mistakes) > 0 {
-		return nil, invalid(name, r.mistakes)
+		return nil, invalid(name, r.mistakes.inOrder(r.files))
 	}
 	c.fill(base)
 	return c, nil
@@ -93,7 +100,6 @@ func (r *reader) include(root place, base string, c *Config) []place {
 }
 
 func invalid(name string, mistakes Mistakes) *problem.Problem {
-	mistakes = mistakes.inOrder()
 	summary := fmt.Sprintf("the configuration %s has %d mistakes", name, len(mistakes))
 	if len(mistakes) == 1 {
 		summary = fmt.Sprintf("the configuration %s has a mistake", name)

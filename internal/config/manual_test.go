@@ -21,6 +21,14 @@ environment variable (` + "`key_env`" + `) or folder (` + "`key_folder`" + `). A
 A duration is written as ` + "`90s`, `36h`, `30d` or `2w`" + `. A moment is a FHIR instant (` + "`2026-01-31T08:00:00Z`" + `) or a date, which means
 midnight in the tenant's time zone. A size is written as ` + "`500kB`, `20MiB`" + ` or a number of bytes. Where a list is wanted, one value alone will do.
 
+Editors complete and check the fields by a JSON Schema: [config.schema.json](config.schema.json) for the file, and
+[tenant.schema.json](tenant.schema.json) for a file that holds one practice; ` + "`bulkhead config schema [--tenant]`" + ` prints them. Name it in the
+first line: ` + "`# yaml-language-server: $schema=config.schema.json`" + `.
+
+` + "`bulkhead config check`" + ` tells every mistake of every file, ` + "`config diff`" + ` what differs from what is in force, and ` + "`config apply`" + ` puts the
+files in force, also while ` + "`bulkhead run`" + ` works; so does SIGHUP. What a practice's configuration was, since when and by whom, says
+` + "`config history`" + `. Why it is so: [adr/0013](adr/0013-files-and-what-is-in-force.md).
+
 This page is printed from the fields' own comments: ` + "`make docs`" + `.
 `
 

@@ -50,12 +50,9 @@ func (m Mistakes) Error() string {
 }
 
 // inOrder returns the mistakes by file and line, without those that repeat the
-// field of the mistake before them: the first is enough.
-func (m Mistakes) inOrder() Mistakes {
-	var files []string
-	for _, x := range m {
-		files = append(files, x.File)
-	}
+// field of the mistake before them: the first is enough. files are the files'
+// names in order.
+func (m Mistakes) inOrder(files []string) Mistakes {
 	sorted := slices.Clone(m)
 	slices.SortStableFunc(sorted, func(a, b Mistake) int {
 		return cmp.Or(

@@ -33,8 +33,9 @@ func (p Part) Digest() string {
 }
 
 // Parts gives all of the configuration: what tenants share, and then each
-// tenant, by id. Of the vendor profiles it has those that are used, without
-// what is merely known of the vendors; of views only the names of folders.
+// tenant, by id. Of the vendor profiles it has those of the configuration's
+// own folder, without what is merely known of the vendors: the built-in ones
+// come with the program. Of views it has only the names of the folders.
 func (c *Config) Parts() []Part {
 	var w writer
 	shared := *c
@@ -43,14 +44,8 @@ func (c *Config) Parts() []Part {
 		shared.Limits.IngestWorkers = 0 // the default, which differs from machine to machine
 	}
 	w.value("", reflect.ValueOf(shared))
-	used := map[string]*Profile{}
-	for i := range c.Tenants {
-		if p := c.Profile(&c.Tenants[i]); p != nil {
-			used[p.Name] = p
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(used)) {
-		p := *used[name]
+	for _, name := range c.own {
+		p := *c.profiles[name]
 		p.Name, p.Extends, p.RecognisedBy, p.Facts, p.Sources = "", "", nil, nil, nil
 		w.value("profiles."+name, reflect.ValueOf(p))
 	}

@@ -149,7 +149,7 @@ func queueOf(kind string) string {
 // Start sweeps up after a process that died, records the configured tenants
 // and begins to work. ctx bounds the start only.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.store.PutTenants(ctx, tenantsOf(e.config)); err != nil {
+	if err := e.store.PutTenants(ctx, Tenants(e.config)); err != nil {
 		return err
 	}
 	swept, err := e.store.Sweep(ctx)
@@ -216,7 +216,8 @@ func deadline(ctx context.Context) time.Time {
 	return time.Now().Add(15 * time.Second)
 }
 
-func tenantsOf(c *config.Config) []store.Tenant {
+// Tenants gives the tenants of a configuration as the ledger knows them.
+func Tenants(c *config.Config) []store.Tenant {
 	tenants := make([]store.Tenant, len(c.Tenants))
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
