@@ -98,7 +98,7 @@ func (b *Body) Resumable() bool {
 func (b *Body) decode() error {
 	announced := isEncoded(b.ContentEncoding)
 	if announced && b.ContentEncoding != "gzip" && b.ContentEncoding != "x-gzip" {
-		return b.fail(EncodingUnknown, plainText(b.ContentEncoding, 40))
+		return b.fail(EncodingUnknown, toldCoding(b.ContentEncoding))
 	}
 	b.decoded = bufio.NewReaderSize(b.wire, 64<<10)
 	if b.Offset > 0 {

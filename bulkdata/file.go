@@ -183,5 +183,5 @@ func fileType(contentType string) (Deviation, error) {
 		"application/gzip", "application/x-gzip", "binary/octet-stream":
 		return ContentTypeNotNDJSON, nil
 	}
-	return "", errors.New(plainText(media, 60))
+	return "", errors.New(toldMedia(media))
 }

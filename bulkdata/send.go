@@ -232,7 +232,7 @@ func (c *Client) send(req *http.Request, op Operation) (*http.Response, error) {
 }
 
 // endOf says why ctx ended, where that explains err. It also takes URLs, whose
-// queries may be credentials, out of err.
+// queries may be credentials, and what is quoted of an answer out of err.
 func endOf(ctx context.Context, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
@@ -240,6 +240,8 @@ func endOf(ctx context.Context, err error) error {
 	ended, cause := ctx.Err(), context.Cause(ctx)
 	_, ours := errors.AsType[limitError](cause)
 	switch {
+	case ended == nil && quotesAnswer(err):
+		return garbledError{err}
 	case ended == nil:
 		return err
 	case ours, errors.Is(cause, ended):

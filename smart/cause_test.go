@@ -2,6 +2,7 @@ package smart
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func TestEachFaultOfAnAssertionHasItsHint(t *testing.T) {
 			}, func(c *Config) { c.JWKSURL = "https://client.example/jwks" })
 			_, err := s.Token(t.Context())
 			e, ok := errors.AsType[*TokenError](err)
-			if !ok || !strings.Contains(err.Error(), "invalid_client: "+description) {
+			if !ok || e.Description != description || !strings.HasSuffix(err.Error(), ": invalid_client") {
 				t.Fatalf("Token = %v", err)
 			}
 			causes := e.Causes()
@@ -130,6 +131,7 @@ func TestOtherRefusalsHaveCausesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// The answer is quoted for who asks, and not where errors are written down.
 func TestAnAnswerThatIsNoOAuthErrorIsQuoted(t *testing.T) {
 	t.Attr("shows", "BS-098 BS-066")
 	for name, c := range map[string]struct {
@@ -137,18 +139,22 @@ func TestAnAnswerThatIsNoOAuthErrorIsQuoted(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"HTML":       {502, "<html><h1>Bad\r\nGateway</h1></html>", "status 502: <html><h1>Bad  Gateway</h1></html>"},
-		"empty":      {500, "", "status 500"},
+		"HTML":       {502, "<html><h1>Bad\r\nGateway</h1></html>", "<html><h1>Bad  Gateway</h1></html>"},
+		"empty":      {500, "", ""},
 		"long":       {503, strings.Repeat("wait. ", 10_000), "wait. ..."},
 		"broken":     {400, `{"error":`, `{"error":`},
-		"not text":   {400, "\xff\xfe\x00\x01", "status 400"},
+		"not text":   {400, "\xff\xfe\x00\x01", ""},
 		"a number":   {400, `{"error":42}`, `{"error":42}`},
 		"with a JWT": {500, "rejected eyJhbGciOiJFUzM4NCJ9.e30.c2lnbmF0dXJl today", "rejected [removed] today"},
 	} {
 		s := newSource(t, func(*http.Request) (*http.Response, error) { return reply(c.status, nil, c.body), nil }, nil)
 		_, err := s.Token(t.Context())
-		if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 600 || strings.Contains(err.Error(), "eyJ") {
+		e, ok := errors.AsType[*TokenError](err)
+		if !ok || !strings.Contains(e.Excerpt, c.want) || len(e.Excerpt) > 600 || strings.Contains(e.Excerpt, "eyJ") {
 			t.Errorf("%s: %v", name, err)
+		}
+		if want := fmt.Sprintf(": status %d: the answer is no OAuth error", c.status); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: error %q, want %q at its end", name, err, want)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package smart
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -122,7 +121,7 @@ func parseAnswer(text []byte) (*oauth2.Token, time.Duration, error) {
 	case strings.ContainsFunc(a.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, 0, errors.New("the access_token cannot be sent in a header")
 	case a.TokenType != "" && !strings.EqualFold(a.TokenType, "bearer"):
-		return nil, 0, fmt.Errorf("the token_type is %q, want bearer", plainText(a.TokenType, 20))
+		return nil, 0, errors.New("the token_type is not bearer")
 	}
 	lifetime, err := parseLifetime(a.ExpiresIn)
 	if err != nil {

@@ -63,18 +63,16 @@ type TokenError struct {
 	Err error
 }
 
-// Error says what the server answered, and a difference of clocks that may be
-// the reason.
+// Error says what the server answered, in codes and never in its own words,
+// and a difference of clocks that may be the reason.
 func (e *TokenError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "token request to %s", e.Endpoint)
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
 	}
-	for _, part := range []string{e.Code, e.Description, e.URI, e.Excerpt} {
-		if part != "" {
-			b.WriteString(": " + part)
-		}
+	if e.Code != "" {
+		b.WriteString(": " + shownCode(e.Code))
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
@@ -86,6 +84,14 @@ func (e *TokenError) Error() string {
 		fmt.Fprintf(&b, " (given again; the server is asked again at %s)", e.AskAgain.Format(time.TimeOnly))
 	}
 	return b.String()
+}
+
+// shownCode lets a code of OAuth's kind through and nothing else.
+func shownCode(code string) string {
+	if len(code) > 40 || strings.ContainsFunc(code, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		return "a code that is none of OAuth's"
+	}
+	return code
 }
 
 // moved reports whether the endpoint is not there any more.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -32,12 +35,39 @@ func isWeather(status int, err error) bool {
 		!errors.Is(err, errHop) && !errors.Is(err, errSigning)
 }
 
-// withoutURL takes the URL, whose query may be secret, out of a client's error.
+// withoutURL takes the URL, whose query may be secret, out of a client's error,
+// and what the error quotes of an answer.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
+	}
+	if quotesAnswer(err) {
+		return garbledError{err}
 	}
 	return err
+}
+
+// A garbledError is an answer that is no HTTP. It does not repeat the answer,
+// as the errors of net/http do.
+type garbledError struct{ err error }
+
+// Error says no more than that.
+func (e garbledError) Error() string { return "the answer is not valid HTTP" }
+
+// Unwrap returns the cause.
+func (e garbledError) Unwrap() error { return e.err }
+
+// quotesAnswer reports whether an error of net/http may repeat what it could
+// not read.
+func quotesAnswer(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	if network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	_, header := errors.AsType[textproto.ProtocolError](err)
+	text := err.Error()
+	return header || strings.Contains(text, "connection broken") || strings.Contains(text, "malformed") ||
+		strings.Contains(text, "Location header") || strings.Contains(text, "GOAWAY")
 }
 
 // retryAfter reads both forms; 0 stands for none and for nonsense.

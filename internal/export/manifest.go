@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -46,8 +47,8 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 		return nil, err
 	}
 	l := Listed{Listing: store.Listing{
-		TransactionTime: m.TransactionTime, NextSince: s.nextSince(t, m, x.KickoffSentAt),
-		RequiresToken: string(m.Access), OrganizedBy: m.OutputOrganizedBy, ExpiresAt: status.Expires,
+		TransactionTime: saidTime(m.TransactionTime), NextSince: s.nextSince(t, m, x.KickoffSentAt),
+		RequiresToken: string(m.Access), OrganizedBy: saidType(m.OutputOrganizedBy), ExpiresAt: status.Expires,
 		Page: x.Page, PageURL: pageURL(x), NextURL: m.Next,
 	}}
 	if m.Next != "" {
@@ -58,6 +59,23 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 	}
 	l.Notes = append(l.Notes, remarks(status)...)
 	return l, l.read(t, w.Export.Intent, m, known)
+}
+
+// saidTime gives a server's time as it came, if it looks like one: the ledger
+// and what people see keep no text of a server's choice.
+func saidTime(text string) string {
+	if len(text) > 40 || strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789-+:.,TtZz ", r) }) {
+		return ""
+	}
+	return text
+}
+
+// saidType gives what outputOrganizedBy names, if it can be a resource type.
+func saidType(text string) string {
+	if text == "" || fhir.IsTypeName(text) {
+		return text
+	}
+	return "other"
 }
 
 // countable refuses a manifest of more files than one export may have.
@@ -129,12 +147,16 @@ func remarks(status *bulkdata.Status) []Note {
 	for _, d := range status.Deviations {
 		notes = append(notes, Note{"deviation", string(d)})
 	}
+	var unknown []string
 	for f := range status.Manifest.Files() {
-		for _, url := range f.Extensions {
-			if n := (Note{"unknown_extension", url}); len(notes) < remarksAtMost && !slices.Contains(notes, n) {
-				notes = append(notes, n)
+		for _, name := range f.Extensions {
+			if len(unknown) < remarksAtMost && !slices.Contains(unknown, name) {
+				unknown = append(unknown, name)
 			}
 		}
+	}
+	if len(unknown) > 0 {
+		notes = append(notes, Note{"unknown_extension", fmt.Sprintf("%d; the manifest in raw names them", len(unknown))})
 	}
 	return notes
 }

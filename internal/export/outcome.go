@@ -69,7 +69,7 @@ type Lost struct{ Problem *problem.Problem }
 
 // InProgress: the server is still working.
 type InProgress struct {
-	Progress string
+	Progress string // a percentage, or that it works; empty when the server said nothing
 	PollAt   time.Time
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -48,7 +49,16 @@ func (s *Steps) poll(ctx context.Context, t *config.Tenant, w Work) (Outcome, er
 	if time.Since(w.Export.AcceptedAt) > s.maxAge(t) {
 		return nil, stuck(t, s.maxAge(t))
 	}
-	return InProgress{Progress: status.Progress, PollAt: s.pollAt(t, status.RetryAfter, status.Answered, w.Export.Polls+1)}, nil
+	return InProgress{Progress: progress(status.Progress), PollAt: s.pollAt(t, status.RetryAfter, status.Answered, w.Export.Polls+1)}, nil
+}
+
+// progress gives what is kept of an X-Progress header: a percentage, because
+// its text is free and may name a patient.
+func progress(said string) string {
+	if said == "" {
+		return ""
+	}
+	return exportlog.Progress(said)
 }
 
 // pageURL gives what to ask next: the status URL, or a page of the manifest,

@@ -138,7 +138,7 @@ progress: ["6% Completed", "50%", "in-progress", "In Progress (50%)", "Build in 
 			said[w.Await(x, life.Polling, life.Completed).Progress] = true
 		}
 		w.Want(w.Settle(x), life.Completed)
-		for _, want := range []string{"50%", "In Progress (50%)", "3%"} {
+		for _, want := range []string{"6%", "50%", "3%", "in-progress"} {
 			if !said[want] {
 				t.Errorf("the progress %q is not shown: %v", want, said)
 			}

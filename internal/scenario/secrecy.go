@@ -190,6 +190,19 @@ func (w *World) token(t Tenant) string {
 	return token.AccessToken
 }
 
+// Leaks tells what has been said until now that must not be.
+func (w *World) Leaks() []string {
+	w.t.Helper()
+	before := w.faults
+	defer func() { w.faults = before }()
+	w.faults = nil
+	w.checkSecrets()
+	return w.faults
+}
+
+// ConfigFile is the configuration of the bulkhead, for commands.
+func (w *World) ConfigFile() string { return w.path("bulkhead.yaml") }
+
 // checkSecrets searches what bulkhead has said, and every column of the
 // ledger, the executor's included, for what they must not hold (I9).
 func (w *World) checkSecrets() {
