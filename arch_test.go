@@ -18,14 +18,14 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir", "uscore/internal/gen", "uscore",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
-	"internal/config", "internal/agreement", "internal/keyring",
+	"internal/config", "internal/agreement", "internal/access", "internal/audit", "internal/keyring",
 	"internal/store/sqlite", "internal/store", "internal/blob", "internal/quarantine",
 	"internal/scan", "internal/judge", "internal/columnar", "internal/parquetfile", "internal/views", "internal/rows/rowstest", "internal/rows",
 	"internal/validate", "internal/flatten", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge", "internal/quality",
 	"internal/export", "internal/schedule", "internal/engine",
-	"internal/duckdbsink", "internal/parquetsink", "internal/doctor",
+	"internal/duckdbsink", "internal/parquetsink", "internal/doctor", "internal/alert", "internal/telemetry", "internal/web",
 	"internal/sandbox/population", "internal/sandbox",
-	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
+	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/machinetest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
 }
 
 // public rooms know nothing of Bulkhead.
@@ -61,7 +61,7 @@ var confined = []struct {
 	{
 		"internal/sandbox", "what runs on real data must not know the practice EHR",
 		[]string{"internal/sandbox", "internal/cli", "internal/scenario", "bench"},
-		[]string{"internal/app", "internal/crashtest", "internal/scenario", "internal/checkup", "cmd/bulkhead"},
+		[]string{"internal/app", "internal/crashtest", "internal/machinetest", "internal/scenario", "internal/checkup", "cmd/bulkhead"},
 	},
 	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil, nil},
 	{"github.com/pkg/errors", "the standard library wraps errors", nil, nil},

@@ -1,0 +1,219 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+func TestTheFirstPersonNeedsTheCode(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.Code = "ABCDEFGH" })
+	v := h.visit()
+	fields := []string{"id", "anna", "name", "Anna", "password", password, "again", password}
+	if got := v.get("/sign-in"); !strings.Contains(got.body, "/first") {
+		t.Error("the first page does not lead to the first person")
+	}
+	if got := v.post("/first", append(fields, "code", "WRONG")...); got.code != http.StatusUnprocessableEntity {
+		t.Errorf("a wrong code: status %d", got.code)
+	}
+	if got := v.post("/first", "id", "anna", "code", "ABCDEFGH", "password", "short", "again", "short"); got.code != http.StatusUnprocessableEntity || strings.Contains(got.body, `"short"`) {
+		t.Errorf("a short password: status %d", got.code)
+	}
+	if got := v.post("/first", append(fields, "code", " abcdefgh ")...); got.code != http.StatusSeeOther {
+		t.Fatalf("the first person: status %d %s", got.code, got.body)
+	}
+	if got := v.get("/people"); got.code != http.StatusOK {
+		t.Errorf("the first person is no admin: status %d", got.code)
+	}
+	other := h.visit()
+	if got := other.post("/first", append(fields, "code", "ABCDEFGH")...); got.code != http.StatusNotFound {
+		t.Errorf("a second first person: status %d", got.code)
+	}
+	if got := other.get("/sign-in"); strings.Contains(got.body, "/first") {
+		t.Error("the sign-in page still leads to the first person")
+	}
+}
+
+func TestWithoutACodeThereIsNoFirstPerson(t *testing.T) {
+	v := newHouse(t).visit()
+	if got := v.post("/first", "code", "", "id", "anna", "password", password, "again", password); got.code != http.StatusNotFound {
+		t.Errorf("status %d", got.code)
+	}
+}
+
+func TestSigningInSaysTheSameOfAWrongNameAndAWrongPassword(t *testing.T) {
+	h := newHouse(t)
+	h.person("anna", "viewer")
+	v := h.visit()
+	wrong, nobody := v.post("/sign-in", "name", "anna", "password", "not the password"), v.post("/sign-in", "name", "bert", "password", "not the password")
+	if wrong.code != http.StatusUnauthorized || nobody.code != wrong.code || strings.ReplaceAll(nobody.body, "bert", "anna") != wrong.body {
+		t.Errorf("they differ: %d and %d", wrong.code, nobody.code)
+	}
+	if strings.Contains(wrong.body, "not the password") {
+		t.Error("the page repeats the password")
+	}
+}
+
+func TestGuessingIsSlowedDown(t *testing.T) {
+	h := newHouse(t)
+	h.person("anna", "viewer")
+	v, refused := h.visit(), 0
+	for range nameBurst + 2 {
+		if got := v.post("/sign-in", "name", "anna", "password", "guess"); got.code == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("nobody slowed the guesses down")
+	}
+	if got := v.post("/sign-in", "name", "anna", "password", password); got.code != http.StatusTooManyRequests {
+		t.Errorf("the right password after many wrong ones: status %d", got.code)
+	}
+}
+
+func TestASessionBeginsWithANewCookieAndEndsWithSigningOut(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit()
+	if got := v.post("/sign-in", "name", "nobody", "password", "guess"); len(got.header.Values("Set-Cookie")) > 0 {
+		t.Error("a refused sign-in gave a cookie")
+	}
+	v = h.person("anna", "viewer")
+	cookie := v.post("/sign-in", "name", "anna", "password", password).header.Get("Set-Cookie")
+	for _, word := range []string{"bulkhead=", "HttpOnly", "SameSite=Lax", "Path=/"} {
+		if !strings.Contains(cookie, word) {
+			t.Errorf("the cookie is without %s", word)
+		}
+	}
+	if got := v.post("/sign-out"); got.code != http.StatusSeeOther {
+		t.Fatalf("signing out: status %d", got.code)
+	}
+	if got := v.get("/"); got.code != http.StatusSeeOther || !strings.HasPrefix(got.header.Get("Location"), "/sign-in") {
+		t.Errorf("after signing out: status %d", got.code)
+	}
+	stolen := h.visit().ask("GET", "/", "", "", "Cookie", strings.Split(cookie, ";")[0])
+	if stolen.code != http.StatusSeeOther {
+		t.Errorf("the old cookie still opens: status %d", stolen.code)
+	}
+}
+
+func TestASessionEndsWithThePersonsAccessOrPassword(t *testing.T) {
+	h := newHouse(t)
+	anna, bert := h.person("anna", "viewer"), h.person("bert", "viewer")
+	if _, err := h.store.DisablePerson(t.Context(), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if got := anna.get("/"); got.code != http.StatusSeeOther {
+		t.Errorf("a disabled person's session: status %d", got.code)
+	}
+	if got := anna.post("/sign-in", "name", "anna", "password", password); got.code != http.StatusUnauthorized {
+		t.Errorf("a disabled person signs in: status %d", got.code)
+	}
+	if err := h.store.PutPerson(t.Context(), store.Person{ID: "bert", PasswordHash: "another"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := bert.get("/"); got.code != http.StatusSeeOther {
+		t.Errorf("a session outlives its password: status %d", got.code)
+	}
+}
+
+func TestATokenEnds(t *testing.T) {
+	h := newHouse(t)
+	v := h.program("viewer")
+	if got := v.get("/api/v1/practices"); got.code != http.StatusOK {
+		t.Fatalf("status %d", got.code)
+	}
+	tokens, err := h.store.Tokens(t.Context())
+	if err != nil || tokens[0].LastUsedAt.IsZero() {
+		t.Error("the use of a token is not recorded", err)
+	}
+	if _, err := h.store.RevokeToken(t.Context(), tokens[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := v.get("/api/v1/practices"); got.code != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("a revoked token: status %d", got.code)
+	}
+	old := h.program("viewer")
+	all, err := h.store.Tokens(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range all {
+		if known.RevokedAt.IsZero() {
+			known.ID, known.ExpiresAt = "old", time.Now()
+			if err := h.store.AddToken(t.Context(), known); err != nil {
+				t.Fatal(err)
+			}
+			old.token = strings.Replace(old.token, tokenID(old.token), "old", 1)
+		}
+	}
+	if got := old.get("/api/v1/practices"); got.code != http.StatusUnauthorized {
+		t.Errorf("an expired token: status %d", got.code)
+	}
+}
+
+func tokenID(token string) string { return strings.Split(token, "_")[1] }
+
+func TestAFormFromElsewhereIsRefused(t *testing.T) {
+	h := newHouse(t)
+	v := h.person("anna", "operator")
+	path := "/practices/lakeside/exports"
+	for _, origin := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}} {
+		if got := v.ask("POST", path, "application/x-www-form-urlencoded", "", origin...); got.code != http.StatusForbidden {
+			t.Errorf("%v: status %d", origin, got.code)
+		}
+	}
+	if len(h.work.asked) > 0 {
+		t.Errorf("it was done all the same: %v", h.work.asked)
+	}
+	if got := v.ask("POST", path, "application/x-www-form-urlencoded", "", "Sec-Fetch-Site", "same-origin"); got.code != http.StatusSeeOther {
+		t.Errorf("our own form: status %d", got.code)
+	}
+}
+
+func TestNobodyIsSentElsewhere(t *testing.T) {
+	h := newHouse(t)
+	h.person("anna", "viewer")
+	for next, want := range map[string]string{
+		"/practices/lakeside": "/practices/lakeside", "https://evil.example/": "/", "//evil.example": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "": "/",
+	} {
+		if got := h.visit().post("/sign-in", "name", "anna", "password", password, "next", next); got.header.Get("Location") != want {
+			t.Errorf("next=%s leads to %s", next, got.header.Get("Location"))
+		}
+	}
+}
+
+func TestEveryAnswerForbidsWhatBrowsersMightDo(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.TLS = true })
+	v := h.visit()
+	for _, path := range []string{"/", "/sign-in", "/nowhere", "/asset/style.css", "/asset/", "/api/v1/practices", "/api/openapi.json"} {
+		got := v.get(path)
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Strict-Transport-Security": "max-age=", "Cross-Origin-Opener-Policy": "same-origin",
+		} {
+			if !strings.Contains(got.header.Get(name), want) {
+				t.Errorf("%s: %s is %q", path, name, got.header.Get(name))
+			}
+		}
+		if !strings.HasPrefix(path, "/asset/") && got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be kept by a cache", path)
+		}
+	}
+	if got := v.get("/asset/"); got.code != http.StatusNotFound {
+		t.Errorf("the assets are listed: status %d", got.code)
+	}
+}
+
+func TestALongBodyIsRefused(t *testing.T) {
+	v := newHouse(t).visit()
+	if got := v.post("/sign-in", "name", strings.Repeat("x", 2*maxBody)); got.code != http.StatusTooManyRequests && got.code != http.StatusUnauthorized && got.code != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d", got.code)
+	}
+	p := newHouse(t).program("operator")
+	if got := p.ask("POST", "/api/v1/practices/lakeside/exports", "application/json", `{"since":"`+strings.Repeat("x", 2*maxBody)+`"}`); got.code != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d", got.code)
+	}
+}
