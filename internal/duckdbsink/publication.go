@@ -36,9 +36,12 @@ func (p publication) run(ctx context.Context) (sink.Receipt, error) {
 	if err := p.makeOwnTables(ctx); err != nil {
 		return sink.Receipt{}, err
 	}
-	first, found, err := p.firstReceipt(ctx)
+	first, found, err := p.receiptOf(ctx, p.d.Export)
 	if err != nil || found {
 		return first, err
+	}
+	if err := p.follows(ctx); err != nil {
+		return sink.Receipt{}, err
 	}
 	if err := p.CheckFiles(ctx, p.d); err != nil {
 		return sink.Receipt{}, err
@@ -70,10 +73,22 @@ func (p publication) state() string {
 	return "(SELECT * FROM " + resources + " WHERE tenant_id = " + merge.Literal(p.d.Tenant) + ")" // I7
 }
 
-func (p publication) firstReceipt(ctx context.Context) (r sink.Receipt, found bool, err error) {
+// follows demands the export on which the delivery builds.
+func (p publication) follows(ctx context.Context) error {
+	if p.d.After == "" {
+		return nil
+	}
+	_, found, err := p.receiptOf(ctx, p.d.After)
+	if err == nil && !found {
+		return sink.ErrLost
+	}
+	return err
+}
+
+func (p publication) receiptOf(ctx context.Context, export string) (r sink.Receipt, found bool, err error) {
 	var text string
 	err = p.Scan(ctx, fmt.Sprintf("SELECT receipt FROM %s WHERE tenant_id = %s AND export = %s",
-		publications, merge.Literal(p.d.Tenant), merge.Literal(p.d.Export)), &text)
+		publications, merge.Literal(p.d.Tenant), merge.Literal(export)), &text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
@@ -81,7 +96,7 @@ func (p publication) firstReceipt(ctx context.Context) (r sink.Receipt, found bo
 		err = json.Unmarshal([]byte(text), &r)
 	}
 	if err != nil {
-		return r, false, fmt.Errorf("read the first receipt: %w", err)
+		return r, false, fmt.Errorf("read a receipt: %w", err)
 	}
 	return r, true, nil
 }

@@ -60,6 +60,9 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := merge.Check(d); err != nil {
 		return sink.Receipt{}, fmt.Errorf("publish to DuckDB: %w", err)
 	}
+	if _, err := os.Stat(s.path); d.After != "" && errors.Is(err, os.ErrNotExist) {
+		return sink.Receipt{}, fmt.Errorf("publish to DuckDB: %w", sink.ErrLost)
+	}
 	runtime.LockOSThread() // DuckDB's allocator keeps a store of memory for each thread it meets
 	defer runtime.UnlockOSThread()
 	lock, err := merge.Acquire(ctx, s.path+".lock", false, s.opts.LockWait)

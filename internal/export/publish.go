@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
@@ -40,7 +41,14 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		return nil, err
 	}
 	defer release()
+	if d.After, err = s.before(ctx, w); err != nil {
+		return nil, err
+	}
 	receipt, err := destination.Publish(ctx, d)
+	if errors.Is(err, sink.ErrLost) {
+		return nil, problem.New(problem.SinkFailed, "sink "+name+" has lost what was published to it: it does not know export "+d.After,
+			"Bring its file or folder back (is its disk mounted?), then resume with bulkhead export "+t.ID+" --resume; if it is lost for good, start anew with bulkhead export "+t.ID+" --full.")
+	}
 	if errors.Is(err, merge.ErrLocked) { // somebody reads the tables: that passes
 		return nil, fmt.Errorf("publish to sink %s: %w", name, merge.ErrLocked)
 	}
@@ -56,6 +64,28 @@ func (s *Steps) publish(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		published.Kept = slices.DeleteFunc(slices.Clone(w.Export.Types), func(t string) bool { return slices.Contains(d.Replace, t) })
 	}
 	return published, nil
+}
+
+// before gives the export on which a delivery of changes builds, if the sink
+// must have it: that which moved the stream's watermark, or whose lines are
+// taken again. It is empty for a full export, which builds on nothing.
+func (s *Steps) before(ctx context.Context, w Work) (string, error) {
+	scope, id := s.Store.In(w.Lease.Tenant), w.Export.Origin
+	if id == "" && w.Export.Mode == Full {
+		return "", nil
+	}
+	if id == "" {
+		mark, ok, err := scope.Watermark(ctx, w.Export.Stream)
+		if err != nil || !ok {
+			return "", err
+		}
+		id = mark.Export
+	}
+	x, err := scope.Export(ctx, id)
+	if err != nil || x.State != life.Completed || !slices.Contains(x.Sinks, w.Lease.Subject) {
+		return "", err
+	}
+	return id, nil
 }
 
 // delivery gathers what the export brings. release frees its local files.

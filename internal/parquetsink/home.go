@@ -46,9 +46,13 @@ type home struct {
 	root *os.Root
 }
 
+// openHome makes a tenant's folder when it is not there. The sink's own must be:
+// where it has vanished, another in its place would hide what it holds.
 func openHome(dir string) (home, error) {
-	if err := os.MkdirAll(filepath.Join(dir, snapshots), 0o700); err != nil {
-		return home{}, fmt.Errorf("make the tenant's folder: %w", err)
+	for _, name := range []string{dir, filepath.Join(dir, snapshots)} {
+		if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return home{}, fmt.Errorf("make the tenant's folder: %w", err)
+		}
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

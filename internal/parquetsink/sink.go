@@ -83,6 +83,9 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if first, found := old.Receipts[d.Export]; found {
 		return first, s.settle(home, old, d.Tenant)
 	}
+	if _, found := old.Receipts[d.After]; d.After != "" && !found {
+		return sink.Receipt{}, sink.ErrLost
+	}
 	if err := home.sweep(old); err != nil {
 		return sink.Receipt{}, err
 	}

@@ -5,6 +5,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
@@ -40,12 +41,19 @@ type Sink interface {
 	//     the table lacked is null in the rows that stay, one that d no longer
 	//     brings stays, and one that changes its type is refused.
 	//
+	// A delivery of changes to what the sink does not have, because it lacks
+	// d.After, is ErrLost, and nothing is made.
+	//
 	// Rows of a resource go out of every table that ever took rows of its type,
 	// also of tables that d does not name. A staged file that is missing, is
 	// damaged, has other rows than File.Rows says, or has a row of another
 	// tenant, fails the whole publication.
 	Publish(ctx context.Context, d Delivery) (Receipt, error)
 }
+
+// ErrLost says that a sink has lost what was published to it: its file or folder
+// is not there, or is another one.
+var ErrLost = errors.New("the sink does not know the export before")
 
 // A Mode says whether a delivery holds all of a tenant's resources or changes.
 type Mode string
@@ -69,6 +77,7 @@ type Delivery struct {
 	Index           []File   // the rows of table.Index: one for each delivered line
 	Deleted         []File   // the rows of table.Deleted
 	Replace         []string // resource types of which the delivery is the whole truth
+	After           string   // an earlier export that the sink has, on which a delivery of changes builds; empty when there is none
 
 	// Later and LaterDeleted name what has been said since of resources, where
 	// the delivery is of an earlier time than others that went before it: rows of

@@ -49,6 +49,20 @@ var publications = []promise{
 		r := b.publish(deliver("south", "e1", pat("1", t1, "Sam")))
 		b.counts(r, sink.TypeCount{ResourceType: "Patient", New: 1})
 	}},
+	{"changes to what the sink has not are refused, and nothing is made", func(b *bench) {
+		b.publish(deliver("south", "e1", pat("1", t1, "Sam"))) // I7: of another tenant
+		changes := b.stage.write(deliver("north", "e2", pat("1", t1, "Ann")))
+		changes.After = "e1"
+		if _, err := b.sink.Publish(b.Context(), changes); !errors.Is(err, sink.ErrLost) {
+			b.Errorf("Publish = %v, want ErrLost", err)
+		}
+		b.rows("patient", "south Patient/1 Sam")
+		b.publish(deliver("north", "e1", pat("2", t1, "Bob")))
+		if _, err := b.sink.Publish(b.Context(), changes); err != nil {
+			b.Errorf("Publish with the export before = %v", err)
+		}
+		b.rows("patient", "north Patient/1 Ann", "north Patient/2 Bob", "south Patient/1 Sam")
+	}},
 	{"a lost reply is cured by publishing again", func(b *bench) {
 		d := deliver("north", "e1", pat("1", t1, "Ann"), pat("2", t1, "Bob"), pat("3", t1, "Cy"))
 		var losing sink.Sink = loseReply{b.sink}
