@@ -15,7 +15,7 @@ func render(s Streams, asJSON bool, err error) int {
 	if err == nil {
 		return 0
 	}
-	p := problem.Of(err)
+	p := problem.Of(machine(err))
 	if asJSON {
 		renderJSON(s, p)
 		return p.Code.Kind().Exit

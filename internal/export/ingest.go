@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -133,9 +134,12 @@ func (s *Steps) openDecoded(ctx context.Context, scope *blob.Scope, w Work, name
 		return nil, err
 	}
 	raw, err := scope.Open(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, problem.Wrap(err, problem.StorageDamaged, "raw file "+name+" is not there",
+			"Check the disk of the state folder. Once the file is back, resume; if it is lost, bulkhead doctor --repair has the export fetch it again when it is resumed.")
+	}
 	if err != nil {
-		return nil, problem.Wrap(err, problem.StorageDamaged, "raw file "+name+" cannot be read",
-			"Check the disk of the state folder; then start a new export of the practice.")
+		return nil, err
 	}
 	z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {

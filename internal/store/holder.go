@@ -1,8 +1,12 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Holder gives the id of the process that holds the ledger at path; held is
@@ -16,4 +20,11 @@ func Holder(path string) (process string, held bool) {
 		return "", false // it went away meanwhile
 	}
 	return strings.TrimSpace(string(text)), true
+}
+
+// Busy reports whether err says that another program had the ledger locked for
+// longer than a write waits, which is ten seconds.
+func Busy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
