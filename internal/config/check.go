@@ -33,7 +33,8 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
 		r.checkRegistration(root.at("registrations").at(name), name, c)
 	}
-	r.checkJWKS(root.at("jwks"), c.JWKS)
+	r.checkListening(root.at("jwks"), c.JWKS.Listen, c.JWKS.TLSCert, c.JWKS.TLSKey, "vendors fetch keys over TLS")
+	r.checkListening(root.at("web"), c.Web.Listen, c.Web.TLSCert, c.Web.TLSKey, "people sign in over TLS")
 	for _, name := range slices.Sorted(maps.Keys(c.Sinks)) {
 		r.checkSink(root.at("sinks").at(name), name, c.Sinks[name])
 	}

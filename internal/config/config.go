@@ -36,6 +36,9 @@ type Config struct {
 	// JWKS says where `bulkhead run` publishes the registrations' public keys.
 	// Default: nowhere.
 	JWKS JWKS `yaml:"jwks"`
+	// Web says where `bulkhead run` serves its pages and its API. Default:
+	// nowhere.
+	Web Web `yaml:"web"`
 	// Alerts say what a person is told without asking, and where.
 	Alerts Alerts `yaml:"alerts"`
 	// Views are folders of ViewDefinition files (*.json) that add tables to
@@ -249,6 +252,7 @@ func (c *Config) fill(base string) {
 	c.Limits.FilesPerExport = or(c.Limits.FilesPerExport, 250_000)
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
 	c.JWKS.TLSCert, c.JWKS.TLSKey = absolute(base, c.JWKS.TLSCert), absolute(base, c.JWKS.TLSKey)
+	c.Web.TLSCert, c.Web.TLSKey = absolute(base, c.Web.TLSCert), absolute(base, c.Web.TLSKey)
 	c.Profiles = absolute(base, c.Profiles)
 	for i := range c.Views {
 		c.Views[i] = absolute(base, c.Views[i])

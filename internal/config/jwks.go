@@ -1,7 +1,5 @@
 package config
 
-import "net"
-
 // JWKS says where bulkhead run publishes the public keys of every registration:
 // as /jwks/NAME.json, NAME being the registration's. Vendors fetch them there
 // without any authorization, so the address must be reachable for them, over
@@ -20,22 +18,3 @@ type JWKS struct {
 
 // Path gives the path under which a registration's keys are published.
 func (JWKS) Path(registration string) string { return "/jwks/" + registration + ".json" }
-
-func (r *reader) checkJWKS(at place, j JWKS) {
-	if (j.TLSCert == "") != (j.TLSKey == "") {
-		r.miss(at, "needs tls_cert and tls_key, or neither")
-	}
-	if j.Listen == "" {
-		if j.TLSCert != "" {
-			r.miss(at.at("listen"), "is missing: an address such as \":8443\"")
-		}
-		return
-	}
-	host, _, err := net.SplitHostPort(j.Listen)
-	switch {
-	case err != nil:
-		r.miss(at.at("listen"), "must be an address with a port, such as \"127.0.0.1:8443\"")
-	case j.TLSCert == "" && !loopback(host):
-		r.miss(at.at("listen"), "is not of this machine only, so tls_cert and tls_key are needed: vendors fetch keys over TLS")
-	}
-}

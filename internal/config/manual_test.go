@@ -41,6 +41,7 @@ var sections = []struct {
 	{"limits: retry", "Retry", ""},
 	{"tls", "TLS", ""},
 	{"jwks", "JWKS", ""},
+	{"web", "Web", ""},
 	{"alerts", "Alerts", "What each kind means, and how a message looks: [alerts.md](alerts.md)."},
 	{"alerts: routes", "AlertRoute", "Each item of `routes`:"},
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},

@@ -1,0 +1,14 @@
+package config
+
+// Web says where bulkhead run serves its pages and its API. Whoever opens them
+// signs in; the first person is made with the code that run shows at its start.
+type Web struct {
+	// Listen is the address and the port, such as "127.0.0.1:8080" or ":443".
+	// Without a certificate it must be of this machine only: 127.0.0.1 or ::1.
+	// Default: none, nothing is served.
+	Listen string `yaml:"listen"`
+	// TLSCert is a file with the certificate and its chain, as PEM.
+	TLSCert string `yaml:"tls_cert"`
+	// TLSKey is a file with the certificate's private key, as PEM.
+	TLSKey string `yaml:"tls_key"`
+}
