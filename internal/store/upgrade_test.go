@@ -69,6 +69,10 @@ var since = map[int64][]string{
 			'{"bytes":90,"sha256":"ab"}', '', '633c2f94aaf697a0ff40829bece1af5f5c8c3fb441213a105c022f2a69e5f4d8')`,
 		`INSERT INTO audit_head (tenant_id, seq, hash) VALUES ('lakeside', 1, '633c2f94aaf697a0ff40829bece1af5f5c8c3fb441213a105c022f2a69e5f4d8')`,
 	},
+	10: {
+		`INSERT INTO alert (tenant_id, kind, object, severity, party, source, code, summary, remedy, since, opened_at) VALUES ('hillcrest', 'failed', '', 'warning', 'us', '', 'storage_full', 'no space', 'Free some.', 5000, 5000)`,
+		`INSERT INTO alert_news (alert_id, route, turn, at) VALUES (1, 'log', 'opened', 5000)`,
+	},
 	11: {
 		`INSERT INTO registry VALUES ('', 1, 'active', 'ab', 'folder: "/state"', 1000, 'start', 0), ('lakeside', 1, 'active', 'cd', 'id: "lakeside"', 1000, 'start', 2000),
 			('lakeside', 2, 'frozen', 'cd', 'id: "lakeside"', 2000, 'anna', 0)`,

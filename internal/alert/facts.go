@@ -1,0 +1,111 @@
+package alert
+
+import (
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
+)
+
+// Facts are what the ledger, the configuration and the machine say at one
+// moment.
+type Facts struct {
+	Practices     []PracticeFacts
+	Registrations []RegistrationFacts
+	Machine       MachineFacts
+	Routes        []RouteFacts // on which messages do not leave
+}
+
+// PracticeFacts are what is known of one practice.
+type PracticeFacts struct {
+	Tenant       string
+	Source       string        // how its vendor is called
+	Pause        time.Duration // the longest between two times of its schedule; 0: it has none
+	Paused       bool          // somebody has stopped it on purpose
+	WatchedSince time.Time
+	Agreement    AgreementFacts
+	Last         *LastExport // asked for last; nil: none
+	Finished     *Finished   // the delivery that completed last; nil: none
+	Full         *Finished   // the full one that completed last; nil: none
+	Open         []OpenExport
+	Unchanged    int           // exports in a row that saw nobody join or leave the group
+	SpentMinutes int           // of the last hour, in which the budget of requests was nearly spent
+	Sampled      time.Duration // since when that is looked at
+	Budget       int           // requests a minute; 0: no limit
+}
+
+// AgreementFacts are what is known of a practice's agreement.
+type AgreementFacts struct {
+	Status string        // one of config's; empty: there is none
+	From   time.Time     // when it begins
+	Ends   time.Time     // when it permits nothing more; zero: never
+	Notice time.Duration // how long before that a person is told
+}
+
+// inForce reports whether the agreement can permit anything now.
+func (a AgreementFacts) inForce(now time.Time) bool {
+	return a.Status == config.AgreementActive && !now.Before(a.From) && (a.Ends.IsZero() || now.Before(a.Ends))
+}
+
+// A LastExport is the export that a practice asked for last.
+type LastExport struct {
+	ID      string
+	State   life.State
+	At      time.Time // since when it is in that state
+	Code    problem.Code
+	Summary string
+	Remedy  string
+}
+
+// A Finished export is one that every sink has.
+type Finished struct {
+	ID              string
+	EndedAt         time.Time
+	TransactionTime time.Time // zero: the server did not say
+	Lines           int64     // of its output files, blank ones aside
+	Refused         int64     // of them, those in quarantine
+	Questions       []quality.Question
+	Counted         bool // Lines, Refused and Questions are known
+}
+
+// An OpenExport has not ended.
+type OpenExport struct {
+	ID         string
+	Mode       string
+	State      life.State
+	At         time.Time // since when it is in that state
+	Asked      time.Time
+	KickedOff  time.Time // zero: it asks no server, or has not yet
+	WaitingFor string
+	Took       []time.Duration // the practice's last ones of that mode; nil when it is too young to matter
+}
+
+// RegistrationFacts are what is known of the keys of a registration.
+type RegistrationFacts struct {
+	Name     string
+	Warnings []KeyWarning
+	Unread   bool // they could not be read this time
+}
+
+// A KeyWarning is what a person should see to about a key.
+type KeyWarning struct {
+	KeyID string // empty: about the registration
+	Text  string
+}
+
+// MachineFacts are what is known of the machine.
+type MachineFacts struct {
+	Free        int64     // bytes on the state folder's disk; negative: unknown
+	Least       int64     // bytes that no download may take
+	Certificate time.Time // until when that of the published keys is good; zero: there is none, or it is unknown
+}
+
+// RouteFacts are messages that do not leave.
+type RouteFacts struct {
+	Route   string
+	Notices int64
+	Since   time.Time
+	Why     string
+}

@@ -1,0 +1,272 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A gatherer reads the facts. It keeps what changes rarely, so that a look at
+// five hundred practices reads some five hundred rows and not their history.
+type gatherer struct {
+	o       Options
+	pauses  map[string]time.Duration // by schedule and zone
+	counted map[string]counted       // by export
+	rosters map[string]unchanged     // by tenant
+	slow    slowFacts
+	budgets budgets
+}
+
+// counted is what a complete export is worth, read at a time.
+type counted struct {
+	at        time.Time
+	lines     int64
+	refused   int64
+	questions []quality.Question
+}
+
+// unchanged are the exports in a row that saw nobody join or leave, as of an
+// export.
+type unchanged struct {
+	export string
+	runs   int
+}
+
+func newGatherer(o Options) gatherer {
+	if o.Free == nil {
+		o.Free = blob.Free
+	}
+	return gatherer{
+		o: o, pauses: map[string]time.Duration{}, counted: map[string]counted{}, rosters: map[string]unchanged{}, budgets: budgets{spent: map[string]map[int64]bool{}},
+	}
+}
+
+// ledgerFacts are what the ledger says of all tenants, by tenant.
+type ledgerFacts struct {
+	since      map[string]time.Time
+	last       map[string]store.Export
+	full, some map[string]store.Export // complete deliveries
+	open       map[string][]store.Export
+}
+
+func (g *gatherer) read(ctx context.Context) (ledgerFacts, error) {
+	f := ledgerFacts{open: map[string][]store.Export{}}
+	var err error
+	if f.since, err = g.o.Store.Watch(ctx); err != nil {
+		return f, err
+	}
+	if f.last, err = byTenant(g.o.Store.LastExports(ctx)); err != nil {
+		return f, err
+	}
+	if f.full, err = byTenant(g.o.Store.LastFinished(ctx, "full")); err != nil {
+		return f, err
+	}
+	if f.some, err = byTenant(g.o.Store.LastFinished(ctx, "incremental")); err != nil {
+		return f, err
+	}
+	open, err := g.o.Store.Unfinished(ctx)
+	for _, x := range open {
+		f.open[x.Tenant] = append(f.open[x.Tenant], x)
+	}
+	return f, err
+}
+
+func byTenant(list []store.Export, err error) (map[string]store.Export, error) {
+	m := make(map[string]store.Export, len(list))
+	for _, x := range list {
+		m[x.Tenant] = x
+	}
+	return m, err
+}
+
+func (g *gatherer) gather(ctx context.Context, c *config.Config, now time.Time) (Facts, error) {
+	ledger, err := g.read(ctx)
+	if err != nil {
+		return Facts{}, err
+	}
+	f := Facts{Machine: MachineFacts{Free: -1, Least: int64(c.Limits.FreeBytes)}}
+	for i := range c.Tenants {
+		p, err := g.practice(ctx, c, &c.Tenants[i], ledger, now)
+		if err != nil {
+			return f, err
+		}
+		f.Practices = append(f.Practices, p)
+	}
+	g.forget(ledger)
+	f.Registrations, f.Machine.Certificate = g.slow.of(c, now)
+	if free, err := g.o.Free(c.Folder); err == nil {
+		f.Machine.Free = free
+	}
+	undelivered, err := g.o.Store.Undelivered(ctx, now.Add(-2*giveUpAfter))
+	for _, u := range undelivered {
+		f.Routes = append(f.Routes, RouteFacts(u))
+	}
+	return f, err
+}
+
+func (g *gatherer) practice(ctx context.Context, c *config.Config, t *config.Tenant, l ledgerFacts, now time.Time) (PracticeFacts, error) {
+	p := PracticeFacts{
+		Tenant: t.ID, Source: sourceOf(c, t), Pause: g.pause(t, now), WatchedSince: l.since[t.ID], Budget: c.RequestsPerMinute(t),
+		Paused: g.o.Paused != nil && g.o.Paused(t.ID),
+	}
+	p.SpentMinutes, p.Sampled = g.budgets.of(t.ID, now)
+	if a := t.Agreement; a != nil {
+		p.Agreement = AgreementFacts{Status: a.Status, From: a.EffectiveFrom.Time, Ends: a.ExpiresAt.Time, Notice: a.Notice.Std()}
+	}
+	if x, ok := l.last[t.ID]; ok {
+		p.Last = &LastExport{ID: x.ID, State: x.State, At: x.StateAt, Code: problem.Code(x.ProblemCode), Summary: x.ProblemSummary, Remedy: x.ProblemRemedy}
+	}
+	var err error
+	if x, ok := l.full[t.ID]; ok {
+		if p.Full, err = g.finished(ctx, x, now); err != nil {
+			return p, err
+		}
+		p.Finished = p.Full
+	}
+	if x, ok := l.some[t.ID]; ok && (p.Full == nil || x.EndedAt.After(p.Full.EndedAt)) {
+		if p.Finished, err = g.finished(ctx, x, now); err != nil {
+			return p, err
+		}
+	}
+	if p.Unchanged, err = g.unchanged(ctx, c, t, p.Finished); err != nil {
+		return p, err
+	}
+	for _, x := range l.open[t.ID] {
+		o, err := g.openExport(ctx, x, c.Alerts, now)
+		if err != nil {
+			return p, err
+		}
+		p.Open = append(p.Open, o)
+	}
+	return p, nil
+}
+
+// sourceOf calls a practice's vendor as people do.
+func sourceOf(c *config.Config, t *config.Tenant) string {
+	profile := c.Profile(t)
+	if profile == nil {
+		return ""
+	}
+	name := profile.Title
+	if name == "" {
+		name = profile.Name
+	}
+	if _, ok := c.Registration(t); ok {
+		name += " (registration " + t.Registration + ")"
+	}
+	return name
+}
+
+// pause gives the longest time between two of the tenant's next times.
+func (g *gatherer) pause(t *config.Tenant, now time.Time) time.Duration {
+	if t.Schedule == "" {
+		return 0
+	}
+	key := t.Schedule + " " + t.TimeZone
+	if d, ok := g.pauses[key]; ok {
+		return d
+	}
+	longest, last := time.Duration(0), time.Time{}
+	for next := now; len(g.pauses) < 100_000; {
+		at, err := schedule.Next(t.Schedule, t.Location(), next)
+		if err != nil {
+			break
+		}
+		if !last.IsZero() {
+			longest = max(longest, at.Sub(last))
+		}
+		if last, next = at, at; at.Sub(now) > 14*24*time.Hour && longest > 0 {
+			break
+		}
+	}
+	g.pauses[key] = longest
+	return longest
+}
+
+// finished gives what is known of a complete export. What it is worth is read
+// once, and again after an hour if lines of it were refused: they may have
+// been taken since.
+func (g *gatherer) finished(ctx context.Context, x store.Export, now time.Time) (*Finished, error) {
+	f := &Finished{ID: x.ID, EndedAt: x.EndedAt}
+	if t, err := fhir.ParseInstant(x.TransactionTime); err == nil {
+		f.TransactionTime = t
+	}
+	known, ok := g.counted[x.ID]
+	if !ok || known.refused > 0 && now.Sub(known.at) > time.Hour {
+		text, err := g.o.Store.In(x.Tenant).Quality(ctx, x.ID)
+		if err != nil || text == nil {
+			return f, err
+		}
+		var s struct {
+			Lines       int64              `json:"lines"`
+			Blank       int64              `json:"blank"`
+			Quarantined int64              `json:"quarantined"`
+			Questions   []quality.Question `json:"questions"`
+		}
+		if err := json.Unmarshal(text, &s); err != nil {
+			return f, fmt.Errorf("read the quality summary of export %s: %w", x.ID, err)
+		}
+		known = counted{at: now, lines: s.Lines - s.Blank, refused: s.Quarantined, questions: s.Questions}
+		g.counted[x.ID] = known
+	}
+	f.Counted, f.Lines, f.Refused, f.Questions = true, known.lines, known.refused, known.questions
+	return f, nil
+}
+
+// forget drops what is kept of exports that are not the last ones any more.
+func (g *gatherer) forget(l ledgerFacts) {
+	if len(g.counted) <= 2*(len(l.full)+len(l.some)) {
+		return
+	}
+	keep := map[string]counted{}
+	for _, m := range []map[string]store.Export{l.full, l.some} {
+		for _, x := range m {
+			if known, ok := g.counted[x.ID]; ok {
+				keep[x.ID] = known
+			}
+		}
+	}
+	g.counted = keep
+}
+
+func (g *gatherer) unchanged(ctx context.Context, c *config.Config, t *config.Tenant, last *Finished) (int, error) {
+	if t.Level != config.LevelGroup || last == nil || c.Alerts.RosterRuns == 0 {
+		return 0, nil
+	}
+	if known, ok := g.rosters[t.ID]; ok && known.export == last.ID {
+		return known.runs, nil
+	}
+	notes, err := g.o.Store.In(t.ID).RosterNotes(ctx, c.Alerts.RosterRuns)
+	if err != nil {
+		return 0, err
+	}
+	runs := 0
+	for _, n := range notes {
+		var members, joined, left int64
+		if _, err := fmt.Sscanf(n, "%d in the group, %d joined, %d left", &members, &joined, &left); err != nil || joined+left > 0 {
+			break
+		}
+		runs++
+	}
+	g.rosters[t.ID] = unchanged{last.ID, runs}
+	return runs, nil
+}
+
+func (g *gatherer) openExport(ctx context.Context, x store.Export, r Rules, now time.Time) (OpenExport, error) {
+	o := OpenExport{ID: x.ID, Mode: x.Mode, State: x.State, At: x.StateAt, Asked: x.RequestedAt, KickedOff: x.KickoffSentAt, WaitingFor: x.WaitingFor}
+	if !x.State.Busy() || now.Sub(x.RequestedAt) < min(r.StuckFloor.Std(), r.StuckAfter.Std()) {
+		return o, nil
+	}
+	var err error
+	o.Took, err = g.o.Store.In(x.Tenant).Durations(ctx, x.Mode, 50)
+	return o, err
+}

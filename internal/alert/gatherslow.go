@@ -1,0 +1,124 @@
+package alert
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// slowFacts are read from files, once an hour.
+type slowFacts struct {
+	at          time.Time
+	config      *config.Config
+	keys        []RegistrationFacts
+	certificate time.Time
+}
+
+func (s *slowFacts) of(c *config.Config, now time.Time) ([]RegistrationFacts, time.Time) {
+	if s.config == c && now.Sub(s.at) < time.Hour {
+		return s.keys, s.certificate
+	}
+	s.at, s.config, s.keys = now, c, nil
+	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
+		s.keys = append(s.keys, registration(name, c.Registrations[name]))
+	}
+	s.certificate = goodUntil(c.JWKS.TLSCert)
+	return s.keys, s.certificate
+}
+
+func registration(name string, r config.Registration) RegistrationFacts {
+	f := RegistrationFacts{Name: name}
+	source, err := keyring.Of(r)
+	if err != nil {
+		p := problem.Of(err)
+		f.Warnings = []KeyWarning{{Text: p.Summary}}
+		return f
+	}
+	warnings, err := source.Warnings()
+	f.Unread = err != nil
+	for _, w := range warnings {
+		f.Warnings = append(f.Warnings, KeyWarning(w))
+	}
+	return f
+}
+
+// goodUntil gives the end of the first certificate of a PEM file; the zero
+// time when there is none.
+func goodUntil(file string) time.Time {
+	if file == "" {
+		return time.Time{}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return time.Time{}
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return time.Time{}
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}
+	}
+	return certificate.NotAfter
+}
+
+// budgets remember in which minutes practices nearly spent their requests. The
+// ledger counts the present minute only, so it is looked at near its end.
+type budgets struct {
+	began, last int64 // minutes
+	spent       map[string]map[int64]bool
+}
+
+const (
+	nearEnd    = 50 // second of a minute
+	nearlyAll  = 90 // of a hundred requests
+	minuteSpan = 60
+)
+
+// sample looks at the budgets once a minute.
+func (g *gatherer) sample(ctx context.Context, c *config.Config, now time.Time) error {
+	minute := now.Unix() / minuteSpan
+	if now.Second() < nearEnd || minute == g.budgets.last {
+		return nil
+	}
+	windows, err := g.o.Store.RateWindows(ctx, now)
+	if err != nil {
+		return err
+	}
+	if g.budgets.last = minute; g.budgets.began == 0 {
+		g.budgets.began = minute
+	}
+	for _, w := range windows {
+		t, err := c.Tenant(w.Tenant)
+		if err != nil {
+			continue // it is no longer configured
+		}
+		if limit := int64(c.RequestsPerMinute(t)); limit == 0 || w.Requests*100 < limit*nearlyAll {
+			continue
+		}
+		if g.budgets.spent[w.Tenant] == nil {
+			g.budgets.spent[w.Tenant] = map[int64]bool{}
+		}
+		g.budgets.spent[w.Tenant][minute] = true
+	}
+	return nil
+}
+
+// of gives the spent minutes of the last hour, and since when they are counted.
+func (b *budgets) of(tenant string, now time.Time) (int, time.Duration) {
+	minute := now.Unix() / minuteSpan
+	maps.DeleteFunc(b.spent[tenant], func(m int64, _ bool) bool { return m <= minute-60 })
+	if b.began == 0 {
+		return 0, 0
+	}
+	return len(b.spent[tenant]), time.Duration(minute-b.began) * time.Minute
+}

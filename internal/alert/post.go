@@ -1,0 +1,86 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/router"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Post sends a message to the service that the route's address names. It waits
+// for the service for ten seconds at most. Its error names neither the address
+// nor anything of it.
+func Post(ctx context.Context, route config.AlertRoute, n store.Notice) error {
+	address, err := route.URL()
+	if err != nil {
+		return errors.New("its address cannot be read")
+	}
+	service, err := router.New(nil, address.Reveal())
+	if err != nil {
+		return errors.New("its address is none that shoutrrr knows")
+	}
+	text, params := n.Body, types.Params{}
+	if titled(address.Reveal()) {
+		params.SetTitle(n.Subject)
+	} else {
+		text = n.Subject + "\n\n" + n.Body
+	}
+	select {
+	case err := <-service.SendAsync(text, &params):
+		return reason(err)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// untitled are services that have no place for a title, or ignore it; pagerduty
+// shows the first line.
+var untitled = map[string]bool{
+	"pagerduty": true, "googlechat": true, "rocketchat": true, "signal": true, "wecom": true, "mattermost": true, "zulip": true, "notifiarr": true, "logger": true, "hangouts": true,
+}
+
+func titled(address string) bool {
+	scheme, _, _ := strings.Cut(address, ":")
+	scheme, _, _ = strings.Cut(scheme, "+")
+	return !untitled[strings.ToLower(scheme)]
+}
+
+var status = regexp.MustCompile(`\b[45][0-9]{2}\b`)
+
+// reason says in our words why a message did not leave. The library's own text
+// is never passed on: it quotes the address, which is a secret.
+func reason(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := strings.ToLower(err.Error())
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		text = strings.ToLower(u.Err.Error())
+	}
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, router.ErrServiceTimeout) || isNet && timeout.Timeout() || strings.Contains(text, "timeout") || strings.Contains(text, "timed out"):
+		return errors.New("the service did not answer in time")
+	case errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(text, "connection refused"):
+		return errors.New("nothing listens at the service's address")
+	case strings.Contains(text, "no such host"):
+		return errors.New("the name of the service does not resolve")
+	case strings.Contains(text, "certificate") || strings.Contains(text, "x509"):
+		return errors.New("the service's certificate is not trusted")
+	case strings.Contains(text, "auth"):
+		return errors.New("the service refused our credentials")
+	}
+	if code := status.FindString(text); code != "" {
+		return errors.New("the service answered " + code)
+	}
+	return errors.New("the service did not take it")
+}

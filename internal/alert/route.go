@@ -1,0 +1,65 @@
+package alert
+
+import (
+	"slices"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// routes are the configured routes with who owns what.
+type routes struct {
+	list   []config.AlertRoute
+	owners map[string][]string // by tenant: names and addresses of its people on our side
+}
+
+func routesOf(c *config.Config) *routes {
+	r := &routes{list: c.Alerts.Routes, owners: map[string][]string{}}
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		for _, person := range t.ContactsOf(config.ContactUs) {
+			r.owners[t.ID] = append(r.owners[t.ID], person.Name, person.Email)
+		}
+	}
+	return r
+}
+
+// names gives the names of all routes.
+func (r *routes) names() []string {
+	names := make([]string, len(r.list))
+	for i := range r.list {
+		names[i] = r.list[i].Name
+	}
+	return names
+}
+
+// fitting gives the names of the routes on which an alert is told. That
+// messages do not leave on a route is told on the others only.
+func (r *routes) fitting(a store.Alert) []string {
+	var names []string
+	for i := range r.list {
+		route := &r.list[i]
+		if r.fits(route, a) && (Kind(a.Kind) != Delivery || a.Object != route.Name) {
+			names = append(names, route.Name)
+		}
+	}
+	return names
+}
+
+func (r *routes) fits(route *config.AlertRoute, a store.Alert) bool {
+	if rank(a.Severity) < rank(route.Severity) {
+		return false
+	}
+	if len(route.Kinds) > 0 && !slices.Contains(route.Kinds, a.Kind) {
+		return false
+	}
+	if len(route.Tenants) == 0 && len(route.Owners) == 0 {
+		return true
+	}
+	if a.Tenant == "" {
+		return false
+	}
+	return slices.Contains(route.Tenants, a.Tenant) || slices.ContainsFunc(r.owners[a.Tenant], func(owner string) bool {
+		return owner != "" && slices.Contains(route.Owners, owner)
+	})
+}

@@ -1,0 +1,173 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A Deliver hands one message to a route. Its error is one of ours, without
+// the address.
+type Deliver func(ctx context.Context, route config.AlertRoute, n store.Notice) error
+
+// A Sender sends the messages that the ledger holds, in one goroutine of its
+// own, so that a slow service holds up nothing else.
+type Sender struct {
+	store   *store.Store
+	config  func() *config.Config
+	deliver Deliver
+	log     *slog.Logger
+
+	nudge chan struct{}
+	mu    sync.Mutex
+	said  []store.Notice // that the ledger does not hold
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+}
+
+// NewSender makes a sender. Nothing is sent before Start.
+func NewSender(s *store.Store, c func() *config.Config, deliver Deliver, log *slog.Logger) *Sender {
+	return &Sender{store: s, config: c, deliver: deliver, log: log, nudge: make(chan struct{}, 1)}
+}
+
+// Start begins to send what is due, also from before.
+func (s *Sender) Start(ctx context.Context) {
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.ended.Go(func() { s.run(ctx) })
+	s.Nudge()
+}
+
+// Stop ends the sending; a message on its way may end within its own bounds,
+// and if it does not it is sent again at the next start.
+func (s *Sender) Stop() {
+	if s.stop != nil {
+		s.stop()
+		s.ended.Wait()
+	}
+}
+
+// Nudge says that there may be something to send.
+func (s *Sender) Nudge() {
+	select {
+	case s.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Say sends messages that the ledger cannot hold, once.
+func (s *Sender) Say(list []store.Notice) {
+	s.mu.Lock()
+	s.said = append(s.said, list...)
+	s.mu.Unlock()
+	s.Nudge()
+}
+
+func (s *Sender) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.nudge:
+		}
+		if err := s.SendDue(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("alerts", "doing", "send messages", "error", err)
+		}
+	}
+}
+
+const (
+	atOnce      = 50
+	firstPause  = time.Minute
+	longPause   = time.Hour
+	giveUpAfter = 24 * time.Hour
+)
+
+// SendDue sends every message that is due now. One that cannot be sent keeps no
+// other from being sent; it is due again after growing pauses, for a day. The
+// error is trouble with the ledger.
+func (s *Sender) SendDue(ctx context.Context) error {
+	s.mu.Lock()
+	said := s.said
+	s.said = nil
+	s.mu.Unlock()
+	for _, n := range said {
+		if err := s.hand(ctx, n); err != nil {
+			s.log.Error("an alert cannot be told", "route", n.Route, "subject", n.Subject, "reason", err)
+		}
+	}
+	for {
+		due, err := s.store.DueNotices(ctx, atOnce)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for _, n := range due {
+			if err := s.send(ctx, n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Sender) send(ctx context.Context, n store.Notice) error {
+	err := s.hand(ctx, n)
+	if ctx.Err() != nil && err != nil {
+		return ctx.Err() // we stop: it is as if it had not been tried
+	}
+	keep := context.WithoutCancel(ctx)
+	if err == nil {
+		return s.store.SetSent(keep, n.ID)
+	}
+	now := time.Now()
+	due := now.Add(min(firstPause<<min(n.Attempts, 10), longPause))
+	if due.Sub(n.MadeAt) > giveUpAfter || errors.Is(err, errNoRoute) {
+		due = time.Time{}
+	}
+	s.log.Warn("an alert cannot be told", "route", n.Route, "subject", n.Subject, "reason", err, "again", !due.IsZero())
+	return s.store.SetUnsent(keep, n.ID, due, err.Error())
+}
+
+var errNoRoute = errors.New("the configuration no longer has this route")
+
+func (s *Sender) hand(ctx context.Context, n store.Notice) error {
+	c := s.config()
+	for _, r := range c.Alerts.Routes {
+		if r.Name != n.Route {
+			continue
+		}
+		if r.Log {
+			s.tell(ctx, n)
+			return nil
+		}
+		return s.deliver(ctx, r, n)
+	}
+	return errNoRoute
+}
+
+// tell writes a message to the log.
+func (s *Sender) tell(ctx context.Context, n store.Notice) {
+	level := slog.LevelWarn
+	switch {
+	case n.Turn == store.Over || n.Severity == config.SeverityInfo:
+		level = slog.LevelInfo
+	case n.Severity == config.SeverityCritical:
+		level = slog.LevelError
+	}
+	s.log.Log(ctx, level, "alert", "kind", n.Kind, "turn", string(n.Turn), "alerts", n.Alerts, "subject", n.Subject, "text", n.Body)
+}
+
+// Try sends a message of its own to a route and returns why it did not leave.
+func (s *Sender) Try(ctx context.Context, route string) error {
+	now := time.Now()
+	n := store.Notice{
+		Route: route, Kind: "test", Turn: store.Opened, Severity: config.SeverityInfo, MadeAt: now,
+		Subject: "[bulkhead] this is a test",
+		Body:    fmt.Sprintf("Somebody tried the alert route %s at %s. Nothing is wrong.", route, day(now)),
+	}
+	return s.hand(ctx, n)
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
+)
+
+// LastExports gives the export that each active tenant asked for last, replays
+// aside, by tenant.
+func (s *Store) LastExports(ctx context.Context) ([]Export, error) {
+	rows, err := s.queries().LastExports(ctx)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list the last exports: %w", err))
+	}
+	return exportsOf(rows)
+}
+
+// LastFinished gives each active tenant's delivery of a mode that completed
+// last, by tenant.
+func (s *Store) LastFinished(ctx context.Context, mode string) ([]Export, error) {
+	rows, err := s.queries().LastFinished(ctx, mode)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list the last complete exports: %w", err))
+	}
+	return exportsOf(rows)
+}
+
+// Unfinished gives every export that has not ended, by tenant.
+func (s *Store) Unfinished(ctx context.Context) ([]Export, error) {
+	rows, err := s.queries().Unfinished(ctx)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list exports that have not ended: %w", err))
+	}
+	return exportsOf(rows)
+}
+
+// Durations gives how long the tenant's last deliveries of a mode took from
+// kick-off to completion, the latest first, at most limit.
+func (s *Scope) Durations(ctx context.Context, mode string, limit int) ([]time.Duration, error) {
+	rows, err := s.store.queries().Durations(ctx, gen.DurationsParams{TenantID: s.tenant, Mode: mode, Limit: int64(limit)})
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list durations: %w", err))
+	}
+	took := make([]time.Duration, len(rows))
+	for i, r := range rows {
+		took[i] = time.Duration(r) * time.Millisecond
+	}
+	return took, nil
+}
+
+// RosterNotes gives what the tenant's last exports noted of who is in their
+// groups, the latest first, at most limit.
+func (s *Scope) RosterNotes(ctx context.Context, limit int) ([]string, error) {
+	notes, err := s.store.queries().RosterNotes(ctx, gen.RosterNotesParams{TenantID: s.tenant, Limit: int64(limit)})
+	return notes, Explain(err)
+}
+
+// A RateWindow is what one tenant has asked one endpoint for in a clock minute.
+type RateWindow struct {
+	Tenant, Endpoint string
+	Requests         int64
+}
+
+// RateWindows gives the windows of the clock minute of a time.
+func (s *Store) RateWindows(ctx context.Context, now time.Time) ([]RateWindow, error) {
+	rows, err := s.queries().RateWindows(ctx, now.Unix()/60)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list rate windows: %w", err))
+	}
+	windows := make([]RateWindow, len(rows))
+	for i, r := range rows {
+		windows[i] = RateWindow{r.TenantID, r.Endpoint, r.Requests}
+	}
+	return windows, nil
+}
+
+// Watch gives since when each tenant is watched for alerts, and begins with
+// those that are new.
+func (s *Store) Watch(ctx context.Context) (map[string]time.Time, error) {
+	n, err := s.queries().UnwatchedTenants(ctx)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("count tenants to watch: %w", err))
+	}
+	if n > 0 {
+		err := s.inTx(ctx, func(tx *sql.Tx) error { return gen.New(tx).WatchTenants(ctx, ms(time.Now())) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	rows, err := s.queries().WatchedSince(ctx)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list watched tenants: %w", err))
+	}
+	since := make(map[string]time.Time, len(rows))
+	for _, r := range rows {
+		since[r.TenantID] = at(r.Since)
+	}
+	return since, nil
+}
+
+// Undelivered are the messages of one route that were tried and have not left.
+type Undelivered struct {
+	Route   string
+	Notices int64
+	Since   time.Time // when the oldest was made
+	Why     string    // the last error, in our words
+}
+
+// Undelivered gives the routes on which messages made since a time have not
+// left, given up or not.
+func (s *Store) Undelivered(ctx context.Context, since time.Time) ([]Undelivered, error) {
+	rows, err := s.queries().Undelivered(ctx, ms(since))
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list undelivered messages: %w", err))
+	}
+	list := make([]Undelivered, len(rows))
+	for i, r := range rows {
+		list[i] = Undelivered{Route: r.Route, Notices: r.Notices, Since: at(r.Since), Why: r.LastError}
+	}
+	return list, nil
+}
