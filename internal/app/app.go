@@ -42,8 +42,10 @@ type App struct {
 	Joined bool // another process holds the ledger and does the work
 
 	started bool
-	publish bool // Start publishes the registrations' public keys
-	keys    *keyServer
+	serve   bool // Start publishes keys, and serves pages and API
+	keys    *listener
+	pages   *listener
+	code    string // makes the first person, at the pages; empty when there is one
 	log     *slog.Logger
 }
 
@@ -55,9 +57,9 @@ type Options struct {
 	// It is for tests that look at, or end, what happens around a step.
 	Around func(engine.Steps) engine.Steps
 
-	// PublishKeys publishes the registrations' public keys, if the
-	// configuration says where, and logs what is to be seen to about keys.
-	PublishKeys bool
+	// Serve publishes the registrations' public keys, and serves pages and API,
+	// where the configuration says; and logs what is to be seen to about keys.
+	Serve bool
 
 	// Dial, when set, makes every connection to a server.
 	Dial export.Dial
@@ -74,7 +76,7 @@ func Ledger(c *config.Config) string { return filepath.Join(c.Folder, "ledger.db
 // Open makes everything and takes the ledger. Nothing runs before Start.
 // Another process that holds the ledger is the problem LedgerLocked.
 func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
-	a := &App{Config: c, Meter: export.NewMeter(), publish: o.PublishKeys, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	a := &App{Config: c, Meter: export.NewMeter(), serve: o.Serve, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.closeFiles())
@@ -136,12 +138,10 @@ func Join(ctx context.Context, c *config.Config) (*App, error) {
 
 // Start begins to work.
 func (a *App) Start(ctx context.Context) error {
-	if a.publish {
-		var err error
-		if a.keys, err = serveKeys(ctx, a.Config); err != nil {
+	if a.serve {
+		if err := a.beginServing(ctx); err != nil {
 			return err
 		}
-		logKeys(ctx, a.Config, a.log)
 	}
 	a.started = true
 	return a.Engine.Start(ctx)
@@ -159,7 +159,7 @@ func (a *App) Close(ctx context.Context) error {
 	if a.started {
 		err = a.Engine.Stop(ctx)
 	}
-	return errors.Join(err, a.keys.close(ctx), a.closeFiles())
+	return errors.Join(err, a.pages.close(ctx), a.keys.close(ctx), a.closeFiles())
 }
 
 func (a *App) closeFiles() error {
