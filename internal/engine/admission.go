@@ -40,14 +40,15 @@ func (s *slots) take(c store.Candidate) {
 // registration, so many in all. A waiting export keeps its endpoint and group,
 // but leaves the other slots to those that can use them.
 func (e *Engine) fill(a *store.Admission) error {
+	cfg := e.config()
 	s := slots{registration: map[string]int{}, endpoint: map[string]bool{}, group: map[string]bool{}}
 	for _, c := range a.Holding {
-		if _, err := e.config.Tenant(c.Tenant); err == nil { // a frozen practice keeps nobody waiting
+		if _, err := cfg.Tenant(c.Tenant); err == nil { // a frozen practice keeps nobody waiting
 			s.take(c)
 		}
 	}
 	for _, c := range a.Waiting {
-		if !e.fits(&s, c) {
+		if !fits(cfg, &s, c) {
 			continue
 		}
 		if err := a.Do(c.Tenant, func(tx *store.Tx) error { return e.start(tx, c.Export) }); err != nil {
@@ -59,16 +60,16 @@ func (e *Engine) fill(a *store.Admission) error {
 	return nil
 }
 
-func (e *Engine) fits(s *slots, c store.Candidate) bool {
-	t, err := e.config.Tenant(c.Tenant)
+func fits(cfg *config.Config, s *slots, c store.Candidate) bool {
+	t, err := cfg.Tenant(c.Tenant)
 	if err != nil {
 		return false // no longer configured: frozen
 	}
-	if s.all >= e.config.Limits.Exports {
+	if s.all >= cfg.Limits.Exports {
 		return false
 	}
-	limit := e.config.Registrations[c.Registration].Exports
-	if c.Registration != "" && e.config.Profile(t).OneExportPer == config.PerClient {
+	limit := cfg.Registrations[c.Registration].Exports
+	if c.Registration != "" && cfg.Profile(t).OneExportPer == config.PerClient {
 		limit = 1
 	}
 	if limit > 0 && s.registration[c.Registration] >= limit {

@@ -13,7 +13,7 @@ import (
 // wanted, and reports how many files are in hand. It begins when every output
 // file is in raw: those have links that lapse, and share the server's patience.
 func (e *Engine) feedAttach(tx *store.Tx, x *store.Export) (int64, error) {
-	t, err := e.config.Tenant(x.Tenant)
+	t, err := e.config().Tenant(x.Tenant)
 	if err != nil || !t.Attachments.Fetch || x.Purpose == store.Roster {
 		return 0, nil // a practice that is no longer configured wants none, and no sink takes a roster
 	}

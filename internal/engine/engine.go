@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -61,9 +62,8 @@ type Steps interface {
 // An Engine works on one ledger. Its exported methods may be called
 // concurrently.
 type Engine struct {
-	config    *config.Config
+	setup     atomic.Pointer[Setup]
 	store     *store.Store
-	steps     Steps
 	log       *slog.Logger
 	retry     Retry
 	followers []Follower
@@ -98,10 +98,11 @@ type unrecorded struct {
 // New makes an engine and binds it to its store. Nothing runs before Start.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
-		config: o.Config, store: o.Store, steps: o.Steps, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers, point: o.Point,
+		store: o.Store, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers, point: o.Point,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
 		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
 	}
+	e.setup.Store(&Setup{Config: o.Config, Steps: o.Steps})
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{engine: e}); err != nil {
 		return nil, fmt.Errorf("register the step worker: %w", err)
@@ -123,7 +124,7 @@ func New(o Options) (*Engine, error) {
 // queues sizes the executor so that no practice can keep another from being
 // served: there are as many downloaders as all admitted exports may use.
 func (e *Engine) queues() map[string]river.QueueConfig {
-	limits := e.config.Limits
+	limits := e.config().Limits
 	return map[string]river.QueueConfig{
 		"control":  {MaxWorkers: max(2*limits.Exports, 8)},
 		"download": {MaxWorkers: max(limits.Exports*limits.DownloadsPerExport, 4)},
@@ -149,7 +150,7 @@ func queueOf(kind string) string {
 // Start sweeps up after a process that died, records the configured tenants
 // and begins to work. ctx bounds the start only.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.store.PutTenants(ctx, Tenants(e.config)); err != nil {
+	if err := e.store.PutTenants(ctx, Tenants(e.config())); err != nil {
 		return err
 	}
 	swept, err := e.store.Sweep(ctx)
@@ -159,7 +160,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	if swept > 0 {
 		e.log.Info("took up steps of an earlier process", "steps", swept)
 	}
-	if err := e.putSchedules(ctx); err != nil {
+	if err := e.putSchedules(ctx, e.config()); err != nil {
 		return err
 	}
 	work := audit.As(context.WithoutCancel(ctx), audit.Identity{Actor: audit.Service}) // whoever started it

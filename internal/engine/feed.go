@@ -130,11 +130,12 @@ func (e *Engine) recordFileFailed(tx *store.Tx, x *store.Export, l store.Lease, 
 }
 
 func (e *Engine) downloads(x *store.Export) int64 {
-	t, err := e.config.Tenant(x.Tenant)
+	cfg := e.config()
+	t, err := cfg.Tenant(x.Tenant)
 	if err != nil {
 		return 1
 	}
-	return int64(e.config.Downloads(t))
+	return int64(cfg.Downloads(t))
 }
 
 // feedIngests starts what may be ingested next, and reports how many files of
@@ -243,7 +244,8 @@ func (e *Engine) complete(tx *store.Tx, x *store.Export) error {
 // release tells the server that it may forget the export, unless its vendor is
 // known to want no such word.
 func (e *Engine) release(tx *store.Tx, x *store.Export) error {
-	if t, err := e.config.Tenant(x.Tenant); err == nil && !e.config.Profile(t).DeletesAfter() {
+	cfg := e.config()
+	if t, err := cfg.Tenant(x.Tenant); err == nil && !cfg.Profile(t).DeletesAfter() {
 		return nil
 	}
 	return tx.AddStep(x.ID, export.Release, "", tx.Now())

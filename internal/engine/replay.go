@@ -22,15 +22,16 @@ import (
 // agreement forbids is recorded as denied and returned as that problem, with
 // the id. Nothing to be taken again is the problem Usage.
 func (e *Engine) Replay(ctx context.Context, tenant string, r export.Retake) (string, error) {
-	t, err := e.config.Tenant(tenant)
+	cfg := e.config()
+	t, err := cfg.Tenant(tenant)
 	if err != nil {
 		return "", err
 	}
-	i, files, err := export.Order{Config: e.config, Tenant: t}.Replay(ctx, e.store.In(tenant), r)
+	i, files, err := export.Order{Config: cfg, Tenant: t}.Replay(ctx, e.store.In(tenant), r)
 	if err != nil {
 		return "", err
 	}
-	verdict := export.Decide(e.config, t, agreement.AtKickoff, i, time.Now()) // I1
+	verdict := export.Decide(cfg, t, agreement.AtKickoff, i, time.Now()) // I1
 	var id string
 	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		open, err := tx.Open(i.Endpoint)

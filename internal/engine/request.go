@@ -17,16 +17,17 @@ import (
 // it when slots are free. What the agreement forbids is recorded as denied and
 // returned as that problem, with the id.
 func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (string, error) {
-	t, err := e.config.Tenant(tenant)
+	cfg := e.config()
+	t, err := cfg.Tenant(tenant)
 	if err != nil {
 		return "", err
 	}
-	order := export.Order{Config: e.config, Tenant: t, Wish: w}
+	order := export.Order{Config: cfg, Tenant: t, Wish: w}
 	i, err := order.Next(ctx, e.store.In(tenant))
 	if err != nil {
 		return "", err
 	}
-	if i.Mode == export.Incremental && w.Since == "" && export.Watched(e.config, t, i) {
+	if i.Mode == export.Incremental && w.Since == "" && export.Watched(cfg, t, i) {
 		known, err := e.store.In(tenant).Members(ctx, i.Stream)
 		if err != nil {
 			return "", err
@@ -35,7 +36,7 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 			i = export.RosterOf(i)
 		}
 	}
-	verdict := export.Decide(e.config, t, agreement.AtKickoff, i, time.Now()) // I1
+	verdict := export.Decide(cfg, t, agreement.AtKickoff, i, time.Now()) // I1
 	var id string
 	err = e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		open, err := tx.Open(i.Endpoint)

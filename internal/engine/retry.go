@@ -38,8 +38,9 @@ func (e *Engine) patience(l store.Lease) int64 {
 	if l.Kind == export.Poll {
 		return longer * e.retry.Attempts
 	}
-	if t, err := e.config.Tenant(l.Tenant); err == nil && l.Kind == export.Download {
-		if most := e.config.Profile(t).MaxFileDownloads; most > 0 {
+	cfg := e.config()
+	if t, err := cfg.Tenant(l.Tenant); err == nil && l.Kind == export.Download {
+		if most := cfg.Profile(t).MaxFileDownloads; most > 0 {
 			return min(e.retry.Attempts, int64(most))
 		}
 	}

@@ -34,7 +34,8 @@ func (e *Engine) afterSinks(tx *store.Tx, x *store.Export) error {
 	if err != nil {
 		return err
 	}
-	if t, err := e.config.Tenant(x.Tenant); err == nil && whole && export.ShowsMembers(e.config, t, *x) {
+	cfg := e.config()
+	if t, err := cfg.Tenant(x.Tenant); err == nil && whole && export.ShowsMembers(cfg, t, *x) {
 		return tx.AddStep(x.ID, export.ReadMembers, "", tx.Now())
 	}
 	return e.complete(tx, x)
@@ -112,11 +113,12 @@ func (e *Engine) follow(tx *store.Tx, x *store.Export, newcomers []string) error
 }
 
 func (e *Engine) nextLink(x *store.Export, mark store.Watermark, ok bool, newcomers []string) (store.Intent, error) {
-	t, err := e.config.Tenant(x.Tenant)
+	cfg := e.config()
+	t, err := cfg.Tenant(x.Tenant)
 	if err != nil {
 		return store.Intent{}, err
 	}
-	order := export.Order{Config: e.config, Tenant: t, Wish: export.WishOf(*x)}
+	order := export.Order{Config: cfg, Tenant: t, Wish: export.WishOf(*x)}
 	if order.Stream() != x.Stream {
 		return store.Intent{}, problem.New(problem.ConfigInvalid, "the configuration no longer has exports such as this one", "Start a new export.")
 	}
@@ -132,7 +134,7 @@ func (e *Engine) nextLink(x *store.Export, mark store.Watermark, ok bool, newcom
 			return i, err
 		}
 	}
-	if p := export.Permit(e.config, t, i, time.Now()); p != nil { // I1
+	if p := export.Permit(cfg, t, i, time.Now()); p != nil { // I1
 		return i, p
 	}
 	return i, nil

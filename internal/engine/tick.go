@@ -89,9 +89,9 @@ func (e *Engine) wake(ctx context.Context) error {
 	return e.admit(ctx)
 }
 
-func (e *Engine) putSchedules(ctx context.Context) error {
-	for i := range e.config.Tenants {
-		t := &e.config.Tenants[i]
+func (e *Engine) putSchedules(ctx context.Context, cfg *config.Config) error {
+	for i := range cfg.Tenants {
+		t := &cfg.Tenants[i]
 		scope := e.store.In(t.ID)
 		if t.Schedule == "" {
 			if err := scope.DropSchedule(ctx); err != nil {
@@ -116,12 +116,13 @@ func (e *Engine) startDue(ctx context.Context) error {
 		return err
 	}
 	var failed error
+	cfg := e.config()
 	for _, s := range due {
-		t, err := e.config.Tenant(s.Tenant)
+		t, err := cfg.Tenant(s.Tenant)
 		if err != nil || t.Schedule == "" {
 			continue
 		}
-		failed = errors.Join(failed, e.startScheduled(ctx, t)) // a practice that fails stands in no other's way
+		failed = errors.Join(failed, e.startScheduled(ctx, cfg, t)) // a practice that fails stands in no other's way
 	}
 	return failed
 }
@@ -130,13 +131,13 @@ func (e *Engine) startDue(ctx context.Context) error {
 // and then sets when the next one is due: after a crash between the two it is
 // due still, and the request finds the export that it had made. Trouble with
 // the ledger leaves it due.
-func (e *Engine) startScheduled(ctx context.Context, t *config.Tenant) error {
+func (e *Engine) startScheduled(ctx context.Context, cfg *config.Config, t *config.Tenant) error {
 	next, err := schedule.Next(t.Schedule, t.Location(), time.Now())
 	if err != nil {
 		return err
 	}
 	wish := export.Wish{By: "schedule"}
-	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.Order{Config: e.config, Tenant: t, Wish: wish}.Stream())
+	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.Order{Config: cfg, Tenant: t, Wish: wish}.Stream())
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (e *Engine) run(ctx context.Context, w export.Work) (o export.Outcome, err 
 		o, err = nil, problem.New(problem.Internal, "step "+w.Lease.Kind+" met a bug in bulkhead: "+what,
 			"Report it with the lines of the log; when it is mended, resume with bulkhead export "+w.Lease.Tenant+" --resume.")
 	}()
-	return e.steps.Run(ctx, w)
+	return e.setup.Load().Steps.Run(ctx, w)
 }
 
 // interrupted ends a step whose context ended before it did: because bulkhead
