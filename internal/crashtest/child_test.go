@@ -25,6 +25,8 @@ const (
 	stageEnv  = "BULKHEAD_CRASHTEST_STAGE"
 	deathEnv  = "BULKHEAD_CRASHTEST_DEATH" // a death, as JSON
 	censusEnv = "BULKHEAD_CRASHTEST_CENSUS"
+
+	commandEnv = "BULKHEAD_CRASHTEST_COMMAND" // set: this process is the command, with these arguments, as JSON
 )
 
 // tenants are the practices of every world. Their exports run at the same time.
@@ -39,6 +41,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if args := os.Getenv(commandEnv); args != "" {
+		os.Exit(command(args))
+	}
 	if path := os.Getenv(configEnv); path != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()

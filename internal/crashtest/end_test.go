@@ -36,7 +36,7 @@ func (p *place) end(t *testing.T) end {
 	}
 	defer s.Close()
 	names := map[string]string{}
-	for _, tenant := range tenants {
+	for _, tenant := range p.tenants {
 		p.readLedger(t, e, s.In(tenant), names)
 	}
 	p.readFiles(t, e, names)
@@ -47,8 +47,8 @@ func (p *place) end(t *testing.T) end {
 var apart = map[string]string{"attachment": "source_file, location, stored_by_export"}
 
 // readTables takes each table's rows from both sinks, but for the names of
-// exports.
-func (p *place) readTables(t *testing.T, e end) {
+// exports, and the columns that are named besides.
+func (p *place) readTables(t *testing.T, e end, besides ...string) {
 	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -63,7 +63,7 @@ func (p *place) readTables(t *testing.T, e end) {
 	for name := range strings.FieldsSeq(one(t, db, `SELECT string_agg(table_name, ' ') FROM duckdb_tables() WHERE database_name = 't' AND table_name NOT LIKE '\_%' ESCAPE '\'`)) {
 		relations["tables/"+name] = `t."` + name + `"`
 	}
-	for _, tenant := range tenants {
+	for _, tenant := range p.tenants {
 		files, err := filepath.Glob(p.path("state/lake/" + tenant + "/current/*.parquet"))
 		if err != nil {
 			t.Fatal(err)
@@ -79,6 +79,7 @@ func (p *place) readTables(t *testing.T, e end) {
 		if without == "" {
 			without = "source_file"
 		}
+		without = strings.Join(append([]string{without}, besides...), ", ")
 		e[name] = one(t, db, `SELECT count(*) || ' rows ' || coalesce(md5(string_agg(r, chr(10) ORDER BY r)), '') FROM (SELECT CAST(x AS VARCHAR) AS r FROM (SELECT * EXCLUDE (`+without+`) FROM `+relation+`) x)`)
 	}
 	e["tables"] = one(t, db, "SELECT count(*) || ' publications of ' || count(DISTINCT (tenant_id, export)) FROM t._bulkhead_publication")

@@ -45,17 +45,20 @@ tenants:
 // A place is a state folder with the practices' servers beside it. Its stage
 // is the one that is being lived.
 type place struct {
-	dir    string
-	server *sandbox.Server
-	stage  int
+	dir     string
+	server  *sandbox.Server
+	tenants []string
+	stage   int
 }
 
 // slow is the pace of the servers' time, so that the records are the same
 // however long a life takes.
 const slow = 0.001
 
+// born is when the practices began, and when a life begins for their servers.
+var born = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
 func practice(code string, seed uint64, patients int) sandbox.Practice {
-	born := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	knobs := sandbox.Preset(sandbox.ProfileStandard)
 	knobs.Takes, knobs.RetryAfter = 60*time.Microsecond, 30*time.Microsecond
 	knobs.FilesPer, knobs.Deletions = 25, true
@@ -75,7 +78,7 @@ func newPlace(t *testing.T) *place {
 	t.Helper()
 	dir := t.TempDir()
 	server, err := sandbox.Start(t.Context(), sandbox.Config{
-		Plain: true, Epoch: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), TimeScale: slow,
+		Plain: true, Epoch: born, TimeScale: slow,
 		Practices: []sandbox.Practice{practice("LAKESIDE", 5, 6), practice("HILLCREST", 6, 4)},
 	})
 	if err != nil {
@@ -86,8 +89,15 @@ func newPlace(t *testing.T) *place {
 			t.Error(err)
 		}
 	})
-	p := &place{dir: dir, server: server, stage: full}
+	p := &place{dir: dir, server: server, tenants: tenants, stage: full}
 	p.configure(t, "64KiB")
+	p.hasten(t)
+	return p
+}
+
+// hasten lets the vendor profile poll as fast as the servers work.
+func (p *place) hasten(t *testing.T) {
+	t.Helper()
 	profile := config.Profiles()["standard"]
 	profile.Poll = config.PollRule{Default: config.Duration(20 * time.Millisecond), Floor: config.Duration(20 * time.Millisecond), Ceiling: config.Duration(100 * time.Millisecond)}
 	text, err := profile.YAML()
@@ -95,7 +105,6 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	p.write(t, "profiles/standard.yaml", string(text))
-	return p
 }
 
 func (p *place) configure(t *testing.T, line string) {
