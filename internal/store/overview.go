@@ -32,7 +32,21 @@ type Standing struct {
 
 // Standings gives how every practice stands, by id, in one look at the ledger.
 func (s *Store) Standings(ctx context.Context) ([]Standing, error) {
-	rows, err := s.queries().Standings(ctx)
+	return s.standings(ctx, "")
+}
+
+// Standing gives how one practice stands; false for one that the ledger has
+// never seen.
+func (s *Store) Standing(ctx context.Context, tenant string) (Standing, bool, error) {
+	all, err := s.standings(ctx, tenant)
+	if err != nil || len(all) == 0 || tenant == "" {
+		return Standing{}, false, err
+	}
+	return all[0], true, nil
+}
+
+func (s *Store) standings(ctx context.Context, tenant string) ([]Standing, error) {
+	rows, err := s.queries().Standings(ctx, tenant)
 	if err != nil {
 		return nil, Explain(fmt.Errorf("read how the practices stand: %w", err))
 	}

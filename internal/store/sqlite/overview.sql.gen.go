@@ -23,6 +23,7 @@ LEFT JOIN export e ON e.export_id = (
   SELECT l.export_id FROM export l WHERE l.tenant_id = t.tenant_id ORDER BY l.requested_at DESC, l.export_id DESC LIMIT 1)
 LEFT JOIN export c ON c.export_id = (
   SELECT d.export_id FROM export d WHERE d.tenant_id = t.tenant_id AND d.state = 'completed' AND d.purpose = 'delivery' ORDER BY d.ended_at DESC LIMIT 1)
+WHERE ?1 = '' OR t.tenant_id = ?1
 ORDER BY t.tenant_id
 `
 
@@ -49,8 +50,8 @@ type StandingsRow struct {
 	TransactionTime string
 }
 
-func (q *Queries) Standings(ctx context.Context) ([]StandingsRow, error) {
-	rows, err := q.db.QueryContext(ctx, standings)
+func (q *Queries) Standings(ctx context.Context, tenantID interface{}) ([]StandingsRow, error) {
+	rows, err := q.db.QueryContext(ctx, standings, tenantID)
 	if err != nil {
 		return nil, err
 	}

@@ -12,4 +12,5 @@ LEFT JOIN export e ON e.export_id = (
   SELECT l.export_id FROM export l WHERE l.tenant_id = t.tenant_id ORDER BY l.requested_at DESC, l.export_id DESC LIMIT 1)
 LEFT JOIN export c ON c.export_id = (
   SELECT d.export_id FROM export d WHERE d.tenant_id = t.tenant_id AND d.state = 'completed' AND d.purpose = 'delivery' ORDER BY d.ended_at DESC LIMIT 1)
+WHERE sqlc.arg(tenant_id) = '' OR t.tenant_id = sqlc.arg(tenant_id)
 ORDER BY t.tenant_id;
