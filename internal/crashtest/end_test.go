@@ -266,7 +266,7 @@ func (p *place) checkLeft(t *testing.T) {
 	defer s.Close()
 	for what, query := range map[string]string{
 		"steps":               `SELECT count(*) FROM step WHERE state <> 'done'`,
-		"slots":               `SELECT count(*) FROM export WHERE ended_at = 0`,
+		"slots":               `SELECT count(*) FROM export WHERE state NOT IN ` + over,
 		"entries of executor": `SELECT count(*) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')`,
 	} {
 		var n int

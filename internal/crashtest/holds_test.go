@@ -11,6 +11,9 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
+// over are the states of exports that have ended.
+const over = `('completed', 'failed', 'gone', 'denied', 'cancelled')`
+
 // neverQueries count what no moment of any life may show, in the ledger.
 var neverQueries = map[string]string{
 	"files whose lines do not add up (I4)":           `SELECT count(*) FROM output_file WHERE state = 'ingested' AND lines <> delivered + quarantined + blank`,
@@ -18,7 +21,7 @@ var neverQueries = map[string]string{
 	"exports that ended without all their sinks":     `SELECT count(*) FROM export x WHERE state = 'completed' AND (SELECT count(*) FROM publication p WHERE p.export_id = x.export_id) <> 2`,
 	"status URLs without a kick-off's intent (I2)":   `SELECT count(*) FROM export WHERE status_url <> '' AND kickoff_sent_at = 0`,
 	"exports released before they were whole (I8)":   `SELECT count(*) FROM export WHERE released_at > 0 AND state NOT IN ('completed', 'cancelled')`,
-	"steps of exports that have ended, but releases": `SELECT count(*) FROM step JOIN export USING (tenant_id, export_id) WHERE step.state <> 'done' AND kind <> 'release' AND ended_at > 0`,
+	"steps of exports that have ended, but releases": `SELECT count(*) FROM step JOIN export USING (tenant_id, export_id) WHERE step.state <> 'done' AND kind <> 'release' AND export.state IN ` + over,
 }
 
 // holds demands what must be so whenever a process ends.

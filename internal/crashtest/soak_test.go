@@ -103,7 +103,7 @@ func (s *soak) rage(t *testing.T, d time.Duration) {
 // of the process that lives.
 var heldQueries = map[string]string{
 	"steps are in the hands of a process that is gone": `SELECT count(*) FROM step WHERE state = 'running' AND owner NOT LIKE ?1 || '-%'`,
-	"exports hold a slot that another has":             `SELECT count(*) - count(DISTINCT tenant_id || endpoint) FROM export WHERE ended_at = 0 AND state <> 'requested' AND ?1 <> ''`,
+	"exports hold a slot that another has":             `SELECT count(*) - count(DISTINCT tenant_id || endpoint) FROM export WHERE state <> 'requested' AND ?1 <> '' AND state NOT IN ` + over,
 	"exports are under way and nothing moves them": `SELECT count(*) FROM export x WHERE state IN ('kicking_off', 'polling', 'downloading', 'ingesting', 'publishing') AND ?1 <> ''
 		AND NOT EXISTS (SELECT 1 FROM step s WHERE s.export_id = x.export_id AND s.state <> 'done')`,
 }
@@ -272,7 +272,7 @@ func (p *place) open(t *testing.T) (text string) {
 	defer l.Close()
 	err = l.DB().QueryRowContext(t.Context(), `SELECT json_object(
 		'now', strftime('%FT%T', 'now'),
-		'exports', (SELECT json_group_array(export_id || ' ' || tenant_id || ' ' || state || ' until ' || datetime(waiting_until / 1000, 'unixepoch') || ', ' || last_error) FROM export WHERE ended_at = 0),
+		'exports', (SELECT json_group_array(export_id || ' ' || tenant_id || ' ' || state || ' until ' || datetime(waiting_until / 1000, 'unixepoch') || ', ' || last_error) FROM export WHERE state NOT IN `+over+`),
 		'steps', (SELECT json_group_array(step_id || ' ' || export_id || ' ' || kind || ' ' || subject || ' ' || state || ' by ' || owner || ', attempt ' || attempt || ' due ' || datetime(due_at / 1000, 'unixepoch')) FROM step WHERE state <> 'done'),
 		'executor', (SELECT json_group_array(args || ' ' || state || ' at ' || scheduled_at) FROM river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')))`).Scan(&text)
 	if err != nil {
@@ -294,7 +294,7 @@ func (s *soak) settle(t *testing.T) {
 			t.Fatal(err)
 		}
 		var n int
-		err = l.DB().QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM export WHERE ended_at = 0) + (SELECT count(*) FROM step WHERE state <> 'done')`).Scan(&n)
+		err = l.DB().QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM export WHERE state NOT IN `+over+`) + (SELECT count(*) FROM step WHERE state <> 'done')`).Scan(&n)
 		l.Close()
 		if err != nil {
 			t.Fatal(err)
