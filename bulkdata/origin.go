@@ -58,5 +58,11 @@ func originOf(u *url.URL) string {
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// shownOrigin is the origin of u as people write it.
-func shownOrigin(u *url.URL) string { return u.Scheme + "://" + u.Host }
+// shownOrigin is the origin of u as people write it; where u is of another
+// scheme than http's it has none.
+func shownOrigin(u *url.URL) string {
+	if u.Scheme != "https" && u.Scheme != "http" {
+		return "a URL of another kind"
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -128,6 +128,6 @@ func ExampleTokenError() {
 		fmt.Println(refused.Causes()[0])
 	}
 	// Output:
-	// token request to https://auth.example/token: status 400: invalid_scope
+	// token request to https://auth.example: status 400: invalid_scope
 	// one of these scopes is not granted to the client, and a single one is enough: system/Patient.read
 }

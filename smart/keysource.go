@@ -80,5 +80,5 @@ func (e *KeyError) Error() string {
 		return "select key: there is no key that may sign"
 	}
 	return fmt.Sprintf("select key: the server takes %s, and the keys are for %s",
-		plainText(strings.Join(e.Advertised, " "), 100), strings.Join(held, " "))
+		registered(e.Advertised), strings.Join(held, " "))
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,10 +31,36 @@ type UnsupportedError struct {
 	Wanted string
 }
 
-// Error names the list and what is not in it.
+// Error names the list, what is not in it, and of what is in it the names that
+// are registered for that.
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("the server's SMART configuration says in %s that it does not take %s (it lists %s)",
-		e.Member, e.Wanted, plainText(fmt.Sprint(e.Listed), 100))
+	return fmt.Sprintf("the server's SMART configuration says in %s that it does not take %s (it lists %s)", e.Member, e.Wanted, registered(e.Listed))
+}
+
+// registeredNames are what the lists of a configuration usually hold.
+// https://www.iana.org/assignments/oauth-parameters/oauth-parameters.xhtml
+var registeredNames = []string{
+	"none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth",
+	"client-confidential-symmetric", "client-confidential-asymmetric", "authorization_code", "client_credentials", "refresh_token", "implicit", "password",
+	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA",
+}
+
+// registered lists the registered names among some, and counts the others,
+// which are words of the server's own.
+func registered(names []string) string {
+	var shown []string
+	for _, name := range names {
+		if slices.Contains(registeredNames, name) && len(shown) < 10 {
+			shown = append(shown, name)
+		}
+	}
+	if others := len(names) - len(shown); others > 0 {
+		shown = append(shown, fmt.Sprintf("%d other", others))
+	}
+	if len(shown) == 0 {
+		return "nothing"
+	}
+	return strings.Join(shown, " ")
 }
 
 // configured is the server as the configuration has it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ type TokenError struct {
 // and a difference of clocks that may be the reason.
 func (e *TokenError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "token request to %s", e.Endpoint)
+	fmt.Fprintf(&b, "token request to %s", hostOf(e.Endpoint))
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
 	}
@@ -84,6 +85,16 @@ func (e *TokenError) Error() string {
 		fmt.Fprintf(&b, " (given again; the server is asked again at %s)", e.AskAgain.Format(time.TimeOnly))
 	}
 	return b.String()
+}
+
+// hostOf gives scheme and host of an endpoint, whose path may be the server's
+// own words, too.
+func hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "an endpoint that is no URL"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // shownCode lets a code of OAuth's kind through and nothing else.
