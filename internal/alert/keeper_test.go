@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -200,4 +201,105 @@ func TestMessagesThatDoNotLeaveAreThemselvesAnAlert(t *testing.T) {
 			t.Errorf("a message is not given up after two days: %+v, %v", list, err)
 		}
 	})
+}
+
+func TestNoMessageHoldsTheQueryOfAURLOrAToken(t *testing.T) {
+	t.Attr("fault", "canary: a problem's text quotes a URL with its query and a token -> neither the alert, nor the message, nor the ledger's rows of them hold it")
+	run(t, 1, "", "", func(w *world) {
+		w.nightly("p1")
+		w.fails("p1", problem.New(problem.ServerFailing, "GET https://canary@ehr.example/f?name=canary#canary answered 500, Bearer canarycanary", "Look at https://ehr.example/s?token=canary."))
+		w.pass(time.Hour, time.Minute)
+		if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "https://ehr.example/f answered 500") {
+			t.Errorf("told: %+v", w.sent)
+		}
+		rows := fmt.Sprintf("%+v %+v", w.sent, w.openAlerts())
+		if strings.Contains(rows, "canary") {
+			t.Errorf("the canary: %s", rows)
+		}
+	})
+}
+
+func TestALedgerThatCannotBeWrittenIsToldWithoutIt(t *testing.T) {
+	t.Attr("fault", "machine: the ledger cannot be written for hours -> told once, without the ledger, and once when it can be again")
+	run(t, 1, "", "", func(w *world) {
+		w.nightly("p1")
+		trouble := problem.New(problem.StorageFull, "no space is left for the ledger", "Free space.")
+		w.keeper.o.Trouble = func() error { return trouble }
+		w.pass(time.Minute, 10*time.Second)
+		w.want()
+		w.pass(6*time.Hour, time.Minute)
+		if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "no space is left for the ledger (storage_full)") {
+			t.Errorf("told: %+v", w.sent)
+		}
+		w.want("[bulkhead] critical: the ledger cannot be written")
+		w.keeper.o.Trouble = func() error { return nil }
+		w.pass(time.Hour, time.Minute)
+		w.want("[bulkhead] over: the ledger cannot be written")
+	})
+}
+
+func TestADiskThatFillsIsToldWorseAndOver(t *testing.T) {
+	run(t, 1, "", "", func(w *world) {
+		w.nightly("p1")
+		w.free = 1 << 30
+		w.pass(time.Hour, time.Minute)
+		w.want("[bulkhead] warning: the disk is nearly full")
+		w.free = 1 << 20
+		w.pass(time.Hour, time.Minute)
+		w.want("[bulkhead] critical: the disk is nearly full")
+		w.free = 1 << 40
+		w.pass(time.Hour, time.Minute)
+		w.want("[bulkhead] over: the disk is nearly full")
+	})
+}
+
+func TestABudgetThatIsSpentForMostOfAnHourIsTold(t *testing.T) {
+	run(t, 1, ", stale_after: 60d", "", func(w *world) {
+		w.nightly("p1")
+		busy := true
+		for minute := range 300 {
+			if busy = minute < 120; busy {
+				if err := w.store.In("p1").FillWindow(w.t.Context(), w.config.Tenants[0].FHIRBaseURL, int64(w.config.RequestsPerMinute(&w.config.Tenants[0]))); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			w.pass(time.Minute, time.Second*10)
+		}
+		w.want("[bulkhead] info: p1: the budget of requests is spent", "[bulkhead] over: p1: the budget of requests is spent")
+	})
+}
+
+func TestAnAgreementThatEndsIsToldWeeksBeforeDaysBeforeAndAtItsEnd(t *testing.T) {
+	run(t, 1, ", stale_after: 300d", ", expires_at: 2000-03-01", func(w *world) {
+		w.nightly("p1")
+		w.pass(29*day1, 2*time.Hour) // to 30 January; the notice is thirty days
+		w.want()
+		w.pass(2*day1, 2*time.Hour)
+		w.want("[bulkhead] warning: p1: the agreement ends")
+	})
+}
+
+func TestRoutesTakeWhatIsTheirs(t *testing.T) {
+	c := configure(t, t.TempDir(), 2, "", "")
+	c.Alerts.Routes = []config.AlertRoute{
+		{Name: "all", Severity: "info"}, {Name: "loud", Severity: "critical"}, {Name: "p2", Severity: "info", Tenants: []string{"p2"}},
+		{Name: "ada", Severity: "info", Owners: []string{"ada@example.org"}}, {Name: "bob", Severity: "info", Owners: []string{"Bob"}},
+		{Name: "disks", Severity: "warning", Kinds: []string{"disk", "delivery"}},
+	}
+	r := routesOf(c)
+	cases := []struct {
+		alert store.Alert
+		want  string
+	}{
+		{store.Alert{Tenant: "p1", Kind: "stale", Severity: "warning"}, "all ada"},
+		{store.Alert{Tenant: "p2", Kind: "stale", Severity: "critical"}, "all loud p2 ada"},
+		{store.Alert{Kind: "disk", Severity: "warning"}, "all disks"},
+		{store.Alert{Kind: "disk", Severity: "critical"}, "all loud disks"},
+		{store.Alert{Kind: "delivery", Severity: "critical", Object: "all"}, "loud disks"},
+	}
+	for _, c := range cases {
+		if got := strings.Join(r.fitting(c.alert), " "); got != c.want {
+			t.Errorf("%+v is told on %q, want %q", c.alert, got, c.want)
+		}
+	}
 }

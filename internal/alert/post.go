@@ -54,6 +54,24 @@ func titled(address string) bool {
 	return !untitled[strings.ToLower(scheme)]
 }
 
+// known reports whether an address is one that can be sent to. Nothing is sent.
+func known(address string) error {
+	if _, err := router.New(nil, address); err != nil {
+		return errors.New("its address is none that shoutrrr knows")
+	}
+	return nil
+}
+
+// Check reports whether the route's address can be read and names a service,
+// without sending anything.
+func Check(route config.AlertRoute) error {
+	address, err := route.URL()
+	if err != nil || route.Log {
+		return err
+	}
+	return known(address.Reveal())
+}
+
 var status = regexp.MustCompile(`\b[45][0-9]{2}\b`)
 
 // reason says in our words why a message did not leave. The library's own text

@@ -20,7 +20,7 @@ import (
 // A world is a keeper over a real ledger whose exports the test makes up, in
 // simulated time.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	store  *store.Store
 	config *config.Config
 	keeper *Keeper
@@ -41,6 +41,16 @@ const practiceYAML = `  - {id: %s, registration: ecw, fhir_base_url: "https://eh
 func run(t *testing.T, practices int, alerts, agreement string, play func(w *world)) {
 	t.Helper()
 	dir := t.TempDir()
+	c := configure(t, dir, practices, alerts, agreement)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, dir, c)
+		defer w.store.Close()
+		play(w)
+	})
+}
+
+func configure(t testing.TB, dir string, practices int, alerts, agreement string) *config.Config {
+	t.Helper()
 	var tenants strings.Builder
 	for i := range practices {
 		id := fmt.Sprint("p", i+1)
@@ -56,20 +66,22 @@ func run(t *testing.T, practices int, alerts, agreement string, play func(w *wor
 	for i := range c.Tenants {
 		c.Tenants[i].Open, c.Tenants[i].Profile = true, "ecw"
 	}
-	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), filepath.Join(dir, "ledger.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		if _, err := s.DB().ExecContext(t.Context(), "PRAGMA synchronous = OFF"); err != nil { // no power fails here
-			t.Fatal(err)
-		}
-		w := &world{t: t, store: s, config: c, free: 1 << 40}
-		w.putTenants()
-		w.begin()
-		play(w)
-	})
+	return c
+}
+
+func newWorld(t testing.TB, dir string, c *config.Config) *world {
+	t.Helper()
+	s, err := store.Open(t.Context(), filepath.Join(dir, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DB().ExecContext(t.Context(), "PRAGMA synchronous = OFF"); err != nil { // no power fails here
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: s, config: c, free: 1 << 40}
+	w.putTenants()
+	w.begin()
+	return w
 }
 
 func (w *world) putTenants() {
