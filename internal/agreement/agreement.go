@@ -33,10 +33,11 @@ const (
 	AtDelivery Stage = "delivery" // a sink is about to get the export
 	AtRelease  Stage = "release"  // the server is about to be told to forget the export
 	AtRead     Stage = "read"     // a person is about to see what is kept
+	AtNotice   Stage = "notice"   // a person must know whose records were where: a breach, an accounting
 )
 
 // Stages lists them in that order.
-var Stages = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRelease, AtRead}
+var Stages = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRelease, AtRead, AtNotice}
 
 // An Ask is what is about to happen for a tenant.
 type Ask struct {
@@ -53,7 +54,6 @@ type Ask struct {
 	Places   map[string]config.Sink // the configured sinks, by name: where they stand and who runs them
 
 	Attachments bool // documents that resources carry or point to will be stored
-	Aggregate   bool // of a reader: together with the data of other practices
 }
 
 // A Verdict is what an agreement says to an ask.

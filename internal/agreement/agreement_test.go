@@ -2,6 +2,8 @@ package agreement_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -66,7 +68,6 @@ var refusals = []refusal{
 	}, agreement.RegionDenied, "sink abroad names eu-west"},
 	{"a sink that is nowhere", func(_ *config.Agreement, k *agreement.Ask) { k.Places = nil }, agreement.RegionDenied, "sink tables names none"},
 	{"other operator", func(a *config.Agreement, _ *agreement.Ask) { a.Subcontractors = nil }, agreement.OperatorDenied, "Lake Corp, who runs sink lake"},
-	{"together with others", func(_ *config.Agreement, k *agreement.Ask) { k.Stage, k.Aggregate = agreement.AtRead, true }, agreement.NotAggregated, "together with the data of other practices"},
 }
 
 func TestAnAgreementDeniesWhatItDoesNotName(t *testing.T) {
@@ -117,14 +118,14 @@ func TestWithoutAnAgreementNothingIsPermitted(t *testing.T) {
 	}
 }
 
-// Which stages an agreement that does not hold still permits: only the one that
-// ends what it began.
-func TestOnlyTheEndOfAnExportNeedsNoStandingAgreement(t *testing.T) {
+// Which stages an agreement that does not hold still permits: the one that ends
+// what it began, and the duties that outlast it.
+func TestOnlyEndsAndDutiesNeedNoStandingAgreement(t *testing.T) {
 	for _, status := range []string{config.AgreementDraft, config.AgreementSuspended, config.AgreementTerminated} {
 		for _, stage := range agreement.Stages {
 			a, k := standing(), agreement.Ask{Stage: stage, Tenant: "lakeside", At: day.Add(1)}
 			a.Status = status
-			if v := agreement.Decide(a, k); v.Permit != (stage == agreement.AtRelease) {
+			if v := agreement.Decide(a, k); v.Permit != (stage == agreement.AtRelease || stage == agreement.AtNotice) {
 				t.Errorf("%s at %s: %+v", status, stage, v)
 			}
 		}
@@ -164,5 +165,23 @@ func TestAStarPermitsAllButWhatIsDeniedByName(t *testing.T) {
 	}
 	if got := agreement.NotPermitted(nil, []string{"Patient"}); len(got) != 1 {
 		t.Errorf("without an agreement all but %v is permitted", got)
+	}
+}
+
+func TestThePageExplainsEveryRule(t *testing.T) {
+	page, err := os.ReadFile("../../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, means := agreement.Rules()
+	for _, name := range names {
+		if row := fmt.Sprintf("| `%s` | %s |\n", name, means[name]); !strings.Contains(string(page), row) {
+			t.Errorf("docs/audit.md lacks the row\n%s", row)
+		}
+	}
+	for _, stage := range agreement.Stages {
+		if !strings.Contains(string(page), "`"+string(stage)+"`") {
+			t.Errorf("docs/audit.md lacks the stage %s", stage)
+		}
 	}
 }

@@ -32,7 +32,6 @@ const (
 	SinkDenied     Rule = "sink"
 	RegionDenied   Rule = "region"
 	OperatorDenied Rule = "subcontractor"
-	NotAggregated  Rule = "aggregate"
 
 	// Permitted is the rule of a verdict that forbids nothing.
 	Permitted Rule = "permitted"
@@ -63,7 +62,8 @@ type rule struct {
 }
 
 // whileItStands are the stages that an agreement must be in force for. Telling
-// a server to forget an export needs none: that ends what the agreement began.
+// a server to forget an export ends what the agreement began, and the duty to
+// say whose records were where outlasts it.
 var whileItStands = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRead}
 
 var rules = []rule{
@@ -178,13 +178,6 @@ var rules = []rule{
 			}
 		}
 		return "", ""
-	}},
-	{NotAggregated, "it does not permit a look at several practices together", []Stage{AtRead}, func(a *config.Agreement, ask Ask) (string, string) {
-		if !ask.Aggregate || a.Grants.Aggregate {
-			return "", ""
-		}
-		return fmt.Sprintf("agreement %s does not permit use together with the data of other practices", a.Reference),
-			"Ask for one practice alone, or have the agreement changed and set grants.aggregate to true."
 	}},
 }
 

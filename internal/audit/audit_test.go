@@ -218,3 +218,16 @@ func FuzzAnEntryHasOneCanonicalForm(f *testing.F) {
 		}
 	})
 }
+
+// The tables of the page are printed here, so that they are those of the code.
+func TestThePageExplainsEveryAction(t *testing.T) {
+	page, err := os.ReadFile("../../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range audit.Actions() {
+		if row := fmt.Sprintf("| `%s` | %s |\n", a, a.Means()); !strings.Contains(string(page), row) {
+			t.Errorf("docs/audit.md lacks the row\n%s", row)
+		}
+	}
+}

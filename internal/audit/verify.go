@@ -43,6 +43,19 @@ func NewWalk(tenant string, anchors []Anchor) *Walk {
 	return w
 }
 
+// WalkFrom begins a walk at a row that need not be its chain's first: what was
+// before it is not looked at, so it is believed to follow.
+func WalkFrom(first Entry, anchors []Anchor) *Walk {
+	w := NewWalk(first.Tenant, anchors)
+	w.head = Head{Tenant: first.Tenant, Seq: max(first.Seq-1, 0), Hash: first.Prev}
+	for seq := range w.known {
+		if seq < first.Seq {
+			delete(w.known, seq)
+		}
+	}
+	return w
+}
+
 // Head gives the last row that was right.
 func (w *Walk) Head() Head { return w.head }
 

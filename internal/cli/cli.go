@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
@@ -60,6 +61,7 @@ type command struct {
 	Doctor     doctorCommand             `cmd:"" help:"Compare the ledger with files and tables, and repair what can be repaired."`
 	Backup     backupCommand             `cmd:"" help:"Copy the ledger, also while bulkhead works."`
 	Restore    restoreCommand            `cmd:"" help:"Put a copy of the ledger back."`
+	Audit      auditCommand              `cmd:"" help:"Verify, export and search the record of who did what."`
 	Keys       keysCommand               `cmd:"" help:"Make signing keys and show their public parts."`
 	Sandbox    sandboxCommand            `cmd:"" help:"Serve a practice EHR to practise on."`
 	Version    versionCommand            `cmd:"" help:"Print the version."`
@@ -72,6 +74,7 @@ type exited int
 // Main runs one command line and returns the exit status: 0, or what
 // docs/problems.md lists.
 func Main(ctx context.Context, args []string, streams Streams) (status int) {
+	ctx = audit.As(ctx, audit.Person())
 	var c command
 	c.streams = streams
 	defer func() {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -44,7 +45,7 @@ type keysRotateCommand struct {
 }
 
 // Run makes a successor, or lets one that waits come into use.
-func (c *keysRotateCommand) Run(g *Globals) error {
+func (c *keysRotateCommand) Run(ctx context.Context, g *Globals) error {
 	cfg, r, err := g.registration(c.Registration)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (c *keysRotateCommand) Run(g *Globals) error {
 		return err
 	}
 	if c.Confirm {
-		return c.confirm(g, ring)
+		return c.confirm(ctx, g, cfg, ring)
 	}
 	plan := keyring.Plan{Registered: keyring.ByURL, MaxAge: r.JWKSMaxAge.Std(), Served: cfg.JWKS.Listen != ""}
 	if r.Direct() {
@@ -65,6 +66,9 @@ func (c *keysRotateCommand) Run(g *Globals) error {
 	}
 	next, err := ring.Rotate(plan)
 	if err != nil {
+		return err
+	}
+	if err := recordIfAny(ctx, cfg, keyEvent(audit.KeyCreated, c.Registration, next)); err != nil {
 		return err
 	}
 	if g.JSON {
@@ -91,12 +95,22 @@ func (c *keysRotateCommand) Run(g *Globals) error {
 	return nil
 }
 
-func (c *keysRotateCommand) confirm(g *Globals, ring *keyring.Ring) error {
+// keyEvent is what is put on record about a key.
+func keyEvent(action audit.Action, registration string, k keyring.Standing) audit.Event {
+	return audit.Event{Action: action, Object: k.KeyID, Facts: map[string]any{
+		"registration": registration, "algorithm": string(k.Algorithm), "state": string(k.State),
+	}}
+}
+
+func (c *keysRotateCommand) confirm(ctx context.Context, g *Globals, cfg *config.Config, ring *keyring.Ring) error {
 	confirmed, err := ring.Confirm()
 	if err != nil {
 		return err
 	}
 	for _, k := range confirmed {
+		if err := recordIfAny(ctx, cfg, keyEvent(audit.KeyRotated, c.Registration, k)); err != nil {
+			return err
+		}
 		if g.JSON {
 			if err := g.emit(listed{Registration: c.Registration, keyStanding: shown(k)}); err != nil {
 				return err
@@ -141,6 +155,10 @@ func (c *keysDisableCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		if there {
 			found++
+			off := keyring.Standing{KeyID: c.KeyID, State: keyring.Disabled}
+			if err := recordIfAny(ctx, cfg, keyEvent(audit.KeyDestroyed, name, off)); err != nil {
+				return err
+			}
 			if err := c.tell(ctx, g, name, r); err != nil {
 				return err
 			}

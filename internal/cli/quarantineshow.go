@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/user"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -56,8 +56,9 @@ func (c *quarantineShowCommand) Run(ctx context.Context, g *Globals) (err error)
 	if err != nil {
 		return err
 	}
-	if p := agreement.Check(t.Agreement, agreement.Ask{Stage: agreement.AtRead, Tenant: t.ID, At: time.Now()}); p != nil { // I1
-		return p
+	verdict := agreement.Decide(t.Agreement, agreement.Ask{Stage: agreement.AtRead, Tenant: t.ID, At: time.Now()}) // I1
+	if !verdict.Permit {
+		return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error { return refusedSight(ctx, s, t.ID, agreement.AtRead, verdict) })
 	}
 	files, err := app.Files(cfg)
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *quarantineShowCommand) Run(ctx context.Context, g *Globals) (err error)
 	if c.Reveal {
 		return c.reveal(ctx, g, cfg, scope)
 	}
-	return g.looking(ctx, func(_ *config.Config, s *store.Store) error { return c.show(ctx, g, s, scope) })
+	return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error { return c.show(ctx, g, s, scope) })
 }
 
 const accessText = 500 // characters of a reason for access that are kept
@@ -124,7 +125,15 @@ func (c *quarantineShowCommand) each(ctx context.Context, s *store.Store, scope 
 	return nil
 }
 
+// show prints lines without what they say, after it is on record who looked.
 func (c *quarantineShowCommand) show(ctx context.Context, g *Globals, s *store.Store, scope *blob.Scope) error {
+	if _, err := s.In(c.Tenant).Export(ctx, c.Export); err != nil {
+		return err
+	}
+	ev := audit.Event{Action: audit.LinesViewed, Export: c.Export, Object: c.File, Rule: string(agreement.Permitted), Facts: map[string]any{"at_most": c.Limit}}
+	if err := s.Record(ctx, ev, c.Tenant); err != nil {
+		return err
+	}
 	return c.each(ctx, s, scope, func(f store.File, e *quarantine.Entry) error {
 		line := shownLine{Tenant: c.Tenant, Export: c.Export, File: f.Name, Line: e.Line, Offset: e.Offset, Reason: e.Reason}
 		r, err := quarantine.Redact(e)
@@ -167,12 +176,14 @@ func (c *quarantineShowCommand) reveal(ctx context.Context, g *Globals, cfg *con
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	who := "person"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
+	who := audit.By(ctx).Actor
 	return c.each(ctx, s, scope, func(f store.File, e *quarantine.Entry) error {
 		err := s.In(c.Tenant).Do(ctx, func(tx *store.Tx) error {
+			if err := tx.Audit(audit.Event{
+				Action: audit.LinesRevealed, Export: c.Export, Object: fmt.Sprintf("%s line %d", f.Name, e.Line), Reason: c.Access, Rule: string(agreement.Permitted),
+			}); err != nil {
+				return err
+			}
 			return tx.Note(c.Export, who, "quarantine_revealed", fmt.Sprintf("%s line %d, by %s: %s", f.Name, e.Line, who, c.Access))
 		})
 		if err != nil {

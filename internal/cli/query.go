@@ -4,14 +4,18 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 type queryCommand struct {
@@ -38,6 +42,9 @@ func (c *queryCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if err := c.record(ctx, cfg, statement); err != nil {
+		return err
+	}
 	rows, err := tables.Query(ctx, statement)
 	if err != nil {
 		return err
@@ -50,6 +57,33 @@ func (c *queryCommand) Run(ctx context.Context, g *Globals) error {
 		return g.queryCSV(rows)
 	}
 	return g.queryGrid(rows)
+}
+
+// record puts the statement on record in the chain of every practice whose
+// rows it may have seen, before it runs. Its text may name a patient, so that
+// only a keyed hash of it stands there. Without a ledger there was no export.
+func (c *queryCommand) record(ctx context.Context, cfg *config.Config, statement string) (err error) {
+	s, err := joinLedger(ctx, app.Ledger(cfg))
+	if errors.Is(err, store.ErrNoLedger) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	tenants, err := s.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	chains := []string{audit.House}
+	for _, t := range tenants {
+		chains = append(chains, t.ID)
+	}
+	hash := ""
+	if err := s.In(audit.House).Do(ctx, func(tx *store.Tx) (err error) { hash, err = tx.Keyed([]byte(statement)); return err }); err != nil {
+		return err
+	}
+	return s.Record(ctx, audit.Event{Action: audit.TablesQueried, Object: c.Sink, Facts: map[string]any{"statement_hmac": hash}}, chains...)
 }
 
 func (g *Globals) queryJSON(rows *duckdbsink.Rows) error {

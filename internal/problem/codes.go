@@ -23,6 +23,7 @@ const (
 	LedgerLocked      Code = "ledger_locked"      // another process holds the ledger
 	LedgerNewer       Code = "ledger_newer"       // a newer bulkhead wrote the ledger
 	LedgerDamaged     Code = "ledger_damaged"     // the ledger cannot be read
+	AuditBroken       Code = "audit_broken"       // the audit record is not what was recorded
 
 	ServerUnreachable Code = "server_unreachable" // no connection: DNS, refused, time-out
 	TLSFailed         Code = "tls_failed"         // certificate not trusted or expired
@@ -76,7 +77,7 @@ var kinds = map[Code]Kind{
 	ViewInvalid: usage, QueryInvalid: usage, KeyMissing: usage, KeyInvalid: usage, SinkMissing: usage,
 
 	StorageUnwritable: machine, StorageFull: machine, StorageDamaged: machine,
-	LedgerLocked: machine, LedgerNewer: machine, LedgerDamaged: machine, SinkFailed: machine,
+	LedgerLocked: machine, LedgerNewer: machine, LedgerDamaged: machine, SinkFailed: machine, AuditBroken: machine,
 
 	ServerUnreachable: server, TLSFailed: server, DiscoveryFailed: server, LevelUnsupported: server,
 	KickoffRefused: server, KickoffUnknown: server, ExportGone: server, ExportFailed: server,

@@ -21,6 +21,7 @@ var explanations = map[Code]string{
 	StorageUnwritable: "A folder or a file cannot be written by the user who runs bulkhead. Nothing is lost; resume when it can.",
 	StorageFull:       "There is no space left. Nothing is lost: free space and resume.",
 	StorageDamaged:    "A stored file is not what was stored. Look at the disk; a new export brings the practice's records again.",
+	AuditBroken:       "The audit record is not what was recorded: a row was changed, taken out, added or cut off; the message names the first. Keep the ledger and its file of anchors as they are, with a copy of both elsewhere, and find out who could write there.",
 	LedgerLocked:      "Another process works on the same state folder. Two would export every practice twice, so the second does not start.",
 	LedgerNewer:       "A newer bulkhead wrote the ledger; an older one must not touch it.",
 	LedgerDamaged:     "The ledger cannot be read. Restore it from a backup.",
