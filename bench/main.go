@@ -59,7 +59,7 @@ type part func(ctx context.Context, o options, c *corpus) (string, error)
 
 var parts = map[string]part{
 	"flatten": flattening, "large": largeFile, "parse": parsing, "validate": validation, "isolation": isolation, "ingest": ingestion,
-	"load-small": loadSmall, "load-large": loadLarge, "load-many": loadMany, "load-idle": loadIdle,
+	"load-small": loadSmall, "load-large": loadLarge, "load-many": loadMany, "load-day": loadDay, "load-idle": loadIdle,
 }
 
 // run measures the parts asked for, in their order, and writes each into
