@@ -33,12 +33,12 @@ var canaries = map[string][]string{
 			`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">WORD</div>"},"photo":[{"contentType":"image/png","title":"WORD","data":"CODED"}],` +
 			`"extension":[{"url":"http://WORD","valueString":"WORD"}],"WORD":{"WORD":"WORD"}}`,
 		`{"resourceType":"Patient","id":"ID-2","name":[{"family":"WORD"}],"generalPractitioner":[{"reference":"Practitioner/ID-9","display":"WORD"}]}`,
-		`{"resourceType":"Patient","id":"ID-3","name":[{"family":"WORD`,                            // ends in the midst
-		`{"resourceType":"Patient","id":"ID-4","WORD":1,"WORD":2}`,                                 // says a name twice
-		`{"resourceType":"Patient","id":"ID-5","name":"` + "\xff" + `WORD"}`,                       // is no UTF-8
+		`{"resourceType":"Patient","id":"ID-3","name":[{"family":"WORD`,                               // ends in the midst
+		`{"resourceType":"Patient","id":"ID-4","WORD":1,"WORD":2}`,                                    // says a name twice
+		`{"resourceType":"Patient","id":"ID-5","name":"` + "\xff" + `WORD"}`,                          // is no UTF-8
 		`{"resourceType":"WORD 1","id":"ID-6"}`, `{"resourceType":"Basic","id":"ID-6","WORD":"WORD"}`, // has another type
-		`{"resourceType":"Patient","id":"ID WORD","name":[{"family":"WORD"}]}`,                     // has no usable id
-		`{"resourceType":"Patient","name":[{"family":"WORD"}]}`,                                    // has none
+		`{"resourceType":"Patient","id":"ID WORD","name":[{"family":"WORD"}]}`,                      // has no usable id
+		`{"resourceType":"Patient","name":[{"family":"WORD"}]}`,                                     // has none
 		`{"resourceType":"Patient","id":"ID-7","meta":{"lastUpdated":"WORD"},"birthDate":["WORD"]}`, // has other types than the standard's
 		`WORD, ID-8`, `<html>WORD</html>`, `["WORD"]`, `"WORD"`,
 		`{"resourceType":"Patient","id":"ID-10"}`, // a file that is whole ends so
@@ -68,8 +68,12 @@ func said(resourceType string) string {
 	return words.Replace(strings.Join(canaries[resourceType], "\n") + "\n")
 }
 
-// files answers requests for output files by the canaries of their type.
+// files answers requests for output files by the canaries of their type, and
+// leaves others.
 func files(q sandbox.Request, w http.ResponseWriter, _ *http.Request, _ func() *httptest.ResponseRecorder) bool {
+	if q.Kind != sandbox.KindFile {
+		return false
+	}
 	kind, _, _ := strings.Cut(q.File, "-")
 	w.Header().Set("Content-Type", "application/fhir+ndjson")
 	io.WriteString(w, said(kind))

@@ -38,7 +38,7 @@ func (w *World) checkExport(x *Export) {
 	}
 	switch x.State {
 	case life.Failed, life.Gone, life.Denied, life.Unknown:
-		if x.ProblemCode == "" || x.ProblemSummary == "" || x.ProblemRemedy == "" || x.ProblemCode == "internal" {
+		if x.ProblemCode == "" || x.ProblemSummary == "" || x.ProblemRemedy == "" || x.ProblemCode == "internal" && w.spec.Around == nil {
 			w.fault("an export ended without a word about why, or about what to do: %s (%q)", x, x.ProblemRemedy)
 		}
 	case life.Waiting:

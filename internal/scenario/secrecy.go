@@ -40,6 +40,11 @@ var (
 var (
 	linkColumns = []string{"export.status_url", "export.page_url", "manifest_page.url", "output_file.url"}
 	idColumns   = []string{"member.patient", "export.parameters"}
+	// logColumn and auditColumn have links without their queries, where a token
+	// opens them, and so have the files of an export's log.
+	logColumn   = "export_log.detail"
+	auditColumn = "audit.object"
+	logFolder   = "state/files/" + string(blob.Logs) + "/"
 )
 
 // A secret is a word that may stand in a few columns of the ledger only, or
@@ -61,6 +66,12 @@ func (w *World) Keep(what, word string) { w.heard.add(secret{what: what, word: w
 // KeepLink adds a word that stands in a server's links, and must be nowhere
 // but where the ledger keeps these.
 func (w *World) KeepLink(what, word string) { w.heard.add(secret{what, word, linkColumns}) }
+
+// KeepPath adds a word that stands in the path of a server's links: the log of
+// an export, and the audit trail, may have it too.
+func (w *World) KeepPath(what, word string) {
+	w.heard.add(secret{what, word, append(slices.Clone(linkColumns), logColumn, auditColumn)})
+}
 
 // KeepID adds the id of a patient: it must be nowhere but where the ledger
 // keeps who is in a group.
@@ -257,8 +268,10 @@ func (w *World) checkFolder() error {
 		if err != nil {
 			return err
 		}
-		ledger := strings.HasPrefix(d.Name(), "ledger.db")
-		w.search("the file "+name, text, func(s secret) bool { return !ledger || len(s.columns) == 0 })
+		ledger, log := strings.HasPrefix(d.Name(), "ledger.db"), strings.HasPrefix(filepath.ToSlash(name), logFolder)
+		w.search("the file "+name, text, func(s secret) bool {
+			return !(ledger && len(s.columns) > 0 || log && slices.Contains(s.columns, logColumn))
+		})
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 )
 
@@ -25,6 +26,9 @@ type Spec struct {
 	Token *sandbox.TokenKnobs
 	// Serve changes the sandbox's configuration before it starts.
 	Serve func(*sandbox.Config)
+
+	// Around gives what runs in the place of the steps; nil runs these.
+	Around func(engine.Steps) engine.Steps
 
 	// Bound is how long, in simulated time, an export may take until it
 	// settles. 0 means two days.

@@ -145,7 +145,7 @@ func (w *World) start() error {
 	}
 	w.App, err = app.Open(w.t.Context(), c, app.Options{
 		Log:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Dial: w.Net.Dial,
+		Dial: w.Net.Dial, Around: w.spec.Around,
 	})
 	if err != nil {
 		return err
