@@ -41,6 +41,8 @@ type Config struct {
 	Web Web `yaml:"web"`
 	// Alerts say what a person is told without asking, and where.
 	Alerts Alerts `yaml:"alerts"`
+	// Metrics say where bulkhead run tells how it does. Default: nowhere.
+	Metrics Metrics `yaml:"metrics"`
 	// Views are folders of ViewDefinition files (*.json) that add tables to
 	// the built-in ones, or replace those of the same name.
 	Views []string `yaml:"views"`
@@ -274,6 +276,7 @@ func (c *Config) fill(base string) {
 		c.Registrations[name] = r
 	}
 	c.Alerts.fill(base, c.Limits.FreeBytes)
+	c.Metrics.fill(base)
 	c.Validation.fill(Validation{})
 	c.byID = make(map[string]int, len(c.Tenants))
 	for i := range c.Tenants {

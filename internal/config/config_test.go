@@ -84,7 +84,7 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 	var alerts Alerts
 	alerts.fill("", 256<<20)
 	want := &Config{
-		Folder: "/etc/bulkhead/state", Validation: judged, Alerts: alerts,
+		Folder: "/etc/bulkhead/state", Validation: judged, Alerts: alerts, Metrics: Metrics{Tenants: 1000},
 		Limits:        Limits{Exports: 3, DownloadsPerExport: 4, IngestWorkers: runtime.GOMAXPROCS(0), RequestsPerMinute: 100, LineBytes: 256 << 20, FileBytes: 1 << 40, FilesPerExport: 250_000, FreeBytes: 256 << 20, Retry: Retry{FirstWait: Duration(2 * time.Second), LongestWait: Duration(5 * time.Minute), Attempts: 8}},
 		TLS:           TLS{CAFile: "/etc/bulkhead/ca.pem"},
 		Views:         []string{"/etc/bulkhead/views"},

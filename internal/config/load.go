@@ -59,6 +59,7 @@ func Parse(name string, text []byte) (*Config, error) {
 	}
 	r.check(root, tenants, c)
 	r.checkAlerts(root.at("alerts"), c)
+	r.checkMetrics(root.at("metrics"), c.Metrics)
 	if len(r.mistakes) > 0 {
 		return nil, invalid(name, r.mistakes.inOrder(r.files))
 	}
