@@ -19,15 +19,16 @@ type claims struct {
 	ID       string `json:"jti"`
 }
 
-// assertion signs a new one. It is used for one request only.
-func (s *TokenSource) assertion(audience string, key *Key, now time.Time) (string, error) {
+// assertion signs a new one, and gives its jti. It is used for one request only.
+func (s *TokenSource) assertion(audience string, key *Key, now time.Time) (signed, id string, err error) {
+	id = rand.Text() // 130 random bits
 	payload, err := json.Marshal(claims{
 		Issuer: s.cfg.ClientID, Subject: s.cfg.ClientID, Audience: audience,
 		Expires: now.Add(s.cfg.AssertionLifetime).Unix(),
-		ID:      rand.Text(), // 130 random bits
+		ID:      id,
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w: client id or token URL is not valid UTF-8", errSigning)
+		return "", "", fmt.Errorf("%w: client id or token URL is not valid UTF-8", errSigning)
 	}
 	options := (&jose.SignerOptions{}).WithType("JWT")
 	if s.cfg.JWKSURL != "" {
@@ -38,11 +39,12 @@ func (s *TokenSource) assertion(audience string, key *Key, now time.Time) (strin
 		Key:       jose.JSONWebKey{Key: key.private, KeyID: key.id},
 	}, options)
 	if err != nil {
-		return "", errSigning
+		return "", "", errSigning
 	}
-	signed, err := signer.Sign(payload)
+	object, err := signer.Sign(payload)
 	if err != nil {
-		return "", errSigning
+		return "", "", errSigning
 	}
-	return signed.CompactSerialize()
+	signed, err = object.CompactSerialize()
+	return signed, id, err
 }

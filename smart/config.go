@@ -2,6 +2,7 @@ package smart
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -84,6 +85,10 @@ type Config struct {
 	// server again, because servers lock out clients that insist; three minutes
 	// when zero, negative for not at all. Another signing key ends it.
 	RefusalHold time.Duration
+	// Issued, when set, is told of every token that the server issues, before
+	// anybody gets it. Its error is that of Token, and the token is dropped. It
+	// gets the values of the context of the call that asked for the token.
+	Issued func(context.Context, Issue) error
 	// LoopbackHTTP permits plain http to a loopback address.
 	LoopbackHTTP bool
 }

@@ -33,6 +33,19 @@ type answer struct {
 	token    *oauth2.Token
 	lifetime time.Duration // 0 for a token that serves one request
 	sent     time.Time
+	issue    Issue
+}
+
+// An Issue says for what a server issued a token. It holds no secret: an
+// assertion's jti serves once, and has.
+type Issue struct {
+	Endpoint    string    // the token endpoint's scheme, host and path
+	KeyID       string    // of the key that signed the assertion
+	Algorithm   Algorithm // by which it signed
+	AssertionID string    // the assertion's jti
+	Requested   []string  // scopes
+	Granted     []string  // scopes; nil when the server did not say
+	Lifetime    time.Duration
 }
 
 // request makes one token request.
@@ -44,7 +57,7 @@ func (s *TokenSource) request(ctx context.Context, to *server, key *Key) (*answe
 		Algorithm: key.algorithm, Scopes: slices.Clone(to.scopes), JWKSURL: s.cfg.JWKSURL,
 	}
 	sent := time.Now()
-	signed, err := s.assertion(to.tokenURL, key, sent)
+	signed, id, err := s.assertion(to.tokenURL, key, sent)
 	if err != nil {
 		failed.Err = err
 		return nil, failed
@@ -75,7 +88,11 @@ func (s *TokenSource) request(ctx context.Context, to *server, key *Key) (*answe
 	default:
 		token, lifetime, err := parseAnswer(text)
 		if err == nil {
-			return &answer{token: token, lifetime: lifetime, sent: sent}, nil
+			granted, _ := GrantedScopes(token)
+			return &answer{token: token, lifetime: lifetime, sent: sent, issue: Issue{
+				Endpoint: failed.Endpoint, KeyID: key.id, Algorithm: key.algorithm, AssertionID: id,
+				Requested: failed.Scopes, Granted: granted, Lifetime: lifetime,
+			}}, nil
 		}
 		failed.Err = err
 		failed.read(text, signed) // some servers report an error with 200

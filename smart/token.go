@@ -175,6 +175,9 @@ func (s *TokenSource) renew(ctx context.Context) (*issued, error) {
 		return &issued{token: token}, err // somebody landed between our look and our flight
 	}
 	got, err := s.persist(ctx)
+	if err == nil && s.cfg.Issued != nil {
+		err = s.cfg.Issued(ctx, got.issue)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cached, s.refusal = nil, nil

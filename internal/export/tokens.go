@@ -2,14 +2,21 @@ package export
 
 import (
 	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/smart"
 )
 
@@ -35,11 +42,31 @@ func (c *Connections) tokens(t *config.Tenant, types []string, r config.Registra
 	if r.SendJKU {
 		cfg.JWKSURL = r.JWKSURL
 	}
+	if c.store != nil {
+		cfg.Issued = func(ctx context.Context, issue smart.Issue) error { return c.record(ctx, t.ID, issue) }
+	}
 	source, err := smart.NewTokenSource(cfg)
 	if err != nil {
 		return nil, problem.Wrap(err, problem.ConfigInvalid, "no token can be requested", "Correct the registration: client_id, token_url, scopes.")
 	}
 	return source, nil
+}
+
+// record puts a token on record before anybody can use it. A ledger that
+// cannot take it is trouble of ours that passes: the token is asked for again.
+func (c *Connections) record(ctx context.Context, tenant string, issue smart.Issue) error {
+	jti := sha256.Sum256([]byte(issue.AssertionID))
+	facts := map[string]any{
+		"scopes": issue.Requested, "jti_sha256": hex.EncodeToString(jti[:]), "key": issue.KeyID, "seconds": int64(issue.Lifetime.Seconds()),
+	}
+	if issue.Granted != nil && !slices.Equal(issue.Granted, issue.Requested) {
+		facts["granted"] = issue.Granted
+	}
+	ev := audit.Event{Action: audit.TokenMinted, Actor: audit.Service, Object: audit.URL(issue.Endpoint), Rule: string(agreement.Permitted), Facts: facts}
+	if err := c.store.In(tenant).Do(ctx, func(tx *store.Tx) error { return tx.Audit(ev) }); err != nil {
+		return &Later{Until: time.Now().Add(uncounted), Reason: "the ledger cannot record the token: " + err.Error()}
+	}
+	return nil
 }
 
 // scopes are those of the configuration; a server that keeps to the standard
