@@ -90,6 +90,37 @@ func setRemaining(tx *store.Tx, x *store.Export, file string, remaining map[stri
 	return tx.SetRemaining(x, file, text)
 }
 
+// overtaken is the problem Usage for a replay whose lines another one,
+// requested later, has taken again and settled.
+func overtaken(tx *store.Tx, x *store.Export) error {
+	if x.Purpose != store.Replay {
+		return nil
+	}
+	files, err := tx.Files(x.ID)
+	if err != nil {
+		return err
+	}
+	origin, err := tx.Files(x.Origin)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		i := slices.IndexFunc(origin, func(o store.File) bool { return o.Name == f.Name })
+		if i < 0 || origin[i].QuarantineOf == "" {
+			continue
+		}
+		by, err := tx.Export(origin[i].QuarantineOf)
+		if err != nil {
+			return err
+		}
+		if by.RequestedAt.After(x.RequestedAt) {
+			return problem.New(problem.Usage, "replay "+by.ID+" has taken the lines of replay "+x.ID+" again since that one stopped",
+				"Nothing is left for it to do. What is refused still is taken again with bulkhead quarantine replay "+x.Tenant+" --export "+x.Origin+".").For(x.Tenant)
+		}
+	}
+	return nil
+}
+
 // settle books what a replay has come to in the files of its origin, in the
 // transaction that completes it, and then lets its copies of lines go.
 func settle(tx *store.Tx, x *store.Export) error {

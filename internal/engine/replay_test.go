@@ -275,6 +275,30 @@ func TestAFailedReplayIsResumed(t *testing.T) {
 	}
 }
 
+func TestAFailedReplayWhoseLinesAnotherHasTakenIsNotResumed(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	x := c.export(export.Wish{})
+	c.view(lenient)
+	c.on(export.Publish, func(context.Context, export.Work) (export.Outcome, error) {
+		return nil, problem.New(problem.SinkFailed, "full", "Make room.")
+	})
+	failed, err := c.Replay(t.Context(), "lakeside", export.Retake{Origin: x.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wait("lakeside", failed, life.Failed)
+	c.on(export.Publish, c.real)
+	other := c.replay(export.Retake{Origin: x.ID})
+	if p := problem.Of(c.Resume(t.Context(), "lakeside", failed)); p.Code != problem.Usage || !strings.Contains(p.Summary, other.ID) {
+		t.Errorf("resumed: %s: %s", p.Code, p.Summary)
+	}
+	c.wait("lakeside", failed, life.Failed)
+	if diff := cmp.Diff(afterReplay, c.account(x.ID)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestAReplayWaitsForNothingButItsTurn(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)

@@ -88,6 +88,9 @@ func (e *Engine) Resume(ctx context.Context, tenant, id string) error {
 			return problem.New(problem.Usage, "another export of this practice has not ended yet",
 				"Watch it with bulkhead status "+tenant+"; what this one was to bring is in it, or in the next.").For(tenant)
 		}
+		if err := overtaken(tx, &x); err != nil {
+			return err
+		}
 		return e.resume(tx, &x)
 	})
 	if err != nil {
