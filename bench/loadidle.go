@@ -20,12 +20,11 @@ func loadIdle(ctx context.Context, o options, c *corpus) (text string, err error
 	before := load()
 	folder := filepath.Join(c.dir, "idle-home")
 	defer func() { err = errors.Join(err, discard(folder)) }()
-	due := time.Now().UTC().Add(12 * time.Hour)
 	var bases []string
 	for n := range o.load.practices {
 		bases = append(bases, "http://127.0.0.1:9/r4/"+practiceName(n)) // nobody is asked
 	}
-	h, err := newHome(folder, batch{types: []string{"Observation"}}, bases, fmt.Sprintf("schedule: '%d %d * * *', ", due.Minute(), due.Hour()))
+	h, err := newHome(folder, batch{types: []string{"Observation"}}, bases, leap)
 	if err != nil {
 		return "", err
 	}

@@ -45,9 +45,12 @@ func loadMany(ctx context.Context, o options, c *corpus) (text string, err error
 	defer func() { err = errors.Join(err, e.end(), discard(b.folder)) }()
 	folder := filepath.Join(c.dir, "many-home")
 	defer func() { err = errors.Join(err, discard(folder)) }()
-	due := nextMinute(time.Now().Add(10 * time.Second))
-	h, err := newHome(folder, b, e.bases, fmt.Sprintf("schedule: '%d %d * * *', ", due.Minute(), due.Hour()))
+	h, err := newHome(folder, b, e.bases, leap)
 	if err != nil {
+		return "", err
+	}
+	due := time.Now().Add(startsWithin).Truncate(time.Second)
+	if err := h.putOff(ctx, len(e.bases), due); err != nil {
 		return "", err
 	}
 	p, err := start(ctx, nil, "attended", "--config", h.config, "run")
@@ -62,8 +65,31 @@ func loadMany(ctx context.Context, o options, c *corpus) (text string, err error
 	return tellMany(b, x) + fmt.Sprintf("\nLoad average %s before, %s after.\n", before, load()), nil
 }
 
-// nextMinute is the next full minute after t, in UTC.
-func nextMinute(t time.Time) time.Time { return t.UTC().Truncate(time.Minute).Add(time.Minute) }
+// startsWithin is longer than a bulkhead takes until it looks at schedules.
+const startsWithin = 6 * time.Second
+
+// putOff writes into a new ledger that the schedules of so many practices are
+// due at a moment: a bulkhead that finds them keeps to it.
+func (h home) putOff(ctx context.Context, practices int, due time.Time) (err error) {
+	ledger, err := store.Open(ctx, h.ledgerPath())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	var tenants []store.Tenant
+	for n := range practices {
+		tenants = append(tenants, store.Tenant{ID: practiceName(n), Name: practiceName(n)})
+	}
+	if err := ledger.PutTenants(ctx, tenants); err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		if err := ledger.In(t.ID).PutSchedule(ctx, leapSpec, due); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // crowd waits until every practice has completed its export of so many lines.
 func (h home) crowd(ctx context.Context, p *process, lines int64, due time.Time, practices int) (x crowd, err error) {
@@ -74,6 +100,12 @@ func (h home) crowd(ctx context.Context, p *process, lines int64, due time.Time,
 		return x, err
 	}
 	defer ledger.Close()
+	if err := pause(ctx, time.Until(due.Add(startsWithin))); err != nil {
+		return x, err
+	}
+	if _, begun, err := ledger.In(practiceName(0)).Latest(ctx); err != nil || !begun {
+		return x, errors.Join(err, errors.New("the practices were due, and no export was asked for"))
+	}
 	x.due = due
 	for n := range practices {
 		in := ledger.In(practiceName(n))
@@ -153,7 +185,7 @@ func tellMany(b batch, x crowd) string {
 	row("due to admitted (waits for a slot)", x.times("", life.KickingOff))
 	row("due to completed", x.times("", life.Completed))
 	ratio := slices.Max(fair) / slices.Min(fair)
-	return fmt.Sprintf("`bulkhead run` looks after %d practices of equal size, each with %d files and %d lines (%.2f MB), all due at one full minute; limits are the default, the sandbox is a process of its own. "+
+	return fmt.Sprintf("`bulkhead run` looks after %d practices of equal size, each with %d files and %d lines (%.2f MB), all due at one moment; limits are the default, the sandbox is a process of its own. "+
 		"Fairness is the slowest over the fastest practice from when it was admitted to a slot until both sinks had it: before, it waits in the order in which practices became due.\n\n", n, b.files, b.lines, mega(b.bytes)) +
 		table([]string{"s", "fastest", "median", "slowest", "ratio"}, rows) +
 		fmt.Sprintf("\nThe last completed %.1f s after all were due: %.2f practices/s, %.0f lines/s, %.2f MB/s. CPU %.1f s of bulkhead (%.2f s a practice), %.1f s of the sandbox. "+
