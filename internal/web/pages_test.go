@@ -20,7 +20,7 @@ func TestTheOverviewLeadsToTheRemedy(t *testing.T) {
 	h := newHouse(t)
 	v := h.person("anna", "operator")
 	page := v.get("/").body
-	for _, want := range []string{"Lakeside Clinic", "needs somebody", "the server of lakeside refuses our key", "Ask the practice to activate the app.", `href="/practices/lakeside"`} {
+	for _, want := range []string{"Lakeside Clinic", "needs somebody", "The server of lakeside refuses our key.", "Ask the practice to activate the app.", `href="/practices/lakeside"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the overview is without %q", want)
 		}

@@ -146,6 +146,7 @@ var words = template.FuncMap{
 	"count": count,
 	"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
+	"upper": func(text string) string { return sentence(errors.New(text)) },
 	"took":  func(from, to time.Time) string { return span(to.Sub(from)) },
 	"share": func(part, whole int64) string {
 		if whole == 0 {
