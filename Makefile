@@ -14,10 +14,13 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash conformance scenarios fuzz memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash conformance scenarios fuzz memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
+
+setup-tests: ## and what tests need: a browser
+	@scripts/setup.sh tests
 
 build: setup ## bin/bulkhead
 	@mkdir -p bin
@@ -31,7 +34,7 @@ demo: build ## a sandbox, three practices, their exports, tables and queries
 # pure Go is nine times slower under the race detector: they run whole without it, and some
 # of them with it.
 RACED := TestAnExportOutlives|TestPatientsWhoJoined|TestPagesAre|TestALostAnswer|TestTokensThatLive|TestNoPollIsEarly
-test: setup ## every test, with the race detector
+test: setup-tests ## every test, with the race detector
 	$(GO) test -timeout 15m ./internal/scenario
 	$(GO) test -race -timeout 10m -run '$(RACED)' ./internal/scenario
 	$(GO) test -timeout 10m ./internal/crashtest ./bench

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks that this machine can build and test bulkhead, and installs what is
-# missing. It changes nothing when nothing is missing.
+# Checks that this machine can build bulkhead and, with the word tests, that it
+# can run every test, and installs what is missing. It changes nothing when
+# nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,6 +26,9 @@ command -v git >/dev/null || missing+=(git)
 command -v curl >/dev/null || missing+=(curl ca-certificates)
 command -v "${CC:-gcc}" >/dev/null || missing+=(gcc libc6-dev)
 linking || missing+=(g++)
+if [ "${1:-}" = tests ]; then # the pages are tried in a real browser
+  command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
   say "installing: ${missing[*]}"
