@@ -216,6 +216,11 @@ func (e *Engine) recordAccepted(tx *store.Tx, x *store.Export, o export.Accepted
 	if err := tx.SetAccepted(x, o.StatusURL, o.Separate, o.PollAt); err != nil { // I2: before the first poll
 		return err
 	}
+	if !o.Began.IsZero() {
+		if err := tx.KickedOffBy(x, o.Began); err != nil { // I6
+			return err
+		}
+	}
 	if o.WithoutTypes {
 		x.Parameters.WithoutTypes = true
 		if err := tx.SetParameters(x); err != nil {

@@ -153,6 +153,13 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err := e.store.PutTenants(ctx, Tenants(e.config())); err != nil {
 		return err
 	}
+	last, err := e.store.LastWritten(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.followClock(ctx, last); err != nil {
+		return err
+	}
 	swept, err := e.store.Sweep(ctx)
 	if err != nil {
 		return err
@@ -160,7 +167,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	if swept > 0 {
 		e.log.Info("took up steps of an earlier process", "steps", swept)
 	}
-	if err := e.putSchedules(ctx, e.config()); err != nil {
+	if err := e.putSchedules(ctx); err != nil {
 		return err
 	}
 	work := audit.As(context.WithoutCancel(ctx), audit.Identity{Actor: audit.Service}) // whoever started it

@@ -5,3 +5,6 @@ var Beat = (*Engine).beat
 
 // StartDue is what the tick does every second.
 var StartDue = (*Engine).startDue
+
+// FollowClock is what the tick does when it saw that time a second ago.
+var FollowClock = (*Engine).followClock

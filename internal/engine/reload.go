@@ -26,9 +26,10 @@ func (e *Engine) Reload(ctx context.Context, s Setup) error {
 	if err := e.store.PutTenants(ctx, Tenants(s.Config)); err != nil {
 		return err
 	}
-	if err := e.putSchedules(ctx, s.Config); err != nil {
+	if err := e.schedule(ctx, s.Config); err != nil {
 		return err
 	}
 	e.setup.Store(&s)
-	return e.admit(ctx)
+	e.complain("admit exports", e.admit(ctx))
+	return nil
 }

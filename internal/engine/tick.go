@@ -28,6 +28,7 @@ func (e *Engine) tick(ctx context.Context) {
 	defer second.Stop()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	seen := time.Now().Round(0)
 	var follow time.Time // not before: a storage that cannot be written is complained of once a minute
 	for {
 		select {
@@ -36,6 +37,11 @@ func (e *Engine) tick(ctx context.Context) {
 		case <-beat.C:
 			e.complain("renew leases", e.beat(ctx))
 		case <-second.C:
+			err := e.followClock(ctx, seen)
+			e.complain("follow the clock", err)
+			if err == nil {
+				seen = time.Now().Round(0)
+			}
 			e.complain("look at schedules", e.startDue(ctx))
 			e.complain("look at waits", e.wake(ctx))
 			if now := time.Now(); !now.Before(follow) {
@@ -89,7 +95,11 @@ func (e *Engine) wake(ctx context.Context) error {
 	return e.admit(ctx)
 }
 
-func (e *Engine) putSchedules(ctx context.Context, cfg *config.Config) error {
+func (e *Engine) putSchedules(ctx context.Context) error { return e.schedule(ctx, e.config()) }
+
+// schedule makes the ledger's schedules those of a configuration. One that is
+// as it was is due when it was due.
+func (e *Engine) schedule(ctx context.Context, cfg *config.Config) error {
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
 		scope := e.store.In(t.ID)

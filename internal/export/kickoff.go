@@ -82,8 +82,18 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	notes = append(notes, saidAtKickoff(answer)...)
 	return Accepted{
 		StatusURL: answer.StatusURL, Separate: answer.SeparateStatus, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered, 0), Notes: notes,
-		WithoutTypes: w.Export.Parameters.WithoutTypes,
+		WithoutTypes: w.Export.Parameters.WithoutTypes, Began: beganAt(answer),
 	}, nil
+}
+
+// beganAt gives when the server had the kick-off, by its own clock, if ours is
+// ahead of it: before it answered, and no longer before than the exchange took.
+// Its Date has whole seconds.
+func beganAt(k *bulkdata.Kickoff) time.Time {
+	if k.ServerTime.IsZero() || k.Sent.Sub(k.ServerTime) < time.Second {
+		return time.Time{}
+	}
+	return k.ServerTime.Add(-k.Answered.Sub(k.Sent))
 }
 
 // parting is how long a kick-off waits at most for the server to be told that

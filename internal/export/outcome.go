@@ -53,6 +53,7 @@ type Accepted struct {
 	StatusURL string
 	Separate  bool      // the export's status is reported apart from the HTTP status
 	PollAt    time.Time // when to ask first
+	Began     time.Time // when the server had the kick-off, by its own clock; zero unless ours is ahead of it
 	Notes     []Note
 
 	WithoutTypes bool // the server took the kick-off only without _type

@@ -187,13 +187,14 @@ func (s *Store) TakeUp(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// wakeExecutor frees the executor's rows that say running of steps that the
-// ledger says are ready: giving a step back and the executor's own note of it
-// are two transactions, and it gives the second up after three failures.
+// wakeExecutor frees the executor's rows that say running, or later, of steps
+// that the ledger says are overdue: giving a step back and the executor's own
+// note of it are two transactions, it gives the second up after three failures,
+// and a clock may be set between them.
 func (s *Store) wakeExecutor(ctx context.Context, before time.Time) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ?
-			WHERE state = 'running' AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`,
+			WHERE state IN ('running', 'retryable', 'scheduled') AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`,
 			executorNow(), ms(before))
 		if err != nil {
 			return fmt.Errorf("wake the executor: %w", err)
@@ -210,6 +211,9 @@ func (s *Store) Sweep(ctx context.Context) (steps int64, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE step SET state = 'ready', attempt = attempt + 1 WHERE state = 'running'`); err != nil {
 			return fmt.Errorf("sweep steps: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM river_leader`); err != nil { // of a dead process, for as long as its clock said
+			return fmt.Errorf("sweep the executor's leader: %w", err)
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ?
 			WHERE state IN ('running', 'retryable', 'scheduled')`, executorNow())

@@ -52,7 +52,8 @@ type Schedule struct {
 }
 
 // PutSchedule records a tenant's schedule. The next time of an unchanged spec
-// stays as it is, so that a restart skips nothing.
+// stays as it is, so that a restart skips nothing; unless a clock that was
+// ahead has put it off.
 func (s *Scope) PutSchedule(ctx context.Context, spec string, next time.Time) error {
 	return s.store.inTx(ctx, func(tx *sql.Tx) error {
 		return gen.New(tx).PutSchedule(ctx, gen.PutScheduleParams{TenantID: s.tenant, Spec: spec, NextAt: ms(next)})

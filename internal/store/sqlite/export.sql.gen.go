@@ -1268,7 +1268,7 @@ func (q *Queries) PutPublication(ctx context.Context, arg PutPublicationParams) 
 
 const putSchedule = `-- name: PutSchedule :exec
 INSERT INTO schedule (tenant_id, spec, next_at) VALUES (?, ?, ?)
-ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN schedule.next_at ELSE excluded.next_at END,
+ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN min(schedule.next_at, excluded.next_at) ELSE excluded.next_at END,
   spec = excluded.spec
 `
 

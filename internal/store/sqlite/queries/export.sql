@@ -224,7 +224,7 @@ ON CONFLICT (tenant_id, endpoint) DO UPDATE SET requests = excluded.requests, mi
 
 -- name: PutSchedule :exec
 INSERT INTO schedule (tenant_id, spec, next_at) VALUES (?, ?, ?)
-ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN schedule.next_at ELSE excluded.next_at END,
+ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN min(schedule.next_at, excluded.next_at) ELSE excluded.next_at END,
   spec = excluded.spec;
 
 -- name: MoveSchedule :exec
