@@ -52,6 +52,7 @@ func liveCalmly(t *testing.T) (c calm) {
 	}
 	c.end = p.end(t)
 	p.checkLeft(t)
+	p.examine(t)
 	return c
 }
 
@@ -62,6 +63,7 @@ func (p *place) check(t *testing.T, c calm) {
 		t.Errorf("it differs from the calm life:\n%s", diff)
 	}
 	p.checkLeft(t)
+	p.examine(t)
 }
 
 // points gives the stage in which each named moment is first passed.

@@ -1,13 +1,16 @@
 package crashtest
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/cli"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -108,5 +111,16 @@ func (p *place) sinkHolds(t *testing.T, s *store.Store) {
 	var have int
 	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM _bulkhead_publication`).Scan(&have); err != nil || have < want {
 		t.Errorf("the DuckDB file has %d publications, the ledger %d: %v", have, want, err)
+	}
+}
+
+// examine demands that doctor, which reads everything, finds nothing: each line
+// is delivered once, refused or blank, and the sinks hold what the ledger says.
+func (p *place) examine(t *testing.T) {
+	t.Helper()
+	var said bytes.Buffer
+	status := cli.Main(t.Context(), []string{"doctor", "--deep", "--config", p.path("bulkhead.yaml")}, cli.Streams{In: strings.NewReader(""), Out: &said, Err: &said})
+	if status != 0 {
+		t.Errorf("doctor --deep ends with %d: %s", status, &said)
 	}
 }

@@ -243,7 +243,7 @@ func (s *soak) quietEnd(t *testing.T) {
 	s.now.stop(t)
 	s.holds(t)
 	s.checkLeft(t)
-	s.once(t, "doctor", "--deep")
+	s.examine(t)
 	other := s.twin(t)
 	other.once(t, "export", "--all")
 	want, have := end{}, end{}
