@@ -101,10 +101,10 @@ func (c *Client) Capability(ctx context.Context) (*Capability, error) {
 		op: OpQuery, method: http.MethodGet, target: c.base.JoinPath("metadata"), redirects: true,
 		header: http.Header{"Accept": {"application/fhir+json"}},
 	}
-	a, err := c.answerOf(ctx, x, c.limits.ManifestBytes)
+	a, err := c.answerOf(ctx, x, min(c.limits.ManifestBytes, maxResource))
 	if err == nil && a.status == http.StatusUnauthorized && c.tokens != nil {
 		x.authorize = true
-		a, err = c.answerOf(ctx, x, c.limits.ManifestBytes)
+		a, err = c.answerOf(ctx, x, min(c.limits.ManifestBytes, maxResource))
 	}
 	if err != nil {
 		return nil, err
@@ -218,6 +218,10 @@ func (o wireOperation) level(place Level) Level {
 	}
 	return ""
 }
+
+// maxResource bounds a resource of the server's own, such as its
+// CapabilityStatement: the largest that are known have 8 MiB.
+const maxResource = 16 << 20
 
 // resource reads a FHIR answer into w.
 func (a *answer) resource(w any) error {

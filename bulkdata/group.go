@@ -51,7 +51,7 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 		a, err := c.answerOf(ctx, exchange{
 			op: OpQuery, method: http.MethodGet, target: target, authorize: true, redirects: true,
 			header: http.Header{"Accept": {"application/fhir+json"}},
-		}, c.limits.ManifestBytes)
+		}, min(c.limits.ManifestBytes, maxResource))
 		if err != nil {
 			return nil, err
 		}

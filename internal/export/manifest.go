@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// pagesAtMost bounds a manifest's chain of pages.
+	// pagesAtMost bounds a manifest's chain of pages; so does the limit of files
+	// per export, because a page is there to name files.
 	pagesAtMost = 10_000
 	// betweenPages is the pause before a page that the server says nothing about.
 	betweenPages = time.Second
@@ -101,8 +102,8 @@ func (s *Steps) linked(ctx context.Context, t *config.Tenant, x store.Export, ne
 		return err
 	}
 	why := ""
-	if x.Page+1 >= pagesAtMost {
-		why = fmt.Sprintf("the manifest has more than %d pages", pagesAtMost)
+	if most := min(pagesAtMost, s.Config.Limits.FilesPerExport); x.Page+1 >= int64(most) {
+		why = fmt.Sprintf("the manifest has more than %d pages", most)
 	}
 	for page, url := range pages {
 		if url == next && page <= x.Page {

@@ -60,7 +60,7 @@ func TestACapabilityStatementThatCannotBeUsedStopsNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Attr("fault", "hostile: CapabilityStatement "+c.name+" -> passed over, complete")
-			scenario.Run(t, beside(nil), func(w *scenario.World) {
+			hostile(t, beside(nil), func(w *scenario.World) {
 				plays(w, sandbox.KindMetadata, c.do)
 				x := w.Want(unnoticed(w), life.Completed)
 				if x.Happened("capability_unread") != 1 {
@@ -107,7 +107,7 @@ func TestAnswersThatCannotBeUsedInTheMidstOfALife(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Attr("fault", "hostile: "+c.name+" -> "+string(c.ends)+" with "+string(c.code)+", no token leaves")
-			scenario.Run(t, beside(nil), func(w *scenario.World) {
+			hostile(t, beside(nil), func(w *scenario.World) {
 				plays(w, c.on, c.do)
 				x := w.Want(unnoticed(w), c.ends)
 				if x.ProblemCode != string(c.code) {

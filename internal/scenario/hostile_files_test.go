@@ -85,7 +85,7 @@ func TestFilesThatAreMoreThanTheySeemAreRefused(t *testing.T) {
 			spec := beside(nil)
 			spec.Config = "limits: {file_bytes: 40MiB, retry: {attempts: 2}}"
 			spec.Types = []string{"Patient"}
-			scenario.Run(t, spec, func(w *scenario.World) {
+			hostile(t, spec, func(w *scenario.World) {
 				plays(w, sandbox.KindFile, c.do)
 				x := unnoticed(w)
 				fails(w, x, problem.DownloadFailed)
@@ -105,7 +105,7 @@ func TestLinesThatAreTooLongOrTooDeepAreRefusedAlone(t *testing.T) {
 	t.Attr("fault", "hostile: a line nested 100,000 deep -> quarantined, the rest complete")
 	spec := beside(nil)
 	spec.Config, spec.Types = "limits: {line_bytes: 1MiB}", []string{"Patient"}
-	scenario.Run(t, spec, func(w *scenario.World) {
+	hostile(t, spec, func(w *scenario.World) {
 		plays(w, sandbox.KindFile, func(_ sandbox.Request, a http.ResponseWriter, _ *http.Request, _ func() *httptest.ResponseRecorder) bool {
 			io.WriteString(a, patient)
 			io.WriteString(a, `{"resourceType":"Patient","id":"long","language":"`+strings.Repeat("x", 2<<20)+`"}`+"\n")
@@ -133,7 +133,7 @@ func TestAManifestOfAMillionFilesIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := beside(nil)
 			spec.Config = c.config
-			scenario.Run(t, spec, func(w *scenario.World) {
+			hostile(t, spec, func(w *scenario.World) {
 				plays(w, sandbox.KindPoll, func(_ sandbox.Request, a http.ResponseWriter, _ *http.Request, _ func() *httptest.ResponseRecorder) bool {
 					a.Header().Set("Content-Type", "application/json")
 					io.WriteString(a, `{"transactionTime":"2026-03-02T12:00:00Z","request":"r","requiresAccessToken":true,"error":[],"output":[`)
@@ -163,7 +163,7 @@ func TestAServerThatSendsAByteASecondIsGivenUp(t *testing.T) {
 		k.Faults = []sandbox.Fault{{On: sandbox.KindFile, Do: sandbox.ActionStall, AtByte: 1, Pace: time.Second}}
 	})
 	spec.Config = "limits: {exports: 2, retry: {attempts: 1}}"
-	scenario.Run(t, spec, func(w *scenario.World) {
+	hostile(t, spec, func(w *scenario.World) {
 		began := time.Now()
 		fails(w, unnoticed(w), problem.DownloadFailed)
 		if took := time.Since(began); took > 30*time.Minute {

@@ -118,7 +118,7 @@ func TestLinksToPlacesWhereNoFileIsAreNotFollowed(t *testing.T) {
 		if !token {
 			urls = append(urls, above...) // on the server's own origin, where the sandbox wants no token but the standard lets it go
 		}
-		scenario.Run(t, beside(nil), func(w *scenario.World) {
+		hostile(t, beside(nil), func(w *scenario.World) {
 			for i, u := range urls {
 				plays(w, sandbox.KindPoll, manifest(func(m map[string]any) {
 					m["output"], m["requiresAccessToken"] = []any{map[string]any{"type": "Patient", "url": u}}, token
@@ -140,7 +140,7 @@ func TestLinksToPlacesWhereNoFileIsAreNotFollowed(t *testing.T) {
 
 func TestNamesOfTheServersReachNoPath(t *testing.T) {
 	t.Attr("fault", "hostile: path traversal in the types of a manifest -> failed with manifest_invalid, nothing written")
-	scenario.Run(t, beside(nil), func(w *scenario.World) {
+	hostile(t, beside(nil), func(w *scenario.World) {
 		for _, name := range []string{"../../../../evil", "Patient/../../evil", `..\..\evil`, "Patient\x00evil", "/evil", ".", "C:evil", strings.Repeat("evil", 500)} {
 			plays(w, sandbox.KindPoll, manifest(func(m map[string]any) {
 				for _, item := range m["output"].([]any) {
@@ -165,7 +165,7 @@ func TestNamesInHeadersAndResourcesReachNoPath(t *testing.T) {
 	spec := beside(nil)
 	spec.Types = []string{"DocumentReference", "Patient"}
 	spec.Tenant.Config = "attachments: {fetch: true}\nagreement: {attachments: true}"
-	scenario.Run(t, spec, func(w *scenario.World) {
+	hostile(t, spec, func(w *scenario.World) {
 		plays(w, sandbox.KindFile, func(q sandbox.Request, a http.ResponseWriter, _ *http.Request, _ func() *httptest.ResponseRecorder) bool {
 			a.Header().Set("Content-Type", "application/fhir+ndjson")
 			a.Header().Set("Content-Disposition", `attachment; filename="`+evil+`"; filename*=UTF-8''..%2F..%2Fevil`)

@@ -24,6 +24,7 @@ func (w *World) check() {
 	for _, t := range w.tenants {
 		w.checkServer(t)
 	}
+	w.checkRecord()
 	w.checkSecrets()
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -192,4 +193,13 @@ func (w *World) Problem(x *Export) *problem.Problem {
 		return nil
 	}
 	return problem.New(problem.Code(x.ProblemCode), x.ProblemSummary, x.ProblemRemedy).For(x.Tenant)
+}
+
+// CountRows counts a table of the ledger.
+func (w *World) CountRows(table string) (n int) {
+	w.t.Helper()
+	if err := w.Store.DB().QueryRowContext(w.t.Context(), fmt.Sprintf("SELECT count(*) FROM %q", table)).Scan(&n); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
 }
