@@ -99,8 +99,7 @@ func (l *losses) look(ctx context.Context) error {
 
 func (l *losses) file(ctx context.Context, f store.File) (lost loss, err error) {
 	stored := f.State == store.FileStored || f.State == store.FileIngesting || f.State == store.FileIngested
-	// A replay lets its copies of lines go when it has ended.
-	if stored && (l.x.Purpose != store.Replay || !l.x.State.Over() || l.x.State == life.Failed) {
+	if stored && l.keepsRaw() {
 		if lost.raw, lost.rawBytes, err = l.raw(ctx, f); err != nil {
 			return lost, err
 		}
@@ -115,6 +114,18 @@ func (l *losses) file(ctx context.Context, f store.File) (lost loss, err error) 
 		lost.quarantine, err = l.refused(ctx, f)
 	}
 	return lost, err
+}
+
+// keepsRaw reports whether the export's raw files should be there. A replay lets
+// its copies of lines go when it has ended, and those of replays that had
+// failed before it.
+func (l *losses) keepsRaw() bool {
+	if l.x.Purpose != store.Replay || !l.x.State.Over() {
+		return true
+	}
+	return l.x.State == life.Failed && !slices.ContainsFunc(l.exports, func(o store.Export) bool {
+		return o.Origin == l.x.Origin && o.State == life.Completed && o.RequestedAt.After(l.x.RequestedAt)
+	})
 }
 
 // raw looks whether a raw file is there, and in depth whether it is what was

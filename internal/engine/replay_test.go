@@ -297,6 +297,9 @@ func TestAFailedReplayWhoseLinesAnotherHasTakenIsNotResumed(t *testing.T) {
 	if diff := cmp.Diff(afterReplay, c.account(x.ID)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	if left, err := filepath.Glob(filepath.Join(c.folder, "files", "raw", "lakeside", failed, "*")); err != nil || len(left) > 0 {
+		t.Errorf("copies of lines are left in raw: %v, %v", left, err)
+	}
 }
 
 func TestAReplayWaitsForNothingButItsTurn(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -143,7 +144,9 @@ func (s *Steps) said(ctx context.Context, t *config.Tenant, x store.Export, d *s
 
 // forget removes what a replay that has ended leaves behind: its copies of
 // lines in raw, and the quarantine of its origin's files that another has
-// taken the place of. Doing it again changes nothing.
+// taken the place of. When it has completed, so it does with the copies of
+// earlier replays that had failed: they can be resumed no more. Doing it again
+// changes nothing.
 func (s *Steps) forget(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
 	scope, err := s.Files.Tenant(t.ID)
 	if err != nil {
@@ -157,12 +160,21 @@ func (s *Steps) forget(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	keepers = append(keepers[:slices.Index(keepers, w.Export.ID)+1], w.Export.Origin) // a later replay may be at work
+	place := slices.Index(keepers, w.Export.ID) // a later replay may be at work
+	earlier, keepers := slices.Clone(keepers[:place]), append(keepers[:place+1], w.Export.Origin)
 	files, err := in.Files(ctx, w.Export.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range files {
+		for _, failed := range earlier {
+			if w.Export.State != life.Completed {
+				break
+			}
+			if err := scope.DeleteFile(ctx, blob.Raw, failed, f.Name); err != nil {
+				return nil, err
+			}
+		}
 		of, err := in.File(ctx, w.Export.Origin, f.Name)
 		if err != nil {
 			return nil, err
