@@ -143,7 +143,7 @@ func (h *house) visit() *visitor {
 func (h *house) person(id string, grants ...string) *visitor {
 	h.Helper()
 	p := store.Person{ID: id, Name: "The " + id, PasswordHash: passwordHash()}
-	p.Grants = h.grants(grants)
+	p.Grants = grantsFor(h.T, grants)
 	if err := h.store.PutPerson(h.Context(), p); err != nil {
 		h.Fatal(err)
 	}
@@ -157,21 +157,27 @@ func (h *house) person(id string, grants ...string) *visitor {
 // program makes a token with these roles.
 func (h *house) program(grants ...string) *visitor {
 	h.Helper()
-	token, id, hash := access.NewToken()
-	t := store.Token{ID: id, Name: "a program", Hash: hash, ExpiresAt: farAway, Grants: h.grants(grants)}
-	if err := h.store.AddToken(h.Context(), t); err != nil {
-		h.Fatal(err)
-	}
 	v := h.visit()
-	v.token = token
+	v.token = tokenFor(h.T, h.store, grants...)
 	return v
 }
 
-func (h *house) grants(texts []string) (grants []access.Grant) {
+func tokenFor(t testing.TB, s *store.Store, grants ...string) string {
+	t.Helper()
+	token, id, hash := access.NewToken()
+	known := store.Token{ID: id, Name: "a program", Hash: hash, ExpiresAt: farAway, Grants: grantsFor(t, grants)}
+	if err := s.AddToken(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func grantsFor(t testing.TB, texts []string) (grants []access.Grant) {
+	t.Helper()
 	for _, text := range texts {
 		g, err := access.ParseGrant(text)
 		if err != nil {
-			h.Fatal(err)
+			t.Fatal(err)
 		}
 		grants = append(grants, g)
 	}

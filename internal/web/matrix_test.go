@@ -74,7 +74,7 @@ func TestEveryRouteIsOpenOnlyToThoseWhoMay(t *testing.T) {
 				default:
 					v = h.program(grants...)
 				}
-				actor := access.Actor{Grants: h.grants(grants)}
+				actor := access.Actor{Grants: grantsFor(t, grants)}
 				for _, a := range all {
 					if a.path == "/sign-out" || a.path == "/sign-in" {
 						continue // these have tests of their own
