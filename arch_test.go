@@ -23,7 +23,7 @@ var rooms = []string{
 	"internal/scan", "internal/judge", "internal/columnar", "internal/parquetfile", "internal/views", "internal/rows/rowstest", "internal/rows",
 	"internal/validate", "internal/flatten", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge", "internal/quality",
 	"internal/export", "internal/schedule", "internal/engine",
-	"internal/duckdbsink", "internal/parquetsink", "internal/doctor", "internal/alert", "internal/telemetry", "internal/web",
+	"internal/duckdbsink", "internal/parquetsink", "internal/doctor", "internal/disclosure", "internal/alert", "internal/telemetry", "internal/web",
 	"internal/sandbox/population", "internal/sandbox",
 	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/machinetest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
 }
