@@ -60,17 +60,13 @@ func (c *quarantineReplayCommand) Run(ctx context.Context, g *Globals) error {
 	})
 }
 
-// finishLatest lets a replay that has not ended, or has failed, come to its end
-// first.
+// finishLatest lets a replay that has not ended come to its end first. One that
+// has failed is left as it is: the lines of its export are taken again anew,
+// by what the rules are now, and those of others need not wait for it.
 func (c *quarantineReplayCommand) finishLatest(ctx context.Context, g *Globals, a *app.App) error {
 	x, ok, err := a.Store.In(c.Tenant).Latest(ctx)
-	if err != nil || !ok || x.Purpose != store.Replay || x.State.Over() && x.State != life.Failed {
+	if err != nil || !ok || x.Purpose != store.Replay || x.State.Over() {
 		return err
-	}
-	if x.State == life.Failed {
-		if err := a.Engine.Resume(ctx, c.Tenant, x.ID); err != nil {
-			return err
-		}
 	}
 	c.begun[x.Origin] = x.ID
 	return c.watch(ctx, g, a, x.ID)
