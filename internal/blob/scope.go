@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -121,13 +122,17 @@ func (s *Scope) DeleteExport(ctx context.Context, a Area, export string) error {
 	return s.deleteWhere(ctx, a, export, func(Key) bool { return true })
 }
 
-// DeleteFile removes what one output file gave: all its parts in the staged
-// area, or its one file in the others.
-func (s *Scope) DeleteFile(ctx context.Context, a Area, export, file string) error {
-	if !fileName.MatchString(file) {
-		return fmt.Errorf("delete output file: %w", ErrName)
+// DeleteFiles removes what output files gave: all parts that have a name of
+// theirs in the staged area, or the one file of each in the others.
+func (s *Scope) DeleteFiles(ctx context.Context, a Area, export string, files ...string) error {
+	wanted := map[string]bool{}
+	for _, file := range files {
+		if !fileName.MatchString(file) {
+			return fmt.Errorf("delete output file: %w", ErrName)
+		}
+		wanted[file] = true
 	}
-	return s.deleteWhere(ctx, a, export, func(k Key) bool { return isOf(a, k, file) })
+	return s.deleteWhere(ctx, a, export, func(k Key) bool { return wanted[fileOf(a, k)] })
 }
 
 func (s *Scope) deleteWhere(ctx context.Context, a Area, export string, want func(Key) bool) error {
@@ -148,17 +153,14 @@ func (s *Scope) deleteWhere(ctx context.Context, a Area, export string, want fun
 	return nil
 }
 
-// isOf reports whether k holds something of the output file: "<file>.<ext>", or
+// fileOf gives the output file whose name k has: k ends in "<file>.<ext>", or in
 // "<file>-<part>.<ext>" in the staged area.
-func isOf(a Area, k Key, file string) bool {
-	rest, found := strings.CutPrefix(string(k[strings.LastIndexByte(string(k), '/')+1:]), file)
-	if !found {
-		return false
-	}
+func fileOf(a Area, k Key) string {
+	file, _, _ := strings.Cut(path.Base(string(k)), ".")
 	if a == Staged {
-		return strings.HasPrefix(rest, "-")
+		file = file[:max(strings.LastIndexByte(file, '-'), 0)]
 	}
-	return strings.HasPrefix(rest, ".")
+	return file
 }
 
 // LocalPath returns a path at which the file can be read until release is

@@ -34,8 +34,8 @@ func TestNamesAreOfTheFormWeMake(t *testing.T) {
 		if k, err := s.QuarantineKey("e1", file); !errors.Is(err, ErrName) {
 			t.Errorf("QuarantineKey(%q) = %q, %v", file, k, err)
 		}
-		if err := s.DeleteFile(t.Context(), Staged, "e1", file); !errors.Is(err, ErrName) {
-			t.Errorf("DeleteFile(%q) = %v", file, err)
+		if err := s.DeleteFiles(t.Context(), Staged, "e1", file); !errors.Is(err, ErrName) {
+			t.Errorf("DeleteFiles(%q) = %v", file, err)
 		}
 	}
 	for _, table := range []string{"", "a/b", "..", "a-b", "1a"} {
@@ -136,7 +136,7 @@ func TestFilesOfAnExportAreListedAndDeletedByFile(t *testing.T) {
 					}
 				}
 			}
-			if err := s.DeleteFile(t.Context(), Staged, "e1", "0-output-1-Patient"); err != nil {
+			if err := s.DeleteFiles(t.Context(), Staged, "e1", "0-output-1-Patient"); err != nil {
 				t.Fatal(err)
 			}
 			want := []Key{

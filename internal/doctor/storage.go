@@ -14,21 +14,63 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
-	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
+// A unit is the files that were ingested together.
+type unit struct {
+	files []store.File
+	index int64 // rows of the index that they have together
+}
+
+// units gives the ingested files of an export by unit.
+func units(files []store.File, parts map[string][]store.Part) map[string]*unit {
+	all := map[string]*unit{}
+	for _, f := range files {
+		if f.State != store.FileIngested {
+			continue
+		}
+		u := all[f.Unit]
+		if u == nil {
+			u = &unit{}
+			all[f.Unit] = u
+			for _, part := range parts[f.Unit] {
+				if part.Table == table.Index.Name {
+					u.index += part.Rows
+				}
+			}
+		}
+		u.files = append(u.files, f)
+	}
+	return all
+}
+
+// short reports whether the index has not a row for each line that ingest
+// delivered from the unit's files.
+func (u *unit) short() bool {
+	rows := int64(0)
+	for _, f := range u.files {
+		rows += f.Delivered - f.Replayed
+	}
+	return u.files[0].Section == string(ingest.Output) && u.index != rows
+}
+
 // counts looks at I4: every line of every file is accounted for, and the index
 // has a row for each that was delivered from it.
 func (p *patient) counts(x *store.Export, files []store.File, parts map[string][]store.Part) (found []Finding) {
 	var wrong, unread []string
+	of := units(files, parts)
+	for _, list := range parts {
+		p.looked.Parts += int64(len(list))
+	}
 	for _, f := range files {
 		if x.State == life.Completed && f.State != store.FileIngested {
 			unread = append(unread, f.Name)
@@ -36,17 +78,9 @@ func (p *patient) counts(x *store.Export, files []store.File, parts map[string][
 		if f.State != store.FileIngested {
 			continue
 		}
-		index := int64(0)
-		for _, part := range parts[f.Name] {
-			p.looked.Parts++
-			if part.Table == table.Index.Name {
-				index += part.Rows
-			}
-		}
-		short := f.Section == string(ingest.Output) && index != f.Delivered-f.Replayed
-		if short || f.Lines != f.Delivered+f.Quarantined+f.Blank {
-			wrong = append(wrong, fmt.Sprintf("%s (%d lines, %d delivered, %d quarantined, %d blank, %d in the index)",
-				f.Name, f.Lines, f.Delivered, f.Quarantined, f.Blank, index))
+		if u := of[f.Unit]; u.short() || f.Lines != f.Delivered+f.Quarantined+f.Blank {
+			wrong = append(wrong, fmt.Sprintf("%s (%d lines, %d delivered, %d quarantined, %d blank, %s in the index)",
+				f.Name, f.Lines, f.Delivered, f.Quarantined, f.Blank, u.inIndex()))
 		}
 	}
 	if len(wrong) > 0 {
@@ -57,6 +91,15 @@ func (p *patient) counts(x *store.Export, files []store.File, parts map[string][
 			of(p.ID, x.ID).about(unread...))
 	}
 	return found
+}
+
+// inIndex says how many rows the index has of a file, or of how many files it
+// has them.
+func (u *unit) inIndex() string {
+	if len(u.files) == 1 {
+		return fmt.Sprint(u.index)
+	}
+	return fmt.Sprintf("%d of %d files", u.index, len(u.files))
 }
 
 // A loss is what of one output file is not in storage, or not as it was.
@@ -77,11 +120,12 @@ type losses struct {
 	scope *blob.Scope
 	files []store.File
 	parts map[string][]store.Part
-	by    map[string]loss // by output file
+	by    map[string]loss  // by output file
+	units map[string]*loss // by unit: what of its staged parts is lost
 }
 
 func (l *losses) look(ctx context.Context) error {
-	l.by = map[string]loss{}
+	l.by, l.units = map[string]loss{}, map[string]*loss{}
 	for _, f := range l.files {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -107,7 +151,7 @@ func (l *losses) file(ctx context.Context, f store.File) (lost loss, err error) 
 	if f.State != store.FileIngested {
 		return lost, nil
 	}
-	if lost.staged, lost.footer, err = l.staged(ctx, l.parts[f.Name]); err != nil {
+	if lost.staged, lost.footer, err = l.rows(ctx, f); err != nil {
 		return lost, err
 	}
 	if l.x.Purpose != store.Replay && f.Quarantined > 0 { // what a replay keeps is counted with its origin
@@ -159,6 +203,23 @@ func (l *losses) raw(ctx context.Context, f store.File) (gone, damaged bool, err
 	}
 	l.looked.Read += n
 	return false, err != nil || n != f.Bytes || hex.EncodeToString(sum.Sum(nil)) != f.SHA256, nil
+}
+
+// rows looks at the staged parts that have rows of a file: those of its unit,
+// which are looked at once, and those of its documents.
+func (l *losses) rows(ctx context.Context, f store.File) (gone, damaged bool, err error) {
+	of := l.units[f.Unit]
+	if of == nil {
+		of = &loss{}
+		l.units[f.Unit] = of
+		if of.staged, of.footer, err = l.staged(ctx, l.parts[f.Unit]); err != nil {
+			return false, false, err
+		}
+	}
+	if f.Name != f.Unit {
+		gone, damaged, err = l.staged(ctx, l.parts[f.Name])
+	}
+	return gone || of.staged, damaged || of.footer, err
 }
 
 func (l *losses) staged(ctx context.Context, parts []store.Part) (gone, damaged bool, err error) {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -79,11 +78,14 @@ func (e *Engine) at(l store.Lease, moment string) error {
 // record writes the outcome. It returns when the step is due again, or the
 // zero time when it is done.
 func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) (time.Time, error) {
+	if err := e.recordStored(tx, x, &l, r); err != nil {
+		return time.Time{}, err
+	}
 	if r.err == nil {
 		return e.recordOutcome(tx, x, l, r.outcome)
 	}
 	if later, ok := errors.AsType[*export.Later](r.err); ok {
-		return later.Until, tx.Postpone(l, later.Until, l.Attempt)
+		return later.Until, e.postpone(tx, x, l, later.Until)
 	}
 	if p, ok := errors.AsType[*problem.Problem](r.err); ok {
 		return time.Time{}, e.recordProblem(tx, x, l, p)
@@ -94,8 +96,18 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 	if l.Attempt+1 >= e.patience(l) {
 		return time.Time{}, e.recordProblem(tx, x, l, export.Exhausted(l, r.err))
 	}
-	due := tx.Now().Add(max(e.retry.wait(l.Attempt+1), export.RetryAfter(r.err)))
-	return due, tx.Postpone(l, due, l.Attempt+1)
+	l.Attempt++
+	due := tx.Now().Add(max(e.retry.wait(l.Attempt), export.RetryAfter(r.err)))
+	return due, e.postpone(tx, x, l, due)
+}
+
+// postpone gives a step back until it is due. What else of the export waits,
+// because the step has had it in hand, goes on.
+func (e *Engine) postpone(tx *store.Tx, x *store.Export, l store.Lease, due time.Time) error {
+	if err := tx.Postpone(l, due, l.Attempt); err != nil || l.Kind != fetching(x) || x.State != life.Downloading {
+		return err
+	}
+	return e.feed(tx, x)
 }
 
 // recordProblem ends what the step was for: a file, a courtesy to the server,
@@ -160,8 +172,6 @@ func (e *Engine) recordOutcome(tx *store.Tx, x *store.Export, l store.Lease, out
 			return time.Time{}, err
 		}
 		return o.PollAt, tx.Postpone(l, o.PollAt, 0)
-	case export.FileFailed:
-		return time.Time{}, e.recordFileFailed(tx, x, l, o.Problem.For(x.Tenant))
 	}
 	if err := tx.Finish(l); err != nil {
 		return time.Time{}, err
@@ -191,15 +201,9 @@ func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcom
 	case export.Listed:
 		return e.recordListed(tx, x, o)
 	case export.Stored:
-		if err := tx.SetFileStored(x, o.File); err != nil {
-			return err
-		}
-		if err := note(tx, x, o.Notes); err != nil {
-			return err
-		}
 		return e.feed(tx, x)
 	case export.Staged:
-		return e.recordStaged(tx, x, l, o)
+		return e.recordStaged(tx, x, o)
 	case export.Members:
 		return e.recordMembers(tx, x, o)
 	case export.Attached:
@@ -288,49 +292,6 @@ func note(tx *store.Tx, x *store.Export, notes []export.Note) error {
 		}
 	}
 	return nil
-}
-
-func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o export.Staged) error {
-	summary, err := json.Marshal(o.Summary)
-	if err != nil {
-		return err
-	}
-	s := o.Summary
-	f := store.File{
-		Name: l.Subject, Lines: s.Lines, Blank: s.Blank, Delivered: s.Delivered, Quarantined: s.Quarantined, Summary: summary,
-	}
-	var parts []store.Part
-	for _, t := range s.Tables {
-		for _, p := range t.Parts {
-			parts = append(parts, store.Part{Table: t.Name, Key: string(p.Key), Rows: p.Rows})
-		}
-	}
-	if err := tx.SetFileIngested(x, f, parts); err != nil {
-		return err
-	}
-	if o.Remaining != nil {
-		if err := setRemaining(tx, x, l.Subject, o.Remaining); err != nil {
-			return err
-		}
-	}
-	if err := note(tx, x, o.Notes); err != nil {
-		return err
-	}
-	errorsReported := o.Short // as good as an error: something may be missing
-	for _, issue := range s.Outcomes {
-		if issue.Severity == "error" || issue.Severity == "fatal" {
-			errorsReported += issue.Count
-		}
-	}
-	if strings.Contains(l.Subject, "-error-") {
-		errorsReported += s.Quarantined // what cannot be read may be an error
-	}
-	if errorsReported > 0 {
-		if err := tx.AddServerErrors(x, errorsReported); err != nil {
-			return err
-		}
-	}
-	return e.feed(tx, x)
 }
 
 // tell writes what happened to the log, once.

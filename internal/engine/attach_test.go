@@ -84,7 +84,7 @@ func TestAFileOfAnotherTypeMayHoldDocumentsToo(t *testing.T) {
 	s.on[export.Ingest] = func(_ context.Context, w export.Work) (export.Outcome, error) {
 		o := s.calm(w).(export.Staged)
 		if w.Lease.Subject == "0-output-1-Patient" {
-			o.Summary.Tables = []ingest.TableParts{{Name: "document_reference", Rows: 1, Parts: []ingest.Part{{Key: "staged/part", Rows: 1}}}}
+			o.Tables = []ingest.TableParts{{Name: "document_reference", Rows: 1, Parts: []ingest.Part{{Key: "staged/part", Rows: 1}}}}
 		}
 		return o, nil
 	}

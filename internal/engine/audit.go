@@ -47,20 +47,8 @@ func stepEvents(x *store.Export, l store.Lease, outcome export.Outcome) []audit.
 		return []audit.Event{{Action: audit.ExportGone, Outcome: audit.Failed, Reason: string(o.Problem.Code), Facts: statusFact(o.Problem)}}
 	case export.Listed:
 		return listedEvents(o)
-	case export.Stored:
-		f := o.File
-		return []audit.Event{{Action: audit.FileStored, Object: f.Name, Rule: permitted, Facts: map[string]any{
-			"bytes": f.Bytes, "wire_bytes": f.WireBytes, "sha256": f.SHA256,
-		}}}
-	case export.FileFailed:
-		return []audit.Event{{Action: audit.FileFailed, Object: l.Subject, Outcome: audit.Failed, Reason: string(o.Problem.Code), Facts: statusFact(o.Problem)}}
 	case export.Staged:
-		s := o.Summary
-		facts := map[string]any{"lines": s.Lines, "blank": s.Blank, "delivered": s.Delivered, "quarantined": s.Quarantined}
-		if len(s.ByReason) > 0 {
-			facts["by_reason"] = s.ByReason
-		}
-		return []audit.Event{{Action: audit.FileStaged, Object: l.Subject, Rule: permitted, Facts: facts}}
+		return stagedEvents(o)
 	case export.Attached:
 		return []audit.Event{{Action: audit.Attached, Object: l.Subject, Rule: permitted, Facts: map[string]any{
 			"found": o.Summary.Found, "kept": o.Summary.Kept, "bytes": o.Summary.Bytes,
@@ -73,6 +61,33 @@ func stepEvents(x *store.Export, l store.Lease, outcome export.Outcome) []audit.
 		}
 	}
 	return nil
+}
+
+func stagedEvents(o export.Staged) (events []audit.Event) {
+	for _, f := range o.Files {
+		s := f.Summary
+		facts := map[string]any{"lines": s.Lines, "blank": s.Blank, "delivered": s.Delivered, "quarantined": s.Quarantined}
+		if len(s.ByReason) > 0 {
+			facts["by_reason"] = s.ByReason
+		}
+		events = append(events, audit.Event{Action: audit.FileStaged, Object: s.File, Rule: string(agreement.Permitted), Facts: facts})
+	}
+	return events
+}
+
+// auditStored puts on record that a file is in raw, and auditFileFailed that it
+// could not be had.
+func auditStored(tx *store.Tx, x *store.Export, f store.File) error {
+	return tx.Audit(audit.Event{
+		Action: audit.FileStored, Export: x.ID, Object: f.Name, Rule: string(agreement.Permitted), Actor: audit.Service,
+		Facts: map[string]any{"bytes": f.Bytes, "wire_bytes": f.WireBytes, "sha256": f.SHA256},
+	})
+}
+
+func auditFileFailed(tx *store.Tx, x *store.Export, file string, p *problem.Problem) error {
+	return tx.Audit(audit.Event{
+		Action: audit.FileFailed, Export: x.ID, Object: file, Outcome: audit.Failed, Reason: string(p.Code), Actor: audit.Service, Facts: statusFact(p),
+	})
 }
 
 func listedEvents(o export.Listed) []audit.Event {

@@ -173,7 +173,7 @@ func (c *clinic) download(ctx context.Context, w export.Work) (_ export.Outcome,
 	if err := errors.Join(z.Close(), out.Commit()); err != nil {
 		return nil, err
 	}
-	return export.Stored{File: store.File{Name: w.Lease.Subject, Bytes: int64(len(c.lines))}}, nil
+	return export.Stored{Files: []store.File{{Name: w.Lease.Subject, Bytes: int64(len(c.lines))}}}, nil
 }
 
 // on replaces what steps of a kind do.

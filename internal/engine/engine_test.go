@@ -92,9 +92,9 @@ func (s *script) calm(w export.Work) export.Outcome {
 		}
 		return l
 	case export.Download:
-		return export.Stored{File: store.File{Name: w.Lease.Subject, Bytes: 10, SHA256: "00"}}
+		return export.Stored{Files: []store.File{{Name: w.Lease.Subject, Bytes: 1 << 30, SHA256: "00"}}}
 	case export.Ingest:
-		return export.Staged{Summary: ingest.Summary{File: w.Lease.Subject, Lines: 3, Delivered: 2, Quarantined: 1}}
+		return export.Staged{Files: []export.StagedFile{{Summary: ingest.Summary{File: w.Lease.Subject, Lines: 3, Delivered: 2, Quarantined: 1}}}}
 	case export.Publish:
 		return export.Published{Receipt: []byte(`{}`)}
 	}
@@ -248,7 +248,7 @@ func TestAFileThatCannotBeHadFailsTheExportWhenTheOthersAreHereAndItResumes(t *t
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if broken && w.Lease.Subject == "0-output-1-Patient" {
-			return export.FileFailed{Problem: problem.New(problem.DownloadFailed, "file 1: the server answered 404", "Ask.")}, nil
+			return nil, problem.New(problem.DownloadFailed, "file 1: the server answered 404", "Ask.")
 		}
 		return nil, nil
 	}

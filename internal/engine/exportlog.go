@@ -132,29 +132,36 @@ func logListed(tx *store.Tx, x *store.Export, o export.Listed) error {
 	})
 }
 
-// fileEvents tells of one output file: that it is here once its lines are
-// counted, or why it could not be had.
-func fileEvents(tx *store.Tx, x *store.Export, l store.Lease, r result) ([]exportlog.Event, error) {
-	f, err := tx.File(x.ID, l.Subject)
+// fileEvents tells of output files: that they are here once their lines are
+// counted, or why one could not be had.
+func fileEvents(tx *store.Tx, x *store.Export, l store.Lease, r result) (events []exportlog.Event, err error) {
+	if staged, ok := r.outcome.(export.Staged); ok {
+		for _, of := range staged.Files {
+			f, err := tx.File(x.ID, of.Summary.File)
+			if err != nil {
+				return nil, err
+			}
+			events = append(events, exportlog.DownloadComplete{
+				FileURL: exportlog.FileURL(f), ResourceCount: of.Summary.Lines - of.Summary.Blank, FileSize: f.Bytes,
+			})
+		}
+		return events, nil
+	}
+	if r.err == nil || l.Kind != export.Download {
+		return nil, nil
+	}
+	at := l.Subject
+	if stored, ok := r.outcome.(export.Stored); ok {
+		at = stored.At
+	}
+	f, err := tx.File(x.ID, at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil // the manifest was read again: the step is no longer ours
 	}
 	if err != nil {
 		return nil, err
 	}
-	cause := r.err
-	switch o := r.outcome.(type) {
-	case export.Staged:
-		return []exportlog.Event{exportlog.DownloadComplete{
-			FileURL: exportlog.FileURL(f), ResourceCount: o.Summary.Lines - o.Summary.Blank, FileSize: f.Bytes,
-		}}, nil
-	case export.FileFailed:
-		cause = o.Problem
-	}
-	if cause == nil || l.Kind != export.Download {
-		return nil, nil
-	}
-	status, code := blame(cause)
+	status, code := blame(r.err)
 	return []exportlog.Event{exportlog.DownloadError{
 		FileURL: exportlog.FileURL(f), Code: status, Message: code, ResponseHeaders: map[string]string{},
 	}}, nil

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,61 +40,21 @@ func (e *Engine) feed(tx *store.Tx, x *store.Export) error {
 	return e.afterIngest(tx, x)
 }
 
-func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
-	running, err := tx.CountFilesIn(x, store.FileDownloading)
-	if err != nil {
-		return err
-	}
-	failed, err := tx.CountFilesIn(x, store.FileFailed)
-	if err != nil {
-		return err
-	}
-	if failed < givenUp {
-		next, err := tx.FilesIn(x, store.FileListed, e.downloads(x)-running)
-		if err != nil {
-			return err
-		}
-		if err := auditStart(tx, x, next); err != nil {
-			return err
-		}
-		for _, file := range next {
-			if err := tx.StartFile(x, file); err != nil {
-				return err
-			}
-			if err := logRequest(tx, x, file); err != nil {
-				return err
-			}
-			if err := tx.AddStep(x.ID, fetching(x), file, tx.Now()); err != nil {
-				return err
-			}
-		}
-		running += int64(len(next))
-	}
-	switch {
-	case running > 0:
-		return e.warnOfExpiry(tx, x)
-	case failed > 0:
-		totals, err := tx.FileTotals(x)
-		if err != nil {
-			return err
-		}
-		return e.fail(tx, x, filesFailed(x, totals))
-	}
-	return tx.Move(x, life.Stored)
-}
-
 // warnOfExpiry notes, once, that at the present pace the server's links lapse
 // before the last file is here. They are renewed where the server can.
 func (e *Engine) warnOfExpiry(tx *store.Tx, x *store.Export) error {
 	if x.ExpiresAt.IsZero() {
 		return nil
 	}
-	totals, err := tx.FileTotals(x)
-	if err != nil || totals.InRaw == 0 && tx.Now().Before(x.ExpiresAt) {
+	files, err := tx.FilesByState(x)
+	if err != nil {
 		return err
 	}
-	left := totals.Files - totals.InRaw - totals.Failed
-	pace := tx.Now().Sub(x.StateAt) / time.Duration(max(totals.InRaw, 1))
+	left, inRaw := files[store.FileListed]+files[store.FileDownloading], files[store.FileStored]+files[store.FileIngesting]+files[store.FileIngested]
+	if inRaw == 0 && tx.Now().Before(x.ExpiresAt) {
+		return nil
+	}
+	pace := tx.Now().Sub(x.StateAt) / time.Duration(max(inRaw, 1))
 	if end := tx.Now().Add(pace * time.Duration(left)); end.Before(x.ExpiresAt) {
 		return nil
 	}
@@ -109,26 +68,6 @@ func filesFailed(x *store.Export, totals store.FileTotals) *problem.Problem {
 			" --resume: files that are here already are kept, only the missing ones are downloaded.").For(x.Tenant)
 }
 
-// recordFileFailed marks a file as failed. The export goes on with the others
-// and fails when none is left, so that everything that can be had is here
-// before a person looks.
-func (e *Engine) recordFileFailed(tx *store.Tx, x *store.Export, l store.Lease, p *problem.Problem) error {
-	if err := tx.Finish(l); err != nil {
-		return err
-	}
-	if err := tx.SetFileState(x, l.Subject, store.FileFailed); err != nil {
-		return err
-	}
-	if err := tx.CountWeather(x, errors.New(p.Summary)); err != nil {
-		return err
-	}
-	x.LastError = p.Summary
-	if err := tx.Note(x.ID, "engine", "file_failed", l.Subject); err != nil {
-		return err
-	}
-	return e.feed(tx, x)
-}
-
 func (e *Engine) downloads(x *store.Export) int64 {
 	cfg := e.config()
 	t, err := cfg.Tenant(x.Tenant)
@@ -136,28 +75,6 @@ func (e *Engine) downloads(x *store.Export) int64 {
 		return 1
 	}
 	return int64(cfg.Downloads(t))
-}
-
-// feedIngests starts what may be ingested next, and reports how many files of
-// the export are being ingested.
-func (e *Engine) feedIngests(tx *store.Tx, x *store.Export) (int64, error) {
-	running, err := tx.CountFilesIn(x, store.FileIngesting)
-	if err != nil {
-		return 0, err
-	}
-	next, err := tx.FilesIn(x, store.FileStored, ingestSteps-running)
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range next {
-		if err := tx.SetFileState(x, file, store.FileIngesting); err != nil {
-			return 0, err
-		}
-		if err := tx.AddStep(x.ID, export.Ingest, file, tx.Now()); err != nil {
-			return 0, err
-		}
-	}
-	return running + int64(len(next)), nil
 }
 
 func (e *Engine) feedSinks(tx *store.Tx, x *store.Export) error {

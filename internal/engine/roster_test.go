@@ -97,7 +97,7 @@ func TestNobodyIsAMemberByAnExportThatBroughtErrors(t *testing.T) {
 		if w.Export.Purpose == store.Roster {
 			return nil, nil
 		}
-		return export.Staged{Summary: ingest.Summary{File: w.Lease.Subject, Lines: 1, Delivered: 1}, Short: 1}, nil
+		return export.Staged{Files: []export.StagedFile{{Summary: ingest.Summary{File: w.Lease.Subject, Lines: 1, Delivered: 1}, Short: 1}}}, nil
 	}
 	s.mu.Lock()
 	s.on[export.Ingest] = short

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -108,13 +109,13 @@ func reached(s life.State) bool {
 }
 
 func (e *Engine) reopen(tx *store.Tx, x *store.Export, l Loss) error {
-	for _, file := range l.Raw {
-		if err := tx.SetFileState(x, file, store.FileListed); err != nil {
+	for _, file := range slices.Concat(l.Staged, l.Raw) { // the rows of a lost raw file are staged among those of others
+		if err := tx.Unstage(x, file); err != nil {
 			return err
 		}
 	}
-	for _, file := range l.Staged {
-		if err := tx.SetFileState(x, file, store.FileStored); err != nil {
+	for _, file := range l.Raw {
+		if err := tx.SetFileState(x, file, store.FileListed); err != nil {
 			return err
 		}
 	}

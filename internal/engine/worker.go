@@ -101,7 +101,7 @@ func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*
 	r, found := e.unrecordedOf(lease)
 	if !found {
 		if wait := time.Until(due); wait > 0 {
-			return wait, e.giveBack(ctx, lease, due)
+			return wait, e.giveBack(ctx, lease, result{}, due)
 		}
 		x, err := e.store.In(ref.Tenant).Export(ctx, ref.Export)
 		if err != nil {
@@ -113,7 +113,7 @@ func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*
 			r.outcome, r.err = e.run(stepCtx, export.Work{Lease: lease, Export: x})
 		}
 		if r.err != nil && stepCtx.Err() != nil {
-			return e.interrupted(ctx, lease, context.Cause(stepCtx))
+			return e.interrupted(ctx, lease, r, context.Cause(stepCtx))
 		}
 	}
 	if again, err = e.advance(context.WithoutCancel(ctx), lease, r, complete); err != nil {
@@ -147,20 +147,33 @@ func (e *Engine) run(ctx context.Context, w export.Work) (o export.Outcome, err 
 // interrupted ends a step whose context ended before it did: because bulkhead
 // stops, and the next process takes it up; or because its export has ended or
 // somebody else has the step, and nothing is left to record. Where neither is
-// so by now, it runs again.
-func (e *Engine) interrupted(ctx context.Context, l store.Lease, cause error) (again time.Duration, err error) {
-	if ctx.Err() != nil || errors.Is(cause, errStopping) {
+// so by now, it runs again. The files that it has stored are kept.
+func (e *Engine) interrupted(ctx context.Context, l store.Lease, r result, cause error) (again time.Duration, err error) {
+	stopping := ctx.Err() != nil || errors.Is(cause, errStopping)
+	if o, part := r.outcome.(export.Stored); stopping && (!part || len(o.Files) == 0) {
 		return 0, cause
 	}
-	err = e.giveBack(ctx, l, time.Now())
-	if errors.Is(err, store.ErrFenced) {
+	err = e.giveBack(context.WithoutCancel(ctx), l, r, time.Now())
+	switch {
+	case errors.Is(err, store.ErrFenced):
 		return 0, nil
+	case stopping:
+		return 0, errors.Join(err, cause)
 	}
 	return time.Millisecond, err
 }
 
-func (e *Engine) giveBack(ctx context.Context, l store.Lease, due time.Time) error {
-	return e.store.In(l.Tenant).Do(ctx, func(tx *store.Tx) error { return tx.Postpone(l, due, l.Attempt) })
+func (e *Engine) giveBack(ctx context.Context, l store.Lease, r result, due time.Time) error {
+	return e.store.In(l.Tenant).Do(ctx, func(tx *store.Tx) error {
+		x, err := tx.Export(l.Export)
+		if err != nil {
+			return err
+		}
+		if err := e.recordStored(tx, &x, &l, r); err != nil {
+			return err
+		}
+		return tx.Postpone(l, due, l.Attempt)
+	})
 }
 
 // track notes that a step runs here; false says that it does already.

@@ -47,7 +47,11 @@ func Attachable() (types, tables []string) {
 // attach stores the documents that a file's resources carry or point to. One
 // that cannot be had never fails the export: its row says why.
 func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	file, scope, err := s.subject(ctx, t, w)
+	scope, err := s.scope(t, w)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
 	if err != nil {
 		return nil, err
 	}

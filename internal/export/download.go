@@ -19,40 +19,49 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// download streams one output file into raw, compressed by us and otherwise as
-// it came (I10). The file is visible in raw only when it is whole and durable
-// (I3), so running the step again is harmless.
+// download brings output files into raw, one after the other. A file is visible
+// there only when it is whole and durable (I3), so running the step again is
+// harmless.
 func (s *Steps) download(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+	files, err := s.unit(ctx, w, store.FileDownloading)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.permitted(agreement.AtDownload, t, w.Export, w.Export.Sinks, outputTypes(file)...); err != nil { // I1
+	if err := s.permitted(agreement.AtDownload, t, w.Export, w.Export.Sinks, outputTypes(files...)...); err != nil { // I1: no token is asked for either
+		return nil, err
+	}
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
 		return nil, err
 	}
 	client, err := s.Connect(t, w.Export.Types)
 	if err != nil {
 		return nil, err
 	}
+	return bring(ctx, w, files, func(ctx context.Context, w Work, file store.File) (*arrival, error) {
+		if err := s.permitted(agreement.AtDownload, t, w.Export, w.Export.Sinks, outputTypes(file)...); err != nil { // I1
+			return nil, err
+		}
+		a, err := s.stream(ctx, client, t, scope, w, file)
+		return a, downloadFailed(t, w, err)
+	})
+}
+
+// stream streams one output file, compressed by us and otherwise as it came
+// (I10).
+func (s *Steps) stream(ctx context.Context, client *bulkdata.Client, t *config.Tenant, scope *blob.Scope, w Work, file store.File) (*arrival, error) {
 	body, err := begin(ctx, s.resumes(t, w), func(ctx context.Context, o bulkdata.OpenOptions) (*bulkdata.Body, error) {
 		return s.open(ctx, client, t, w, o)
 	})
 	if err != nil {
-		return downloadFailed(t, w, err)
-	}
-	defer func() { body.Close() }() //nolint:errcheck // it is read to its end or given up
-	scope, err := s.Files.Tenant(t.ID)
-	if err != nil {
 		return nil, err
 	}
-	if file, err = s.keep(ctx, scope, w, file, body); err != nil {
-		return downloadFailed(t, w, err)
+	defer func() { body.Close() }() //nolint:errcheck // it is read to its end or given up
+	a, err := s.keep(ctx, scope, w, file, body)
+	if err == nil && file.Checksum != "" && file.Checksum != a.file.SHA256 {
+		a.notes = append(a.notes, Note{"checksum_differs", file.Name})
 	}
-	stored := Stored{File: file}
-	if file.Checksum != "" && file.Checksum != file.SHA256 {
-		stored.Notes = append(stored.Notes, Note{"checksum_differs", file.Name})
-	}
-	return stored, nil
+	return a, err
 }
 
 // resumes gives how often a transfer may be taken up: a server that gives a
@@ -64,30 +73,36 @@ func (s *Steps) resumes(t *config.Tenant, w Work) int {
 	return resumesAtMost
 }
 
-func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.File, body *transfer) (_ store.File, err error) {
-	key, err := scope.RawKey(w.Export.ID, file.Name)
+func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.File, body *transfer) (_ *arrival, err error) {
+	out, err := rawWriter(ctx, scope, w.Export.ID, file.Name)
 	if err != nil {
-		return file, err
+		return nil, err
 	}
-	out, err := scope.Create(ctx, key)
-	if err != nil {
-		return file, err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, out.Close())
+		}
+	}()
 	hash, end := sha256.New(), &tail{}
 	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: s.spare(body), count: s.Meter.of(w.Export.ID).downloaded}, io.MultiWriter(hash, end)))
 	if err != nil {
-		return file, err
+		return nil, err
 	}
 	file.SHA256 = hex.EncodeToString(hash.Sum(nil))
 	if err := end.short(file, file.SHA256); err != nil && w.Lease.Attempt+1 < tries {
-		return file, err
-	}
-	if err := out.Commit(); err != nil { // I3
-		return file, err
+		return nil, err
 	}
 	file.Bytes, file.WireBytes = n, body.WireBytes()
-	return file, nil
+	return &arrival{file: file, out: out}, nil
+}
+
+// rawWriter begins the raw file of an output file.
+func rawWriter(ctx context.Context, scope *blob.Scope, export, file string) (*blob.Writer, error) {
+	key, err := scope.RawKey(export, file)
+	if err != nil {
+		return nil, err
+	}
+	return scope.Create(ctx, key)
 }
 
 func compress(w io.Writer, r io.Reader) (n int64, err error) {
@@ -100,15 +115,17 @@ func compress(w io.Writer, r io.Reader) (n int64, err error) {
 }
 
 // downloadFailed tells a file that cannot be had from an export that cannot go on.
-func downloadFailed(t *config.Tenant, w Work, err error) (Outcome, error) {
+func downloadFailed(t *config.Tenant, w Work, err error) error {
+	if err == nil {
+		return nil
+	}
 	err = explain(t, w, err)
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code.Kind() == problem.DownloadFailed.Kind() {
-		p := problem.Wrap(p.Err, problem.DownloadFailed, fmt.Sprintf("output file %s: %s", w.Lease.Subject, p.Summary), p.Remedy)
-		return FileFailed{p}, nil
+		return problem.Wrap(p.Err, problem.DownloadFailed, fmt.Sprintf("output file %s: %s", w.Lease.Subject, p.Summary), p.Remedy)
 	}
 	if isLater(err) && time.Since(w.Export.StateAt) > stuckAfter { // a server that only ever says later
-		return nil, problem.Wrap(err, problem.ExportStuck, "the server has put off the files of the export for over "+days(stuckAfter),
+		return problem.Wrap(err, problem.ExportStuck, "the server has put off the files of the export for over "+days(stuckAfter),
 			"Ask the practice or its vendor why; then resume with bulkhead export "+t.ID+" --resume.").For(t.ID)
 	}
-	return nil, err
+	return err
 }

@@ -23,16 +23,27 @@ import (
 )
 
 // Gather is the step of a replay that stands in the place of a download: it
-// writes the refused lines of one file into raw.
+// writes the refused lines of files into raw.
 const Gather = "gather"
 
-// gather writes the raw file of a replay. The file is visible only when it is
+// gather writes the raw files of a replay. A file is visible only when it is
 // whole and durable (I3), so running the step again is harmless.
 func (s *Steps) gather(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	file, scope, err := s.subject(ctx, t, w) // I1
+	scope, err := s.scope(t, w)
 	if err != nil {
 		return nil, err
 	}
+	files, err := s.unit(ctx, w, store.FileDownloading)
+	if err != nil {
+		return nil, err
+	}
+	return bring(ctx, w, files, func(ctx context.Context, w Work, file store.File) (*arrival, error) {
+		return s.regain(ctx, scope, w, file)
+	})
+}
+
+// regain writes the raw file of one file of a replay.
+func (s *Steps) regain(ctx context.Context, scope *blob.Scope, w Work, file store.File) (*arrival, error) {
 	refused, of, err := s.refused(ctx, scope, w.Export, file.Name)
 	if err != nil {
 		return nil, err
@@ -41,14 +52,15 @@ func (s *Steps) gather(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	if err := keepRefused(ctx, refused, scope, w.Export.ID, &file); err != nil {
+	out, err := keepRefused(ctx, refused, scope, w.Export.ID, &file)
+	if err != nil {
 		return nil, err
 	}
 	if file.Lines != wanted { // I4: what is taken again is all that was refused
-		return nil, problem.New(problem.StorageDamaged, fmt.Sprintf("the quarantine of file %s has %d such lines, the ledger knows %d", file.Name, file.Lines, wanted),
-			"Look at the folder quarantine of the state folder; a full export brings the practice's records again.")
+		return nil, errors.Join(out.Close(), problem.New(problem.StorageDamaged, fmt.Sprintf("the quarantine of file %s has %d such lines, the ledger knows %d", file.Name, file.Lines, wanted),
+			"Look at the folder quarantine of the state folder; a full export brings the practice's records again."))
 	}
-	return Stored{File: file}, nil
+	return &arrival{file: file, out: out}, nil
 }
 
 // refused gives the entries that a replay is of, and their file as the origin
@@ -59,28 +71,29 @@ func (s *Steps) refused(ctx context.Context, scope *blob.Scope, x store.Export, 
 }
 
 // keepRefused writes the selected lines as the raw file of an export, and notes
-// its bytes, its hash and how many lines there are.
-func keepRefused(ctx context.Context, from quarantine.Selection, to *blob.Scope, export string, file *store.File) (err error) {
-	key, err := to.RawKey(export, file.Name)
+// its bytes, its hash and how many lines there are. It is for the caller to
+// commit it.
+func keepRefused(ctx context.Context, from quarantine.Selection, to *blob.Scope, export string, file *store.File) (_ *blob.Writer, err error) {
+	out, err := rawWriter(ctx, to, export, file.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out, err := to.Create(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, out.Close())
+		}
+	}()
 	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	hash, length := sha256.New(), new(lengthOf)
 	file.Lines, err = from.Unroll(ctx, io.MultiWriter(z, hash, length))
 	if err = errors.Join(err, z.Close()); err != nil {
-		return err
+		return nil, err
 	}
 	file.SHA256, file.Bytes = hex.EncodeToString(hash.Sum(nil)), int64(*length)
-	return out.Commit() // I3
+	return out, nil
 }
 
 // lengthOf counts bytes.
@@ -94,21 +107,21 @@ func (n *lengthOf) Write(p []byte) (int, error) {
 // restage makes of an ingested raw file of a replay what the ledger is to know:
 // the lines that were taken again, without the empty ones between them, and
 // what of the origin's file stays in quarantine.
-func (s *Steps) restage(ctx context.Context, scope *blob.Scope, w Work, summary ingest.Summary) (Outcome, error) {
+func (s *Steps) restage(ctx context.Context, scope *blob.Scope, w Work, summary ingest.Summary) (f StagedFile, err error) {
 	refused, _, err := s.refused(ctx, scope, w.Export, summary.File)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	renewed, err := refused.Renew(ctx, w.Export.ID)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	summary.Lines, summary.Blank, summary.Headers = summary.Lines-summary.Blank, 0, 0
 	if summary.Lines != renewed.Taken { // I4
-		return nil, problem.New(problem.CountMismatch, fmt.Sprintf("file %s: %d refused lines were taken again, and %d were judged", summary.File, renewed.Taken, summary.Lines),
+		return f, problem.New(problem.CountMismatch, fmt.Sprintf("file %s: %d refused lines were taken again, and %d were judged", summary.File, renewed.Taken, summary.Lines),
 			"Report this: it is a bug in bulkhead. The lines are in quarantine as before, and nothing of them was published.")
 	}
-	return Staged{Summary: summary, Remaining: renewed.Remaining}, nil
+	return StagedFile{Summary: summary, Remaining: renewed.Remaining}, nil
 }
 
 // said adds to a replay's delivery what later exports have said of resources.
@@ -171,7 +184,7 @@ func (s *Steps) forget(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 			if w.Export.State != life.Completed {
 				break
 			}
-			if err := scope.DeleteFile(ctx, blob.Raw, failed, f.Name); err != nil {
+			if err := scope.DeleteFiles(ctx, blob.Raw, failed, f.Name); err != nil {
 				return nil, err
 			}
 		}
@@ -183,7 +196,7 @@ func (s *Steps) forget(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 			if keeper == Keeper(w.Export.Origin, of) {
 				continue
 			}
-			if err := scope.DeleteFile(ctx, blob.Quarantine, keeper, f.Name); err != nil {
+			if err := scope.DeleteFiles(ctx, blob.Quarantine, keeper, f.Name); err != nil {
 				return nil, err
 			}
 		}

@@ -19,37 +19,64 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
-// ingest turns one raw file into staged rows and quarantined lines.
+// textForWorker is how many bytes of NDJSON are worth another worker.
+const textForWorker = 4 << 20
+
+// ingest turns the raw files of a unit into staged rows and quarantined lines.
 func (s *Steps) ingest(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
-	file, scope, err := s.subject(ctx, t, w)
+	scope, err := s.scope(t, w)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.ingestOptions(ctx, t, w.Export, file)
+	files, err := s.unit(ctx, w, store.FileIngesting)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.ingestOptions(ctx, t, w.Export, files[0])
 	if err != nil {
 		return nil, err
 	}
 	o.Scope, o.First = scope, w.Lease.Epoch == 1 && w.Export.EndedAt.IsZero() // a resumed export has new steps
-	end := &tail{}
-	summary, err := ingest.Run(ctx, o, ingest.Source{
-		File: file.Name, Section: ingest.Section(file.Section), Type: file.ResourceType, Origin: w.Export.Origin,
-		Open: func(ctx context.Context) (io.ReadCloser, error) {
+	sources, ends, text := make([]ingest.Source, len(files)), make([]tail, len(files)), int64(0)
+	for i, file := range files {
+		sources[i] = sourceOf(w.Export, file, func(ctx context.Context) (io.ReadCloser, error) {
 			raw, err := s.openRaw(ctx, scope, w, file.Name)
-			return watch(raw, end), err
-		},
-	})
+			return watch(raw, &ends[i]), err
+		})
+		text += file.Bytes
+	}
+	o.Workers = min(o.Workers, 1+int(text/textForWorker)) // each has parts of its own
+	summaries, err := ingest.Unit(ctx, o, sources...)
 	if err != nil {
 		return nil, err
 	}
+	staged := Staged{Tables: summaries[0].Tables}
+	for i, file := range files {
+		of, err := s.stagedFile(ctx, scope, w, file, summaries[i], &ends[i])
+		if err != nil {
+			return nil, err
+		}
+		staged.Files = append(staged.Files, of)
+	}
+	return staged, nil
+}
+
+// sourceOf gives an output file to ingest.
+func sourceOf(x store.Export, f store.File, open func(context.Context) (io.ReadCloser, error)) ingest.Source {
+	return ingest.Source{File: f.Name, Section: ingest.Section(f.Section), Type: f.ResourceType, Origin: x.Origin, Open: open}
+}
+
+// stagedFile says what became of one file, which ended like that.
+func (s *Steps) stagedFile(ctx context.Context, scope *blob.Scope, w Work, file store.File, summary ingest.Summary, end *tail) (StagedFile, error) {
 	if w.Export.Purpose == store.Replay {
 		return s.restage(ctx, scope, w, summary)
 	}
-	staged := Staged{Summary: summary, Notes: countNotes(file, summary), Short: shortBy(file, summary)}
-	if err := end.short(file, file.SHA256); err != nil && staged.Short == 0 {
-		staged.Short = 1
-		staged.Notes = append(staged.Notes, Note{"not_whole", err.Error()})
+	of := StagedFile{Summary: summary, Notes: countNotes(file, summary), Short: shortBy(file, summary)}
+	if err := end.short(file, file.SHA256); err != nil && of.Short == 0 {
+		of.Short = 1
+		of.Notes = append(of.Notes, Note{"not_whole", err.Error()})
 	}
-	return staged, nil
+	return of, nil
 }
 
 // ingestOptions say by which rules a file's lines are taken; where to is for
@@ -77,17 +104,13 @@ func watch(raw io.ReadCloser, end *tail) io.ReadCloser {
 	}{io.TeeReader(raw, end), raw}
 }
 
-// subject gives the output file that a step is about, and where the tenant's
-// files are, while the agreement permits the export (I1).
-func (s *Steps) subject(ctx context.Context, t *config.Tenant, w Work) (file store.File, scope *blob.Scope, err error) {
-	if err = s.permitted(agreement.AtLanding, t, w.Export, w.Export.Sinks); err != nil { // I1
-		return file, nil, err
+// scope gives where the tenant's files are, while the agreement permits the
+// export (I1).
+func (s *Steps) scope(t *config.Tenant, w Work) (*blob.Scope, error) {
+	if err := s.permitted(agreement.AtLanding, t, w.Export, w.Export.Sinks); err != nil { // I1
+		return nil, err
 	}
-	if file, err = s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject); err != nil {
-		return file, nil, err
-	}
-	scope, err = s.Files.Tenant(t.ID)
-	return file, scope, err
+	return s.Files.Tenant(t.ID)
 }
 
 // shortBy is how many resources the manifest promised beyond what came. A

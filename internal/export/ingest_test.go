@@ -43,7 +43,7 @@ func TestAResumedExportLeavesNothingOfWhatWasIngestedBefore(t *testing.T) {
 	s.Config.Tenants[0].Agreement.Types = []string{"*"}
 	w.Lease.Epoch, w.Export.EndedAt = 1, time.Now()
 	outcome, err := s.Run(t.Context(), w)
-	if staged, ok := outcome.(Staged); !ok || err != nil || staged.Summary.Quarantined > 0 {
+	if staged, ok := outcome.(Staged); !ok || err != nil || staged.Files[0].Summary.Quarantined > 0 {
 		t.Fatalf("outcome %+v, %v", outcome, err)
 	}
 	if _, err := scope.Stat(t.Context(), key); !errors.Is(err, fs.ErrNotExist) {

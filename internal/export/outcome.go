@@ -45,7 +45,7 @@ type Work struct {
 
 // An Outcome is what a step found out. A step that returns an error instead
 // found either a *Later, a *problem.Problem, or weather: an error that waiting
-// may cure.
+// may cure. Only Stored comes with an error.
 type Outcome interface{ isOutcome() }
 
 // Accepted: the server took the kick-off.
@@ -86,17 +86,25 @@ type Listed struct {
 // nothing of a patient and no secret.
 type Note struct{ Kind, Detail string }
 
-// Stored: the file's bytes are verified and durable in raw (I3).
+// Stored: the bytes of these files of the step's unit are verified and durable
+// in raw (I3). It comes with an error when the step could not go on: the error
+// is of the file At, and says nothing of those that the step did not come to.
+// Without one the others may be had as well, by a step of their own.
 type Stored struct {
-	File  store.File
+	Files []store.File
+	At    string
 	Notes []Note
 }
 
-// FileFailed: this file cannot be had; others may still be.
-type FileFailed struct{ Problem *problem.Problem }
-
-// Staged: the file's rows are staged, its refused lines in quarantine.
+// Staged: the rows of all files of the step's unit are staged, their refused
+// lines in quarantine.
 type Staged struct {
+	Files  []StagedFile // in manifest order
+	Tables []ingest.TableParts
+}
+
+// A StagedFile is one of them.
+type StagedFile struct {
 	Summary ingest.Summary
 	Short   int64 // resources that the manifest promised and that did not come; 1 where the file does not look whole
 	Notes   []Note
@@ -128,7 +136,6 @@ func (Lost) isOutcome()       {}
 func (InProgress) isOutcome() {}
 func (Listed) isOutcome()     {}
 func (Stored) isOutcome()     {}
-func (FileFailed) isOutcome() {}
 func (Staged) isOutcome()     {}
 func (Published) isOutcome()  {}
 func (Members) isOutcome()    {}

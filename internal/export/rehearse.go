@@ -62,7 +62,11 @@ func (s *Steps) rehearseFile(ctx context.Context, t *config.Tenant, x store.Expo
 	if err != nil {
 		return ingest.Summary{}, err
 	}
-	if err := keepRefused(ctx, refused, to, x.ID, &f); err != nil {
+	out, err := keepRefused(ctx, refused, to, x.ID, &f)
+	if err != nil {
+		return ingest.Summary{}, err
+	}
+	if err := out.Commit(); err != nil {
 		return ingest.Summary{}, err
 	}
 	o, err := s.ingestOptions(ctx, t, x, f)
@@ -70,10 +74,7 @@ func (s *Steps) rehearseFile(ctx context.Context, t *config.Tenant, x store.Expo
 		return ingest.Summary{}, err
 	}
 	o.Scope, o.First = to, true
-	return ingest.Run(ctx, o, ingest.Source{
-		File: f.Name, Section: ingest.Section(f.Section), Type: f.ResourceType, Origin: x.Origin,
-		Open: func(ctx context.Context) (io.ReadCloser, error) {
-			return s.openDecoded(ctx, to, Work{Export: x}, f.Name)
-		},
-	})
+	return ingest.Run(ctx, o, sourceOf(x, f, func(ctx context.Context) (io.ReadCloser, error) {
+		return s.openDecoded(ctx, to, Work{Export: x}, f.Name)
+	}))
 }

@@ -81,7 +81,14 @@ func stepOf(t *testing.T, kind, yaml string) (Work, *Steps) {
 		if w.Export, err = tx.Export(id); err != nil {
 			return err
 		}
-		return tx.ListFiles(&w.Export, 0, []store.File{{Name: "0-output-0-Provenance", Section: "output", ResourceType: "Provenance"}})
+		err = tx.ListFiles(&w.Export, 0, []store.File{{Name: "0-output-0-Provenance", Section: "output", ResourceType: "Provenance"}})
+		if err != nil || kind != Download && kind != Ingest {
+			return err
+		}
+		if kind == Ingest {
+			return tx.IngestFiles(&w.Export, []string{"0-output-0-Provenance"})
+		}
+		return tx.StartFiles(&w.Export, []string{"0-output-0-Provenance"})
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestAServerThatOnlyEverSaysLaterIsShownToAPerson(t *testing.T) {
 		_, refused := s.pollFailed(practice, w, &bulkdata.StatusError{Op: bulkdata.OpStatus, Status: http.StatusTooManyRequests})
 		_, busy := s.busy(practice, w, &bulkdata.BusyError{Status: http.StatusTooManyRequests})
 		w.Export.StateAt = time.Now().Add(-age)
-		_, putOff := downloadFailed(practice, w, &bulkdata.StatusError{Op: bulkdata.OpFile, Status: http.StatusTooManyRequests})
+		putOff := downloadFailed(practice, w, &bulkdata.StatusError{Op: bulkdata.OpFile, Status: http.StatusTooManyRequests})
 		for what, err := range map[string]error{"a status request": refused, "a kick-off": busy, "a file": putOff} {
 			p := problem.Of(err)
 			if got := p != nil && p.Code == problem.ExportStuck; got != want {

@@ -21,14 +21,15 @@ type deletionLines struct {
 	shape   *tape.Shape
 	base    []byte // "https://ehr.example/fhir/", or empty
 	to      *rows.Writer
+	file    []byte // as table.SourceFile has it
 	deleted int64
 	skipped map[string]int64 // entries not executed beside others that were
 	key     struct{ resourceType, kind, entry, request, method, url int32 }
 }
 
-func newDeletionLines(o *Options, src *Source, tables newTable) *deletionLines {
-	constant := map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: sourceFile(o, src)}
-	w := &deletionLines{shape: tape.NewShape(), to: tables(table.Deleted, constant), skipped: map[string]int64{}}
+func newDeletionLines(o *Options, tables newTable) *deletionLines {
+	constant := map[string]string{table.TenantID: o.Scope.Tenant()}
+	w := &deletionLines{shape: tape.NewShape(), to: tables(table.Deleted, constant)}
 	if o.Base != "" {
 		w.base = append(lowerServer([]byte(strings.TrimRight(o.Base, "/"))), '/')
 	}
@@ -42,6 +43,10 @@ func newDeletionLines(o *Options, src *Source, tables newTable) *deletionLines {
 	w.key.entry, w.key.request = w.shape.Key("entry"), w.shape.Key("request")
 	w.key.method, w.key.url = w.shape.Key("method"), w.shape.Key("url")
 	return w
+}
+
+func (w *deletionLines) begin(file []byte) {
+	w.file, w.deleted, w.skipped = file, 0, map[string]int64{}
 }
 
 func (w *deletionLines) report(t *tally) {
@@ -99,7 +104,7 @@ func (w *deletionLines) entry(n int32, line int64) string {
 	c[0].(*columnar.Const).Append()
 	c[1].(*columnar.Text).Append(resourceType)
 	c[2].(*columnar.Text).Append(id)
-	c[3].(*columnar.Const).Append()
+	c[3].(*columnar.Text).Append(w.file)
 	c[4].(*columnar.Int64).Append(line)
 	return ""
 }

@@ -43,6 +43,7 @@ func FuzzALineIsTakenOrRefused(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			taker.begin([]byte("e1/0-output-0-Patient"))
 			v, err := taker.take(line)
 			if err != nil {
 				t.Fatalf("%s: %v", section, err)

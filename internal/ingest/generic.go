@@ -46,6 +46,7 @@ func (g Generic) mark() (bits uint64) {
 // A genericLine is a resource whose codings and references are written.
 type genericLine struct {
 	resourceType, id, key []byte
+	file                  []byte
 	number                int64
 	tape                  *tape.Tape
 }
@@ -94,7 +95,7 @@ func begin(c []columnar.Column, path []byte, index int32, l *genericLine) {
 }
 
 func end(c []columnar.Column, l *genericLine) {
-	c[0].(*columnar.Const).Append()
+	c[0].(*columnar.Text).Append(l.file)
 	c[1].(*columnar.Int64).Append(l.number)
 }
 

@@ -1,4 +1,4 @@
-// Package ingest turns one raw output file into tables: it checks every line,
+// Package ingest turns raw output files into tables: it checks every line,
 // writes the rows of each view to staged Parquet, and puts every refused line
 // with its reason into quarantine. Memory depends on the workers and not on
 // the file.
@@ -54,7 +54,7 @@ type Options struct {
 	// Plans remember what is compiled; nil remembers nothing between two runs.
 	Plans *Plans
 
-	First        bool // nothing was ever written for this file: former parts are not looked for
+	First        bool // nothing was ever written for these files: former parts are not looked for
 	Workers      int  // goroutines that scan lines; 0 means GOMAXPROCS
 	MaxLine      int  // longest line in bytes; 0 means 256 MiB
 	RowGroupRows int  // rows held per worker and table before they are written; 0 means 32,768
@@ -76,7 +76,8 @@ const (
 	Errors  Section = "error"   // OperationOutcomes; STU 4 calls it outcome
 )
 
-// A Source is one output file.
+// A Source is one output file. Those of a unit are of one section, one type and
+// one origin.
 type Source struct {
 	File    string  // "<page>-<section>-<index>-<Type>", made by blob.FileName
 	Section Section // decides what a line must be
@@ -84,7 +85,7 @@ type Source struct {
 	Origin  string  // the export whose file it is, by table.SourceFile; empty means Options.Export
 
 	// Open returns the bytes of the file: NDJSON, or NDJSON as zstd or gzip,
-	// told apart by their first bytes. It is called once for each Run.
+	// told apart by their first bytes. It is called once for each run.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 
@@ -109,7 +110,7 @@ type Summary struct {
 	EntriesRefused map[string]int64 `json:"entries_refused,omitempty"` // entries not executed in Bundles of which others were, by reason
 	Outcomes       []OutcomeCount   `json:"outcomes,omitempty"`        // issues of all OperationOutcomes, by severity, then code
 	Parameters     []string         `json:"parameters,omitempty"`      // kick-off parameters that the issues of an error file name
-	Tables         []TableParts     `json:"tables,omitempty"`          // by name; only tables with rows
+	Tables         []TableParts     `json:"tables,omitempty"`          // by name; only tables with rows. Of a unit, with its first file
 	QuarantineKey  blob.Key         `json:"quarantine_key,omitempty"`
 	Bytes          int64            `json:"bytes"` // of NDJSON, decoded
 	MaxLastUpdated time.Time        `json:"max_last_updated,omitzero"`
@@ -137,7 +138,7 @@ type OutcomeCount struct {
 	Count    int64  `json:"count"`
 }
 
-// TableParts are the rows that the file gave to one table.
+// TableParts are the rows that the file, or its unit, gave to one table.
 type TableParts struct {
 	Name  string `json:"name"`
 	Rows  int64  `json:"rows"`

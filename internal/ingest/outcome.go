@@ -37,7 +37,8 @@ type outcomeScan struct {
 }
 
 func newOutcomeScan() *outcomeScan {
-	s := &outcomeScan{shape: tape.NewShape(), counts: map[OutcomeCount]int64{}, parameters: map[string]bool{}}
+	s := &outcomeScan{shape: tape.NewShape()}
+	s.reset()
 	root := s.shape.Root()
 	root.Member("resourceType")
 	issue := root.Member("issue")
@@ -53,6 +54,11 @@ func newOutcomeScan() *outcomeScan {
 		*key = s.shape.Key(name)
 	}
 	return s
+}
+
+// reset forgets what was read.
+func (s *outcomeScan) reset() {
+	s.counts, s.parameters = map[OutcomeCount]int64{}, map[string]bool{}
 }
 
 // read counts the issues of a line, or says why it is no OperationOutcome.
@@ -147,5 +153,7 @@ func (s *outcomeScan) report(t *tally) {
 
 // outcomeLines takes the lines of an error file.
 type outcomeLines struct{ *outcomeScan }
+
+func (w *outcomeLines) begin([]byte) { w.reset() }
 
 func (w *outcomeLines) take(l ndjson.Line) (verdict, error) { return refusal(w.read(l.Bytes)), nil }

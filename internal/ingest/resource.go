@@ -14,7 +14,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// maxTypes bounds the different types of one file; FHIR has about 160.
+// maxTypes bounds the different types of one file that have no view; FHIR has
+// about 160.
 const maxTypes = 300
 
 // The tag of a resource that a server gives without all of its elements.
@@ -31,11 +32,13 @@ type resourceLines struct {
 	declared string // the type that the manifest gives; empty in an organized file
 	newTable newTable
 	constant map[string]string
+	file     []byte // as table.SourceFile has it
 	index    *rows.Writer
 	generic  genericTables
 	plans    *Plans
 	other    *rows.Writer // rows of table.Resource; nil until a type needs it
 	types    map[string]*typeLines
+	strange  int        // types of the file that have no view
 	last     *typeLines // of the line before: most lines are of the same type
 	outcomes *outcomeScan
 	framing  *framingScan
@@ -71,7 +74,7 @@ type viewRows struct {
 func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines, error) {
 	w := &resourceLines{
 		opts: o, declared: src.Type, newTable: tables, types: make(map[string]*typeLines),
-		constant: map[string]string{table.TenantID: o.Scope.Tenant(), table.SourceFile: sourceFile(o, src)},
+		constant: map[string]string{table.TenantID: o.Scope.Tenant()},
 		outcomes: newOutcomeScan(),
 	}
 	if o.Organized {
@@ -91,10 +94,34 @@ func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines,
 	return w, err
 }
 
+// begin makes the lines that come next those of another file. Types without a
+// view are forgotten: their tables are shared, and names from outside must not
+// add up.
+func (w *resourceLines) begin(file []byte) {
+	w.file, w.strange = file, 0
+	w.newest, w.subsetted, w.outcomeLines = 0, 0, 0
+	w.outcomes.reset()
+	for name, t := range w.types {
+		if len(t.views) == 0 && t != w.last {
+			delete(w.types, name)
+			continue
+		}
+		t.begin(file)
+	}
+}
+
+func (t *typeLines) begin(file []byte) {
+	t.lines = 0
+	t.judge.Reset()
+	for i := range t.views {
+		t.views[i].filler.File = file
+	}
+}
+
 // typeOf returns what takes the lines of a type; nil when the file has too
 // many types.
 func (w *resourceLines) typeOf(name string) (*typeLines, error) {
-	if t := w.types[name]; t != nil || len(w.types) >= maxTypes {
+	if t := w.types[name]; t != nil || w.strange >= maxTypes {
 		return t, nil
 	}
 	o := w.opts
@@ -120,6 +147,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	}
 	t.tables = append(t.tables, w.generic.all()...)
 	if len(o.Views.For(name)) == 0 {
+		w.strange++
 		if w.other == nil {
 			w.other = w.newTable(table.Resource, w.constant)
 		}
@@ -129,6 +157,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	for _, v := range o.Views.For(name) {
 		to := w.newTable(v.Table, w.constant)
 		filler := rows.NewFiller(v.Name, v.Fills, to)
+		filler.File = w.file
 		t.views = append(t.views, viewRows{to, filler, filler.Add})
 		t.tables = append(t.tables, to)
 	}
@@ -209,7 +238,7 @@ func (w *resourceLines) write(t *typeLines, l ndjson.Line) (verdict, error) {
 		}
 	}
 	if t.generic != nil {
-		w.generic.write(t.generic, genericLine{t.name, id, t.key, l.Number, t.runner.Tape()})
+		w.generic.write(t.generic, genericLine{t.name, id, t.key, w.file, l.Number, t.runner.Tape()})
 	}
 	w.writeIndex(t, l, id)
 	t.lines++
@@ -259,7 +288,7 @@ func (w *resourceLines) writeIndex(t *typeLines, l ndjson.Line, id []byte) {
 	c[3].(*columnar.Int64).AppendIf(at, known)
 	c[4].(*columnar.Int64).Append(int64(hash))
 	c[5].(*columnar.Bool).Append(partial)
-	c[6].(*columnar.Const).Append()
+	c[6].(*columnar.Text).Append(w.file)
 	c[7].(*columnar.Int64).Append(l.Number)
 	if t.other == nil {
 		return
@@ -276,7 +305,7 @@ func (w *resourceLines) writeIndex(t *typeLines, l ndjson.Line, id []byte) {
 	}
 	c[5].(*columnar.Int64).AppendIf(at, known)
 	c[6].(*columnar.Text).Append(l.Bytes) // I10: as it was sent
-	c[7].(*columnar.Const).Append()
+	c[7].(*columnar.Text).Append(w.file)
 	c[8].(*columnar.Int64).Append(l.Number)
 }
 

@@ -15,25 +15,57 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/rows"
 )
 
-// commit makes the parts and the quarantine visible and sums up, once the
-// counts add up.
-func (r *run) commit() (Summary, error) {
-	s := Summary{File: r.src.File, Lines: r.totals.Lines, Bytes: r.totals.Bytes}
-	r.count(&s)
-	if s.Lines != s.Delivered+s.Quarantined+s.Blank { // I4
-		return Summary{}, problem.New(problem.CountMismatch,
-			fmt.Sprintf("file %s has %d lines, but %d were delivered, %d quarantined and %d blank",
-				s.File, s.Lines, s.Delivered, s.Quarantined, s.Blank),
-			"Report this: it is a bug in bulkhead. The raw file is kept, and nothing of it was published.")
+// commit makes the parts and what is in quarantine visible, once the counts of
+// every file add up.
+func (r *run) commit() ([]Summary, error) {
+	for _, f := range r.files {
+		if err := f.summary.addsUp(); err != nil {
+			return nil, err
+		}
 	}
-	key, err := r.quarantine.Commit()
-	if err != nil {
-		return Summary{}, err
+	if err := r.commitFiles(); err != nil {
+		return nil, err
 	}
-	s.QuarantineKey = key
-	if err := r.commitParts(); err != nil {
-		return Summary{}, err
+	summaries := make([]Summary, len(r.files))
+	for i, f := range r.files {
+		summaries[i] = f.summary
 	}
+	summaries[0].Tables = r.tables()
+	return summaries, nil
+}
+
+// addsUp checks that every line is accounted for (I4).
+func (s *Summary) addsUp() error {
+	if s.Lines == s.Delivered+s.Quarantined+s.Blank { // I4
+		return nil
+	}
+	return problem.New(problem.CountMismatch,
+		fmt.Sprintf("file %s has %d lines, but %d were delivered, %d quarantined and %d blank",
+			s.File, s.Lines, s.Delivered, s.Quarantined, s.Blank),
+		"Report this: it is a bug in bulkhead. The raw file is kept, and nothing of it was published.")
+}
+
+// commitFiles makes parts and quarantine durable side by side: each waits for
+// the disk, and the disk can answer them together.
+func (r *run) commitFiles() error {
+	var parts []*part
+	for _, w := range r.workers {
+		parts = append(parts, w.parts...)
+	}
+	failed := make([]error, len(parts)+len(r.files))
+	var all sync.WaitGroup
+	for i, p := range parts {
+		all.Go(func() { failed[i] = p.file.Commit() }) // I3
+	}
+	for i, f := range r.files {
+		all.Go(func() { f.summary.QuarantineKey, failed[len(parts)+i] = f.quarantine.Commit() }) // I3
+	}
+	all.Wait()
+	return cmp.Or(failed...)
+}
+
+// tables gives the parts by table.
+func (r *run) tables() (list []TableParts) {
 	byTable := make(map[string]*TableParts)
 	for _, w := range r.workers {
 		for _, p := range w.parts {
@@ -41,30 +73,9 @@ func (r *run) commit() (Summary, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(byTable)) {
-		s.Tables = append(s.Tables, *byTable[name])
+		list = append(list, *byTable[name])
 	}
-	return s, nil
-}
-
-// commitParts makes the parts durable side by side: each waits for the disk,
-// and the disk can answer them together.
-func (r *run) commitParts() error {
-	var parts []*part
-	for _, w := range r.workers {
-		parts = append(parts, w.parts...)
-	}
-	failed := make([]error, len(parts))
-	var all sync.WaitGroup
-	for i, p := range parts {
-		all.Go(func() { failed[i] = p.file.Commit() }) // I3
-	}
-	all.Wait()
-	for _, err := range failed {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return list
 }
 
 func addPart(byTable map[string]*TableParts, p *part) {
@@ -108,11 +119,11 @@ func newTally() *tally {
 	}
 }
 
-// count adds up what the workers saw.
-func (r *run) count(s *Summary) {
-	t := newTally()
-	if r.overLong > 0 {
-		t.refused[quarantine.ReasonOverLong] = r.overLong
+// count adds up what the workers saw of a file.
+func (r *run) count(f *reading) {
+	s, t := &f.summary, newTally()
+	if f.overLong > 0 {
+		t.refused[quarantine.ReasonOverLong] = f.overLong
 	}
 	for _, w := range r.workers {
 		s.Delivered += w.delivered

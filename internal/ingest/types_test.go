@@ -83,7 +83,7 @@ func TestAFileOfEndlesslyManyTypesIsNotTaken(t *testing.T) {
 		fmt.Fprintf(&text, `{"resourceType":"T%s","id":"1"}`+"\n", strings.Repeat("a", i%60)+string(rune('A'+i/60)))
 	}
 	s := mustRun(t, o, textSource(Output, "Patient", text.String()))
-	if s.Delivered != maxTypes-1 || s.ByReason[quarantine.ReasonBadType] != maxTypes+1 {
+	if s.Delivered != maxTypes || s.ByReason[quarantine.ReasonBadType] != maxTypes {
 		t.Errorf("delivered %d, refused %v", s.Delivered, s.ByReason)
 	}
 }
@@ -188,7 +188,7 @@ func TestAnotherBaseMakesAResourceAChangedOne(t *testing.T) {
 
 func TestManyTablesTogetherHoldLittle(t *testing.T) {
 	o, src := testOptions(t), textSource(Output, "Patient", "")
-	r, err := newRun(t.Context(), new(withDefaults(o)), &src)
+	r, err := newRun(t.Context(), new(withDefaults(o)), []Source{src})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,14 +17,15 @@ import (
 // its work is done it belongs to one goroutine.
 type worker struct {
 	run    *run
-	part   int // number of its part of each table
+	file   *reading // of which the lines are
+	part   int      // number of its part of each table
 	taker  lineTaker
 	tables []*rows.Writer
 	parts  []*part
 	memory parquetfile.Scratch
 
-	delivered, blank, headers int64
-	refused                   map[string]int64
+	delivered, blank, headers int64            // lines of the file
+	refused                   map[string]int64 // by reason
 
 	read int // bytes of lines since the memory was looked at
 }
@@ -45,10 +46,17 @@ type part struct {
 }
 
 func newWorker(r *run, n int) (*worker, error) {
-	w := &worker{run: r, part: n, refused: make(map[string]int64)}
-	taker, err := newTaker(r.opts, r.src, w.table)
+	w := &worker{run: r, part: n}
+	taker, err := newTaker(r.opts, r.first, w.table)
 	w.taker = taker
 	return w, err
+}
+
+// begin makes the lines that come next those of another file.
+func (w *worker) begin(f *reading, sourceFile []byte) {
+	w.file, w.refused = f, make(map[string]int64)
+	w.delivered, w.blank, w.headers = 0, 0, 0
+	w.taker.begin(sourceFile)
 }
 
 // table is a newTable.
@@ -65,7 +73,7 @@ func (w *worker) table(t table.Table, constant map[string]string) *rows.Writer {
 // create begins the worker's part of a table.
 func (w *worker) create(t *rows.Writer) (io.Writer, error) {
 	o := w.run.opts
-	key, err := o.Scope.StagedKey(o.Export, t.Table().Name, w.run.src.File, w.part)
+	key, err := o.Scope.StagedKey(o.Export, t.Table().Name, w.run.first.File, w.part)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +110,7 @@ func (w *worker) take(b *scan.Block) error {
 			w.headers++
 		case v.refused != "":
 			w.refused[v.refused]++
-			if err := w.run.quarantine.Add(v.refused, l); err != nil {
+			if err := w.file.quarantine.Add(v.refused, l); err != nil {
 				return err
 			}
 		default:

@@ -82,7 +82,16 @@ func New(rules *uscore.Rules) *Judge {
 	if rules == nil {
 		return nil
 	}
-	return &Judge{checker: rules.NewChecker(), profiles: map[string]*Verdicts{}, findings: map[Finding]int64{}}
+	j := &Judge{checker: rules.NewChecker()}
+	j.Reset()
+	return j
+}
+
+// Reset forgets what was counted. A nil judge has counted nothing.
+func (j *Judge) Reset() {
+	if j != nil {
+		*j = Judge{checker: j.checker, profiles: map[string]*Verdicts{}, findings: map[Finding]int64{}}
+	}
 }
 
 // Check judges the resource on t, which was parsed with the shape of the rules,

@@ -29,8 +29,8 @@ type Writer struct {
 	name  string // of the output file, quoted for JSON
 
 	mu   sync.Mutex
-	file *blob.Writer
-	zstd *zstd.Encoder
+	file *blob.Writer  // nil before the first line
+	zstd *zstd.Encoder // nil when it has ended
 	buf  []byte
 	open bool // the entry at hand has its content begun
 }
@@ -198,14 +198,27 @@ func (w *Writer) start() error {
 	return err
 }
 
+// End says that no line follows, and frees memory that lines need.
+func (w *Writer) End() error {
+	if w.zstd == nil {
+		return nil
+	}
+	err := w.zstd.Close()
+	w.zstd, w.buf = nil, nil
+	if err != nil {
+		return fmt.Errorf("end quarantine: %w", err)
+	}
+	return nil
+}
+
 // Commit makes the file durable in the place of an earlier one and returns its
 // key; "" when no line was refused: then an earlier file stays.
 func (w *Writer) Commit() (blob.Key, error) {
 	if w.file == nil {
 		return "", nil
 	}
-	if err := w.zstd.Close(); err != nil {
-		return "", fmt.Errorf("end quarantine: %w", err)
+	if err := w.End(); err != nil {
+		return "", err
 	}
 	return w.key, w.file.Commit()
 }

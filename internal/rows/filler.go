@@ -20,14 +20,17 @@ func (m *Misfit) Error() string { return "value does not fit column " + m.View +
 // to one goroutine.
 type Filler struct {
 	// Key is the key of the resource whose rows are added, "Type/id"; Line is
-	// its line. They are for tables that have these columns.
+	// its line; File is the raw file that has it. They are for tables that have
+	// these columns, and File for those in which it is not constant.
 	Key  []byte
 	Line int64
+	File []byte
 
 	view string
 
 	// The columns by how they are filled.
 	constants []*columnar.Const
+	files     []*columnar.Text
 	keys      []*columnar.Text
 	lines     []*columnar.Int64
 	texts     []cell[*columnar.Text]
@@ -72,6 +75,10 @@ func (f *Filler) place(fill *views.Fill, c columnar.Column) {
 	from, name := fill.From, fill.Column.Name
 	switch fill.As {
 	case views.Tenant, views.FileName:
+		if c, ok := c.(*columnar.Text); ok && fill.As == views.FileName {
+			f.files = append(f.files, c)
+			return
+		}
 		f.constants = append(f.constants, c.(*columnar.Const))
 	case views.Key:
 		f.keys = append(f.keys, c.(*columnar.Text))
@@ -112,6 +119,9 @@ func (f *Filler) placePlain(c columnar.Column, from int, name string) {
 func (f *Filler) Add(row []sqlonfhir.Value) error {
 	for _, c := range f.constants {
 		c.Append()
+	}
+	for _, c := range f.files {
+		c.Append(f.File)
 	}
 	for _, c := range f.keys {
 		c.Append(f.Key)

@@ -138,66 +138,6 @@ func (tx *Tx) FileTotals(x *Export) (FileTotals, error) {
 	return FileTotals(r), err
 }
 
-// CountFilesIn counts the export's output files in a state. It looks at no
-// others.
-func (tx *Tx) CountFilesIn(x *Export, state string) (int64, error) {
-	return tx.q.CountFilesInState(tx.ctx, gen.CountFilesInStateParams{TenantID: tx.tenant, ExportID: x.ID, State: state})
-}
-
-// FilesIn gives the names of files in a state, in manifest order, at most
-// limit; none when limit is below 1.
-func (tx *Tx) FilesIn(x *Export, state string, limit int64) ([]string, error) {
-	if limit < 1 { // SQLite takes a negative limit for none at all
-		return nil, nil
-	}
-	return tx.q.FilesInState(tx.ctx, gen.FilesInStateParams{TenantID: tx.tenant, ExportID: x.ID, State: state, Limit: limit})
-}
-
-// SetFileState moves a file to a state that has no facts of its own.
-func (tx *Tx) SetFileState(x *Export, file, state string) error {
-	return tx.q.SetFileState(tx.ctx, gen.SetFileStateParams{State: state, TenantID: tx.tenant, ExportID: x.ID, File: file})
-}
-
-// StartFile marks a file as being downloaded.
-func (tx *Tx) StartFile(x *Export, file string) error {
-	return tx.q.StartFile(tx.ctx, gen.StartFileParams{StartedAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID, File: file})
-}
-
-// SetFileStored records that a file's bytes are verified and durable (I3).
-func (tx *Tx) SetFileStored(x *Export, f File) error {
-	return tx.q.SetFileStored(tx.ctx, gen.SetFileStoredParams{
-		Bytes: f.Bytes, WireBytes: f.WireBytes, Sha256: f.SHA256, StoredAt: ms(tx.now),
-		TenantID: tx.tenant, ExportID: x.ID, File: f.Name,
-	})
-}
-
-// SetFileIngested records a file's lines and replaces its staged parts.
-func (tx *Tx) SetFileIngested(x *Export, f File, parts []Part) error {
-	if err := tx.dropAttached(x, f.Name); err != nil {
-		return err
-	}
-	if err := tx.q.DropParts(tx.ctx, gen.DropPartsParams{TenantID: tx.tenant, ExportID: x.ID, File: f.Name}); err != nil {
-		return err
-	}
-	for _, p := range parts {
-		if err := tx.q.InsertPart(tx.ctx, gen.InsertPartParams{
-			TenantID: tx.tenant, ExportID: x.ID, File: f.Name, TableName: p.Table, PartKey: p.Key, RowCount: p.Rows,
-		}); err != nil {
-			return err
-		}
-	}
-	return tx.q.SetFileIngested(tx.ctx, gen.SetFileIngestedParams{
-		Lines: f.Lines, Blank: f.Blank, Delivered: f.Delivered, Quarantined: f.Quarantined, Summary: string(f.Summary),
-		IngestedAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID, File: f.Name,
-	})
-}
-
-// ReopenFiles takes back the files that failed or were on their way: to the
-// server's list, or to raw.
-func (tx *Tx) ReopenFiles(x *Export) error {
-	return tx.q.ReopenFiles(tx.ctx, gen.ReopenFilesParams{TenantID: tx.tenant, ExportID: x.ID})
-}
-
 // SetPublished records that a sink has the export.
 func (tx *Tx) SetPublished(x *Export, sink string, receipt json.RawMessage) error {
 	return tx.q.PutPublication(tx.ctx, gen.PutPublicationParams{

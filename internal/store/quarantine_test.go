@@ -28,7 +28,7 @@ func completed(t *testing.T, s *store.Store, i store.Intent, f store.File) store
 		if err := tx.ListFiles(&x, 0, []store.File{{Name: f.Name, Section: "output", ResourceType: "Patient"}}); err != nil {
 			return err
 		}
-		if err := tx.SetFileIngested(&x, f, nil); err != nil {
+		if err := tx.SetIngested(&x, []store.File{f}, nil); err != nil {
 			return err
 		}
 		for _, e := range []life.Event{life.Admit, life.Accepted, life.Listed, life.Stored, life.Ingested, life.Complete} {

@@ -108,6 +108,7 @@ type File struct {
 	Expected     int64  // the manifest's count, -1 when it gives none
 	Checksum     string // the manifest's SHA-256 in hex, empty when it gives none
 	State        string
+	Unit         string // the first of the files that a step has, or had, in hand together; once ingested, whose name their staged parts have
 	Bytes        int64
 	WireBytes    int64
 	SHA256       string
@@ -236,7 +237,7 @@ func exportsOf(rows []gen.Export) ([]Export, error) {
 func fileOf(r gen.OutputFile) File {
 	f := File{
 		Name: r.File, Position: r.Position, Section: r.Section, ResourceType: r.ResourceType, URL: r.Url, Page: r.Page, Access: r.Access, Checksum: r.Checksum,
-		Expected: r.ExpectedCount, State: r.State, Bytes: r.Bytes, WireBytes: r.WireBytes, SHA256: r.Sha256,
+		Expected: r.ExpectedCount, State: r.State, Unit: r.Unit, Bytes: r.Bytes, WireBytes: r.WireBytes, SHA256: r.Sha256,
 		Lines: r.Lines, Blank: r.Blank, Delivered: r.Delivered, Quarantined: r.Quarantined,
 		StartedAt: at(r.StartedAt), StoredAt: at(r.StoredAt), IngestedAt: at(r.IngestedAt),
 		Replayed: r.Replayed, QuarantineOf: r.QuarantineOf,

@@ -228,34 +228,6 @@ func TestAnExportMovesOnlyFromTheStateItWasReadIn(t *testing.T) {
 	}
 }
 
-func TestNoMoreFilesAreGivenThanAsked(t *testing.T) {
-	s, _ := openLedger(t)
-	x := request(t, s, "lakeside")
-	err := s.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
-		var files []store.File
-		for _, name := range []string{"0-output-0-Patient", "0-output-1-Patient", "0-output-2-Patient"} {
-			files = append(files, store.File{Name: name, Position: int64(len(files)), Section: "output", ResourceType: "Patient"})
-		}
-		if err := tx.ListFiles(&x, 0, files); err != nil {
-			return err
-		}
-		for limit, want := range map[int64]int{-2: 0, 0: 0, 2: 2, 9: 3} {
-			names, err := tx.FilesIn(&x, store.FileListed, limit)
-			if err != nil || len(names) != want {
-				t.Errorf("FilesIn with the limit %d gives %d files, %v; want %d", limit, len(names), err, want)
-			}
-		}
-		listed, err := tx.CountFilesIn(&x, store.FileListed)
-		if err != nil || listed != 3 {
-			t.Errorf("%d files are listed, %v; want 3", listed, err)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAnotherStreamIsOneOfOtherPatientsThatMayHaveReachedASink(t *testing.T) {
 	s, _ := openLedger(t)
 	made := func(group, of string, events ...life.Event) store.Export {

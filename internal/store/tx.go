@@ -161,9 +161,10 @@ func (tx *Tx) Finish(l Lease) error {
 }
 
 // Postpone gives the leased step back until due, with the failures in a row.
+// What it is about from now on is the lease's subject.
 func (tx *Tx) Postpone(l Lease, due time.Time, attempt int64) error {
 	return fenced(tx.q.PostponeStep(tx.ctx, gen.PostponeStepParams{
-		DueAt: tx.due(due), Attempt: attempt, TenantID: tx.tenant, StepID: l.ID, Epoch: l.Epoch,
+		Subject: l.Subject, DueAt: tx.due(due), Attempt: attempt, TenantID: tx.tenant, StepID: l.ID, Epoch: l.Epoch,
 	}))
 }
 

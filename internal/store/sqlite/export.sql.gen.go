@@ -55,23 +55,6 @@ func (q *Queries) CountEvents(ctx context.Context, arg CountEventsParams) (int64
 	return count, err
 }
 
-const countFilesInState = `-- name: CountFilesInState :one
-SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?
-`
-
-type CountFilesInStateParams struct {
-	TenantID string
-	ExportID string
-	State    string
-}
-
-func (q *Queries) CountFilesInState(ctx context.Context, arg CountFilesInStateParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countFilesInState, arg.TenantID, arg.ExportID, arg.State)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const countMembers = `-- name: CountMembers :one
 SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND left_at = 0
 `
@@ -197,45 +180,6 @@ func (q *Queries) FileTotals(ctx context.Context, arg FileTotalsParams) (FileTot
 	return i, err
 }
 
-const filesInState = `-- name: FilesInState :many
-SELECT file FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ? ORDER BY position LIMIT ?
-`
-
-type FilesInStateParams struct {
-	TenantID string
-	ExportID string
-	State    string
-	Limit    int64
-}
-
-func (q *Queries) FilesInState(ctx context.Context, arg FilesInStateParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, filesInState,
-		arg.TenantID,
-		arg.ExportID,
-		arg.State,
-		arg.Limit,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var file string
-		if err := rows.Scan(&file); err != nil {
-			return nil, err
-		}
-		items = append(items, file)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const fillWindow = `-- name: FillWindow :exec
 INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?, ?)
 ON CONFLICT (tenant_id, endpoint) DO UPDATE SET requests = excluded.requests, minute = excluded.minute
@@ -338,7 +282,7 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 }
 
 const getFile = `-- name: GetFile :one
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 
 type GetFileParams struct {
@@ -377,6 +321,7 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 		&i.Remaining,
 		&i.Replayed,
 		&i.QuarantineOf,
+		&i.Unit,
 	)
 	return i, err
 }
@@ -883,7 +828,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 }
 
 const listFiles = `-- name: ListFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
 `
 
 type ListFilesParams struct {
@@ -927,6 +872,7 @@ func (q *Queries) ListFiles(ctx context.Context, arg ListFilesParams) ([]OutputF
 			&i.Remaining,
 			&i.Replayed,
 			&i.QuarantineOf,
+			&i.Unit,
 		); err != nil {
 			return nil, err
 		}
@@ -1173,10 +1119,11 @@ func (q *Queries) OtherStreams(ctx context.Context, arg OtherStreamsParams) ([]s
 }
 
 const postponeStep = `-- name: PostponeStep :execrows
-UPDATE step SET state = 'ready', due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running'
+UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running'
 `
 
 type PostponeStepParams struct {
+	Subject  string
 	DueAt    int64
 	Attempt  int64
 	TenantID string
@@ -1186,6 +1133,7 @@ type PostponeStepParams struct {
 
 func (q *Queries) PostponeStep(ctx context.Context, arg PostponeStepParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, postponeStep,
+		arg.Subject,
 		arg.DueAt,
 		arg.Attempt,
 		arg.TenantID,
@@ -1404,21 +1352,6 @@ func (q *Queries) RenewFile(ctx context.Context, arg RenewFileParams) error {
 	return err
 }
 
-const reopenFiles = `-- name: ReopenFiles :exec
-UPDATE output_file SET state = CASE state WHEN 'ingesting' THEN 'stored' ELSE 'listed' END
-WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed', 'ingesting')
-`
-
-type ReopenFilesParams struct {
-	TenantID string
-	ExportID string
-}
-
-func (q *Queries) ReopenFiles(ctx context.Context, arg ReopenFilesParams) error {
-	_, err := q.db.ExecContext(ctx, reopenFiles, arg.TenantID, arg.ExportID)
-	return err
-}
-
 const setAccepted = `-- name: SetAccepted :exec
 UPDATE export SET status_url = ?, separate_status = ?, accepted_at = ?, next_poll_at = ?, waiting_until = 0, waiting_for = ''
 WHERE tenant_id = ? AND export_id = ?
@@ -1485,87 +1418,6 @@ type SetExportWeatherParams struct {
 
 func (q *Queries) SetExportWeather(ctx context.Context, arg SetExportWeatherParams) error {
 	_, err := q.db.ExecContext(ctx, setExportWeather, arg.LastError, arg.TenantID, arg.ExportID)
-	return err
-}
-
-const setFileIngested = `-- name: SetFileIngested :exec
-UPDATE output_file SET state = 'ingested', lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
-WHERE tenant_id = ? AND export_id = ? AND file = ?
-`
-
-type SetFileIngestedParams struct {
-	Lines       int64
-	Blank       int64
-	Delivered   int64
-	Quarantined int64
-	Summary     string
-	IngestedAt  int64
-	TenantID    string
-	ExportID    string
-	File        string
-}
-
-func (q *Queries) SetFileIngested(ctx context.Context, arg SetFileIngestedParams) error {
-	_, err := q.db.ExecContext(ctx, setFileIngested,
-		arg.Lines,
-		arg.Blank,
-		arg.Delivered,
-		arg.Quarantined,
-		arg.Summary,
-		arg.IngestedAt,
-		arg.TenantID,
-		arg.ExportID,
-		arg.File,
-	)
-	return err
-}
-
-const setFileState = `-- name: SetFileState :exec
-UPDATE output_file SET state = ? WHERE tenant_id = ? AND export_id = ? AND file = ?
-`
-
-type SetFileStateParams struct {
-	State    string
-	TenantID string
-	ExportID string
-	File     string
-}
-
-func (q *Queries) SetFileState(ctx context.Context, arg SetFileStateParams) error {
-	_, err := q.db.ExecContext(ctx, setFileState,
-		arg.State,
-		arg.TenantID,
-		arg.ExportID,
-		arg.File,
-	)
-	return err
-}
-
-const setFileStored = `-- name: SetFileStored :exec
-UPDATE output_file SET state = 'stored', bytes = ?, wire_bytes = ?, sha256 = ?, stored_at = ?
-WHERE tenant_id = ? AND export_id = ? AND file = ?
-`
-
-type SetFileStoredParams struct {
-	Bytes     int64
-	WireBytes int64
-	Sha256    string
-	StoredAt  int64
-	TenantID  string
-	ExportID  string
-	File      string
-}
-
-func (q *Queries) SetFileStored(ctx context.Context, arg SetFileStoredParams) error {
-	_, err := q.db.ExecContext(ctx, setFileStored,
-		arg.Bytes,
-		arg.WireBytes,
-		arg.Sha256,
-		arg.StoredAt,
-		arg.TenantID,
-		arg.ExportID,
-		arg.File,
-	)
 	return err
 }
 
@@ -1710,27 +1562,6 @@ func (q *Queries) SpentRequests(ctx context.Context, arg SpentRequestsParams) (i
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
-}
-
-const startFile = `-- name: StartFile :exec
-UPDATE output_file SET state = 'downloading', started_at = ? WHERE tenant_id = ? AND export_id = ? AND file = ?
-`
-
-type StartFileParams struct {
-	StartedAt int64
-	TenantID  string
-	ExportID  string
-	File      string
-}
-
-func (q *Queries) StartFile(ctx context.Context, arg StartFileParams) error {
-	_, err := q.db.ExecContext(ctx, startFile,
-		arg.StartedAt,
-		arg.TenantID,
-		arg.ExportID,
-		arg.File,
-	)
-	return err
 }
 
 const takeRequest = `-- name: TakeRequest :one

@@ -253,6 +253,7 @@ type OutputFile struct {
 	Remaining     string
 	Replayed      int64
 	QuarantineOf  string
+	Unit          string
 }
 
 type Person struct {

@@ -22,7 +22,7 @@ SELECT requests, bytes FROM attachment_budget WHERE tenant_id = ? AND export_id 
 SELECT f.file FROM output_file f
 WHERE f.tenant_id = ? AND f.export_id = ? AND f.state = 'ingested' AND f.section = 'output'
   AND (f.resource_type IN (sqlc.slice('types')) OR EXISTS (SELECT 1 FROM staged_part p WHERE p.tenant_id = f.tenant_id
-    AND p.export_id = f.export_id AND p.file = f.file AND p.table_name IN (sqlc.slice('tables'))))
+    AND p.export_id = f.export_id AND p.file = f.unit AND p.table_name IN (sqlc.slice('tables'))))
   AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file)
   AND NOT EXISTS (SELECT 1 FROM step s WHERE s.tenant_id = f.tenant_id AND s.export_id = f.export_id AND s.kind = 'attach'
     AND s.subject = f.file AND s.state <> 'done')

@@ -111,30 +111,6 @@ SELECT count(*) AS files,
   CAST(coalesce(sum(quarantined), 0) AS INTEGER) AS quarantined
 FROM output_file WHERE tenant_id = ? AND export_id = ?;
 
--- name: CountFilesInState :one
-SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ?;
-
--- name: FilesInState :many
-SELECT file FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ? ORDER BY position LIMIT ?;
-
--- name: SetFileState :exec
-UPDATE output_file SET state = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
-
--- name: StartFile :exec
-UPDATE output_file SET state = 'downloading', started_at = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
-
--- name: SetFileStored :exec
-UPDATE output_file SET state = 'stored', bytes = ?, wire_bytes = ?, sha256 = ?, stored_at = ?
-WHERE tenant_id = ? AND export_id = ? AND file = ?;
-
--- name: SetFileIngested :exec
-UPDATE output_file SET state = 'ingested', lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
-WHERE tenant_id = ? AND export_id = ? AND file = ?;
-
--- name: ReopenFiles :exec
-UPDATE output_file SET state = CASE state WHEN 'ingesting' THEN 'stored' ELSE 'listed' END
-WHERE tenant_id = ? AND export_id = ? AND state IN ('downloading', 'failed', 'ingesting');
-
 -- name: DropPageFiles :exec
 DELETE FROM output_file WHERE tenant_id = ? AND export_id = ? AND page >= ?;
 
@@ -197,7 +173,7 @@ UPDATE step SET heartbeat_at = ? WHERE tenant_id = ? AND step_id = ? AND epoch =
 UPDATE step SET state = 'done' WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
 
 -- name: PostponeStep :execrows
-UPDATE step SET state = 'ready', due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
+UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
 
 -- name: DropSteps :exec
 DELETE FROM step WHERE tenant_id = ? AND export_id = ?;
