@@ -1,6 +1,8 @@
 package alert
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -204,7 +206,14 @@ func TestTheMachineHasRulesOfItsOwn(t *testing.T) {
 
 func TestEveryKindIsDocumentedAndHasAHeadline(t *testing.T) {
 	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "alerts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, kind := range config.AlertKinds() {
+		if !strings.Contains(string(page), "\n| `"+kind+"` | ") {
+			t.Errorf("docs/alerts.md does not explain %s", kind)
+		}
 		if headlines[Kind(kind)] == "" {
 			t.Errorf("kind %s has no headline", kind)
 		}

@@ -54,6 +54,7 @@ type command struct {
 	Quarantine quarantineCommand         `cmd:"" help:"Look at the lines that were refused, and take them again."`
 	Query      queryCommand              `cmd:"" help:"Run SQL over the tables of all practices."`
 	Tables     tablesCommand             `cmd:"" help:"Say which tables there are, and what their columns mean."`
+	Alerts     alertsCommand             `cmd:"" help:"Say what needs somebody, and who has taken it on."`
 	Quality    qualityCommand            `cmd:"" help:"Say what the resources of an export are worth."`
 	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`
