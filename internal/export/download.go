@@ -105,8 +105,10 @@ func rawWriter(ctx context.Context, scope *blob.Scope, export, file string) (*bl
 	return scope.Create(ctx, key)
 }
 
+// compress writes what r has to w. One large file keeps two processors busy: a
+// block is compressed while the next one is received and hashed.
 func compress(w io.Writer, r io.Reader) (n int64, err error) {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
 	if err != nil {
 		return 0, err
 	}
