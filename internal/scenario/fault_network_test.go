@@ -211,6 +211,12 @@ func TestAStormOf429IsWaitedOutHoweverTheWaitIsTold(t *testing.T) {
 		"garbage":  {"soon", time.Minute, time.Hour},
 		"negative": {"-5", time.Minute, time.Hour},
 		"huge":     {"99999999999", time.Minute, time.Hour},
+		"zero":     {"0", 0, 40 * time.Minute},
+		"fraction": {"90.5", time.Second, time.Hour},
+		"spaces":   {"  90 ", 90 * time.Second, 40 * time.Minute},
+		"two":      {"90, 90", time.Second, time.Hour},
+		"RFC 850":  {scenario.Begin.Add(10 * time.Minute).Format("Monday, 02-Jan-06 15:04:05 GMT"), 10 * time.Minute, 40 * time.Minute},
+		"asctime":  {scenario.Begin.Add(10 * time.Minute).Format(time.ANSIC), 10 * time.Minute, 40 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Attr("fault", "server: 429 to everything, Retry-After "+name+" -> waits as told, or a minute, and completes")
