@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/alert"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
@@ -18,11 +21,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
-	"github.com/bulkhead-fhir/bulkhead/internal/parquetsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
-	"github.com/bulkhead-fhir/bulkhead/internal/sink"
-	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
@@ -30,14 +30,22 @@ import (
 // An App is a configured bulkhead that holds its ledger, or has joined the one
 // that does. Close gives it up.
 type App struct {
-	Config      *config.Config
+	Config      *config.Config // as it was opened; see InForce
 	Store       *store.Store
 	Files       *blob.Store
 	Views       *views.Set
 	Connections *export.Connections
 	Engine      *engine.Engine
 	Quality     *quality.Keeper
+	Alerts      *alert.Keeper // nil when joined
 	Meter       *export.Meter
+
+	inForce atomic.Pointer[config.Config]
+	sinks   sinkSet
+	plans   *ingest.Plans
+	options Options
+
+	published atomic.Pointer[http.Handler] // what is served of keys
 
 	Joined bool // another process holds the ledger and does the work
 
@@ -46,6 +54,7 @@ type App struct {
 	keys    *listener
 	pages   *listener
 	code    string // makes the first person, at the pages; empty when there is one
+	sender  *alert.Sender
 	log     *slog.Logger
 }
 
@@ -76,7 +85,8 @@ func Ledger(c *config.Config) string { return filepath.Join(c.Folder, "ledger.db
 // Open makes everything and takes the ledger. Nothing runs before Start.
 // Another process that holds the ledger is the problem LedgerLocked.
 func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
-	a := &App{Config: c, Meter: export.NewMeter(), serve: o.Serve, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	a := &App{Config: c, Meter: export.NewMeter(), options: o, plans: ingest.NewPlans(), serve: o.Serve, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	a.inForce.Store(c)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.closeFiles())
@@ -92,30 +102,19 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 		return nil, err
 	}
 	a.Files.Watch(o.Point)
-	sinks, err := sinks(c, o.Point)
-	if err != nil {
-		return nil, err
-	}
 	if a.Connections, err = export.NewConnections(c, a.Store); err != nil {
 		return nil, err
 	}
 	if o.Dial != nil {
 		a.Connections.Use(o.Dial)
 	}
-	guides, err := Guides(c)
+	a.Quality = &quality.Keeper{Store: a.Store, Views: a.Views}
+	steps, err := a.steps(c, a.Connections)
 	if err != nil {
 		return nil, err
 	}
-	a.Quality = &quality.Keeper{Store: a.Store, Views: a.Views}
-	var steps engine.Steps = &export.Steps{
-		Guides: guides, Plans: ingest.NewPlans(),
-		Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks, Connect: a.Connections.Client, Meter: a.Meter, Grant: a.Connections.Grant, Point: o.Point,
-	}
-	if o.Around != nil {
-		steps = o.Around(steps)
-	}
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality}, Point: o.Point, Retry: engine.Retry{
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.watch(), a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err
@@ -129,6 +128,7 @@ func Join(ctx context.Context, c *config.Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{Config: c, Store: s, Meter: export.NewMeter(), Quality: &quality.Keeper{Store: s}, Joined: true}
+	a.inForce.Store(c)
 	a.Engine, err = engine.New(engine.Options{Config: c, Store: s, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -136,13 +136,17 @@ func Join(ctx context.Context, c *config.Config) (*App, error) {
 	return a, nil
 }
 
-// Start begins to work.
+// Start records that the configuration is in force and begins to work.
 func (a *App) Start(ctx context.Context) error {
+	if _, err := Record(ctx, a.Store, a.Config, "start"); err != nil {
+		return err
+	}
 	if a.serve {
 		if err := a.beginServing(ctx); err != nil {
 			return err
 		}
 	}
+	a.startTelling(ctx)
 	a.started = true
 	return a.Engine.Start(ctx)
 }
@@ -157,8 +161,9 @@ func (a *App) Close(ctx context.Context) error {
 	defer cancel()
 	var err error
 	if a.started {
-		err = a.Engine.Stop(ctx)
+		err = errors.Join(a.Engine.Stop(ctx), a.Store.Anchors(store.AnchorsOf(Ledger(a.Config))).Flush(ctx))
 	}
+	a.stopTelling()
 	return errors.Join(err, a.pages.close(ctx), a.keys.close(ctx), a.closeFiles())
 }
 
@@ -171,27 +176,6 @@ func (a *App) closeFiles() error {
 		err = errors.Join(err, a.Store.Close())
 	}
 	return err
-}
-
-// Sinks makes the configured sinks by name.
-func Sinks(c *config.Config) (map[string]sink.Sink, error) { return sinks(c, nil) }
-
-func sinks(c *config.Config, point func(string) error) (map[string]sink.Sink, error) {
-	sinks := map[string]sink.Sink{}
-	gate := merge.NewGate(1) // one publication at a time bounds memory
-	for name, s := range c.Sinks {
-		var err error
-		switch s.Kind {
-		case config.DuckDB:
-			sinks[name], err = duckdbsink.Open(duckdbsink.Options{Path: s.File, Gate: gate, Point: point})
-		case config.Parquet:
-			sinks[name], err = parquetsink.Open(parquetsink.Options{Folder: s.Folder, Gate: gate, Point: point})
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return sinks, nil
 }
 
 // Tables gives a DuckDB sink to query. An empty name means the first one by

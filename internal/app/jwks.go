@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -13,7 +14,17 @@ import (
 
 // serveKeys begins to publish the registrations' public keys, if the
 // configuration says where.
-func serveKeys(ctx context.Context, c *config.Config) (*listener, error) {
+func (a *App) serveKeys(ctx context.Context) (*listener, error) {
+	a.publishKeys(a.InForce())
+	j := a.Config.JWKS
+	return listen(ctx, listening{
+		Section: "jwks", What: "public keys", Address: j.Listen, Cert: j.TLSCert, Key: j.TLSKey,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*a.published.Load()).ServeHTTP(w, r) }),
+	})
+}
+
+// publishKeys makes what is published the keys of c's registrations.
+func (a *App) publishKeys(c *config.Config) {
 	sources := map[string]*keyring.Source{}
 	for name, r := range c.Registrations {
 		// A registration whose keys cannot be used is no reason to stop the
@@ -22,10 +33,8 @@ func serveKeys(ctx context.Context, c *config.Config) (*listener, error) {
 			sources[name] = source
 		}
 	}
-	j := c.JWKS
-	return listen(ctx, listening{
-		Section: "jwks", What: "public keys", Address: j.Listen, Cert: j.TLSCert, Key: j.TLSKey, Handler: keyring.Handler(sources),
-	})
+	handler := keyring.Handler(sources)
+	a.published.Store(&handler)
 }
 
 // logKeys writes what a person should see to about the keys, at the start.

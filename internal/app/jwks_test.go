@@ -81,7 +81,7 @@ func TestRunPublishesKeysOverTLS(t *testing.T) {
 	if !strings.Contains(log.String(), "registration=broken") {
 		t.Errorf("the log does not tell of the key that cannot be read: %s", log.String())
 	}
-	server, err := serveKeys(t.Context(), c)
+	server, err := holding(c).serveKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestRunPublishesKeysOverTLS(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(text), made.KeyID) || strings.Contains(string(text), `"d"`) {
 		t.Errorf("status %d, %d bytes, %v", resp.StatusCode, len(text), err)
 	}
-	if _, err := serveKeys(t.Context(), c); err == nil || problem.Of(err).Code != problem.ConfigInvalid {
+	if _, err := holding(c).serveKeys(t.Context()); err == nil || problem.Of(err).Code != problem.ConfigInvalid {
 		t.Errorf("a second server at the same address: %v", err)
 	}
 	client.CloseIdleConnections()
@@ -102,10 +102,63 @@ func TestRunPublishesKeysOverTLS(t *testing.T) {
 		t.Error(err)
 	}
 	c.JWKS.TLSKey = cert
-	if _, err := serveKeys(t.Context(), c); err == nil || !strings.Contains(problem.Of(err).Remedy, "tls_key") {
+	if _, err := holding(c).serveKeys(t.Context()); err == nil || !strings.Contains(problem.Of(err).Remedy, "tls_key") {
 		t.Errorf("a key that is none: %v", err)
 	}
-	if none, err := serveKeys(t.Context(), &config.Config{}); none != nil || err != nil {
+	if none, err := holding(&config.Config{}).serveKeys(t.Context()); none != nil || err != nil {
 		t.Errorf("nothing configured: %v, %v", none, err)
+	}
+}
+
+// holding gives an app that works by a configuration, and does nothing.
+func holding(c *config.Config) *App {
+	a := &App{Config: c}
+	a.inForce.Store(c)
+	return a
+}
+
+func TestTheKeysOfARegistrationThatCameByAReloadArePublished(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "keys")
+	ring, err := keyring.Create(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := ring.Generate(keyring.Plan{Algorithm: smart.ES384, Registered: keyring.ByURL, MaxAge: time.Hour, Served: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, client := certificate(t)
+	c := &config.Config{JWKS: config.JWKS{Listen: freeAddress(t), TLSCert: cert, TLSKey: key}}
+	a := holding(c)
+	server, err := a.serveKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := func() (int, string) {
+		t.Helper()
+		resp, err := client.Get("https://" + c.JWKS.Listen + c.JWKS.Path("late"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	if status, _ := asked(); status != http.StatusNotFound {
+		t.Errorf("status %d before the registration is known", status)
+	}
+	next := *c
+	next.Registrations = map[string]config.Registration{"late": {KeyFolder: folder, JWKSURL: "https://keys.example/l", JWKSMaxAge: config.Duration(time.Hour)}}
+	a.publishKeys(&next)
+	if status, text := asked(); status != http.StatusOK || !strings.Contains(text, made.KeyID) {
+		t.Errorf("status %d, %s", status, text)
+	}
+	client.CloseIdleConnections()
+	if err := server.close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

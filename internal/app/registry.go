@@ -14,10 +14,24 @@ func Record(ctx context.Context, s *store.Store, c *config.Config, by string) (c
 	if err := s.PutTenants(ctx, engine.Tenants(c)); err != nil {
 		return 0, err
 	}
+	recorded, err := s.InForce(ctx)
+	if err != nil {
+		return 0, err
+	}
+	inForce := make([]config.Part, len(recorded))
+	for i, p := range recorded {
+		inForce[i] = config.Part{Tenant: p.Tenant, Text: p.Text, Frozen: p.Frozen}
+	}
 	parts := c.Parts()
+	fields := map[string][]string{}
+	for _, change := range config.CompareParts(inForce, parts).Changes {
+		for _, f := range change.Fields {
+			fields[change.Tenant] = append(fields[change.Tenant], f.Field)
+		}
+	}
 	registered := make([]store.Registered, len(parts))
 	for i, p := range parts {
-		registered[i] = store.Registered{Tenant: p.Tenant, Digest: p.Digest(), Text: p.Text}
+		registered[i] = store.Registered{Tenant: p.Tenant, Digest: p.Digest(), Text: p.Text, Fields: fields[p.Tenant]}
 	}
 	return s.Apply(ctx, registered, by)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/web"
 )
 
@@ -12,7 +11,7 @@ import (
 // configuration says.
 func (a *App) beginServing(ctx context.Context) (err error) {
 	w := a.Config.Web
-	if a.keys, err = serveKeys(ctx, a.Config); err != nil {
+	if a.keys, err = a.serveKeys(ctx); err != nil {
 		return err
 	}
 	logKeys(ctx, a.Config, a.log)
@@ -27,7 +26,7 @@ func (a *App) beginServing(ctx context.Context) (err error) {
 		a.code = rand.Text()[:10]
 	}
 	pages, err := web.New(web.Options{
-		Config: func() *config.Config { return a.Config }, Store: a.Store, Work: a.Engine, Log: a.log, TLS: w.TLSCert != "", Code: a.code,
+		Config: a.InForce, Store: a.Store, Work: a.Engine, Log: a.log, TLS: w.TLSCert != "", Code: a.code,
 	})
 	if err != nil {
 		return err
@@ -50,4 +49,3 @@ func (a *App) Pages() (address, code string) {
 	}
 	return scheme + a.Config.Web.Listen, a.code
 }
-

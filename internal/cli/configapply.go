@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -82,7 +82,8 @@ func (g *Globals) record(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	_, err = app.Record(ctx, s, cfg, person())
+	who := audit.Person()
+	_, err = app.Record(audit.As(ctx, who), s, cfg, who.Actor)
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (g *Globals) askReload(ctx context.Context, cfg *config.Config, parts []con
 		return err
 	}
 	defer s.Close() //nolint:errcheck // what it wrote is committed
-	id, err := s.AskReload(ctx, config.Digest(parts), person())
+	id, err := s.AskReload(ctx, config.Digest(parts), audit.Person().Actor)
 	if err != nil {
 		return err
 	}
@@ -135,12 +136,4 @@ func (g *Globals) applied(text string) error {
 	}
 	g.printf("%s\n", text)
 	return nil
-}
-
-// person names who runs the command, for the record.
-func person() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
-	}
-	return "command"
 }

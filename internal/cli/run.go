@@ -10,7 +10,7 @@ type runCommand struct{}
 
 // Run works until it is told to stop: schedules start exports, exports that
 // were interrupted go on. SIGTERM lets running steps end for ten seconds and
-// loses nothing.
+// loses nothing; SIGHUP makes it take up the configuration again.
 func (*runCommand) Run(ctx context.Context, g *Globals) error {
 	cfg, err := g.load()
 	if err != nil {
@@ -37,7 +37,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 				g.printf("nobody may sign in yet: open %s/first and be the first, with the code %s\n", address, code)
 			}
 		}
-		<-ctx.Done()
+		g.takeUp(ctx, a)
 		g.printf("stopping: running steps may end, the rest goes on at the next start\n")
 		return nil
 	})

@@ -4,7 +4,7 @@ import "strings"
 
 // startFields are the fields that a process takes up when it starts, and keeps
 // until it ends: what it holds open or has sized by them.
-var startFields = []string{"folder", "jwks", "views", "limits.exports", "limits.downloads_per_export"}
+var startFields = []string{"folder", "jwks", "web", "views", "limits.exports", "limits.downloads_per_export", "limits.retry"}
 
 func atStart(field string) bool {
 	for _, name := range startFields {
@@ -20,7 +20,11 @@ func atStart(field string) bool {
 // Neither is changed.
 func (c *Config) Following(running *Config) *Config {
 	next := *c
-	next.Folder, next.JWKS, next.Views = running.Folder, running.JWKS, running.Views
+	if next.Folder != running.Folder {
+		next.Folder, next.Sinks = running.Folder, running.Sinks // which may stand below it
+	}
+	next.JWKS, next.Web, next.Views = running.JWKS, running.Web, running.Views
 	next.Limits.Exports, next.Limits.DownloadsPerExport = running.Limits.Exports, running.Limits.DownloadsPerExport
+	next.Limits.Retry = running.Limits.Retry
 	return &next
 }

@@ -26,6 +26,7 @@ type Connections struct {
 	store  *store.Store    // nil: requests are not counted
 	base   *http.Transport // to practices' servers
 	here   *http.Transport // to servers on this machine, for the tenants that have them there
+	dial   Dial            // as given to Use; nil for the machine's own network
 
 	mu      sync.Mutex
 	clients map[string]*Connection
@@ -87,6 +88,7 @@ type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 // Use makes every connection by dial, and none by a proxy. It is called before
 // the first request.
 func (c *Connections) Use(dial Dial) {
+	c.dial = dial
 	c.base.DialContext, c.base.Proxy = guard{}.after(dial), nil
 	c.here.DialContext, c.here.Proxy = guard{here: true}.after(dial), nil
 }

@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
 )
 
@@ -18,6 +21,7 @@ type Registered struct {
 	Frozen   bool   // the tenant is no longer configured
 	Digest   string // SHA-256 of the text
 	Text     string
+	Fields   []string // for Apply: the names of the fields that changed, for the record
 
 	AppliedAt    time.Time
 	AppliedBy    string
@@ -37,8 +41,9 @@ func (s *Store) InForce(ctx context.Context) ([]Registered, error) {
 
 // Apply records that parts are in force now, all of them and no others: a part
 // that has changed gets a new revision, and that of a tenant which is no
-// longer there is frozen. Only Tenant, Digest and Text of the parts count. It
-// gives how many parts changed, and writes nothing when none did.
+// longer there is frozen. Of the parts Tenant, Digest, Text and Fields count.
+// It gives how many parts changed, and writes nothing when none did. Each
+// change is put on record in the tenant's chain.
 func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (changed int, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		changed = 0
@@ -51,7 +56,7 @@ func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (chang
 		for _, r := range rows {
 			before[r.TenantID] = r
 		}
-		put := func(r gen.InsertRegisteredParams) error {
+		put := func(r gen.InsertRegisteredParams, fields []string) error {
 			changed++
 			r.AppliedAt, r.AppliedBy = now, by
 			if err := q.SupersedeRegistered(ctx, gen.SupersedeRegisteredParams{SupersededAt: now, TenantID: r.TenantID}); err != nil {
@@ -60,7 +65,7 @@ func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (chang
 			if err := q.InsertRegistered(ctx, r); err != nil {
 				return fmt.Errorf("record part %q: %w", r.TenantID, err)
 			}
-			return nil
+			return auditPart(ctx, q, r, fields)
 		}
 		for _, p := range parts {
 			old := before[p.Tenant]
@@ -68,7 +73,7 @@ func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (chang
 			if old.Digest == p.Digest && old.State == "active" {
 				continue
 			}
-			if err := put(gen.InsertRegisteredParams{TenantID: p.Tenant, Revision: old.Revision + 1, State: "active", Digest: p.Digest, Text: p.Text}); err != nil {
+			if err := put(gen.InsertRegisteredParams{TenantID: p.Tenant, Revision: old.Revision + 1, State: "active", Digest: p.Digest, Text: p.Text}, p.Fields); err != nil {
 				return err
 			}
 		}
@@ -76,13 +81,51 @@ func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (chang
 			if old.State == "frozen" || old.TenantID == "" {
 				continue
 			}
-			if err := put(gen.InsertRegisteredParams{TenantID: old.TenantID, Revision: old.Revision + 1, State: "frozen", Digest: old.Digest, Text: old.Text}); err != nil {
+			if err := put(gen.InsertRegisteredParams{TenantID: old.TenantID, Revision: old.Revision + 1, State: "frozen", Digest: old.Digest, Text: old.Text}, nil); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return changed, err
+}
+
+// auditPart puts on record that a part has a new revision: what of it is the
+// agreement's apart from the rest.
+func auditPart(ctx context.Context, q *gen.Queries, r gen.InsertRegisteredParams, fields []string) error {
+	var terms, others []string
+	for _, name := range fields {
+		if strings.HasPrefix(name, "agreement.") {
+			terms = append(terms, name)
+			continue
+		}
+		others = append(others, name)
+	}
+	put := func(action audit.Action, names []string) error {
+		head, err := chainHead(ctx, q, r.TenantID)
+		if err != nil {
+			return err
+		}
+		facts := map[string]any{"revision": r.Revision, "state": r.State, "sha256": r.Digest}
+		if len(names) > 0 {
+			facts["fields"] = names
+		}
+		return putOnRecord(ctx, q, head, audit.Event{Action: action, Reason: r.AppliedBy, Facts: facts}, time.UnixMilli(r.AppliedAt))
+	}
+	if len(terms) > 0 {
+		if err := put(audit.AgreementChanged, terms); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(terms, "agreement.legal_hold") {
+		if err := put(audit.LegalHold, nil); err != nil {
+			return err
+		}
+	}
+	if len(terms) > 0 && len(others) == 0 {
+		return nil
+	}
+	return put(audit.ConfigChanged, others)
 }
 
 // Revisions gives what the tenant's part of the configuration was, newest
