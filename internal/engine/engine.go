@@ -187,6 +187,9 @@ var errStopping = errors.New("bulkhead is stopping")
 // Stop lets running steps end until ctx does, then cancels them. Work that was
 // cancelled is taken up by the next Start. It returns when everything has ended.
 func (e *Engine) Stop(ctx context.Context) error {
+	if e.stopTick == nil {
+		return nil // it could not start
+	}
 	e.stopTick()
 	e.ticking.Wait()
 	done := context.AfterFunc(ctx, func() { e.cancelSteps("", errStopping) })
