@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // The wall time from the start of the process to staged, as a multiple of
@@ -42,11 +43,13 @@ func loadLarge(ctx context.Context, o options, c *corpus) (text string, err erro
 		return "", err
 	}
 	fmt.Fprintf(o.out, "%-30s %7.2f s, CPU %6.2f s\n", d.name, d.wall.Seconds(), d.cpu.Seconds())
+	delete(d.profile, sinkWork) // what had begun of publishing when the process was ended
 	return tellLarge(b, f, d, version) + fmt.Sprintf("\nLoad average %s before, %s after.\n", before, load()), nil
 }
 
 func tellLarge(b batch, f fetching, d delivery, version string) string {
 	ratio := d.wall.Seconds() / f.wall.Seconds()
+	busy := (d.cpu + d.sandbox).Seconds() / float64(runtime.GOMAXPROCS(0))
 	var rows [][]string
 	for _, side := range []fetching{f, d.fetching} {
 		peak := "–"
@@ -63,9 +66,9 @@ func tellLarge(b batch, f fetching, d delivery, version string) string {
 		"The wall time of `bulkhead export` is from the start of the process until all rows are staged and durable, every line counted. One run of each side.\n\n", mega(b.bytes), b.lines, version) +
 		table([]string{"side", "wall s", "MB/s", "CPU s", "sandbox's CPU s", "CPU s of both", "peak MiB"}, rows) +
 		fmt.Sprintf("\nWall ratio **%.2f**: %s the target of %.1f (goal %.1f); CPU ratio without the sandbox's share %.2f. Download %.2f s, ingest after it %.2f s. "+
-			"Both processors together have %.2f s of CPU in the time that %.1f times curl's is: no order of the work is within the target while bulkhead and sandbox take more.\n\nCPU time of bulkhead:\n\n",
+			"The CPU time of bulkhead and sandbox on %d processors that are never idle is %.2f s, a wall ratio of %.2f: what is above that waits for something, what is below needs less work.\n\nCPU time of bulkhead, without what had begun of publishing:\n\n",
 			ratio, within(ratio <= targetLarge), targetLarge, goalLarge, d.cpu.Seconds()/f.cpu.Seconds(), d.download.Seconds(), d.ingest.Seconds(),
-			targetLarge*f.wall.Seconds()*2, targetLarge) +
+			runtime.GOMAXPROCS(0), busy, busy/f.wall.Seconds()) +
 		table([]string{"spent on", "CPU s", "share", "s a GB"}, d.profile.tell(b.bytes))
 }
 

@@ -57,7 +57,7 @@ var kindsOfWork = []struct {
 	{"rows of views", []string{"/sqlonfhir.", "internal/rows.", "internal/generic."}},
 	{"cut into lines", []string{"internal/ndjson."}},
 	{"write and sync files", []string{"internal/blob."}},
-	{"sinks", []string{"duckdb", "parquetsink.", "sink/merge."}},
+	{sinkWork, []string{"duckdb", "parquetsink.", "sink/merge."}},
 	{"ledger and executor", []string{"internal/store", "riverqueue/", "modernc.org/sqlite", "database/sql."}},
 	{"ingest, the rest", []string{"internal/ingest.", "internal/scan."}},
 	{"engine and steps, the rest", []string{"internal/engine.", "internal/export."}},
@@ -66,7 +66,10 @@ var kindsOfWork = []struct {
 	{"scheduler of goroutines", []string{"runtime.mcall", "runtime.schedule", "runtime.mstart", "runtime.sysmon"}},
 }
 
-const otherWork = "all else"
+const (
+	sinkWork  = "sinks"
+	otherWork = "all else"
+)
 
 // sharesOf reads a CPU profile.
 func sharesOf(ctx context.Context, path string) (shares, error) {
