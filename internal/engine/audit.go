@@ -3,12 +3,14 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -63,27 +65,50 @@ func stepEvents(x *store.Export, l store.Lease, outcome export.Outcome) []audit.
 	return nil
 }
 
-func stagedEvents(o export.Staged) (events []audit.Event) {
-	for _, f := range o.Files {
+// stagedEvents is one row for the files of a unit; the counts of each stand in
+// it where they are several.
+func stagedEvents(o export.Staged) []audit.Event {
+	var sum ingest.Summary
+	reasons, each := map[string]int64{}, make([]string, len(o.Files))
+	for i, f := range o.Files {
 		s := f.Summary
-		facts := map[string]any{"lines": s.Lines, "blank": s.Blank, "delivered": s.Delivered, "quarantined": s.Quarantined}
-		if len(s.ByReason) > 0 {
-			facts["by_reason"] = s.ByReason
+		sum.Lines, sum.Blank, sum.Delivered, sum.Quarantined = sum.Lines+s.Lines, sum.Blank+s.Blank, sum.Delivered+s.Delivered, sum.Quarantined+s.Quarantined
+		for reason, n := range s.ByReason {
+			reasons[reason] += n
 		}
-		events = append(events, audit.Event{Action: audit.FileStaged, Object: s.File, Rule: string(agreement.Permitted), Facts: facts})
+		each[i] = fmt.Sprintf("%s %d %d %d %d", s.File, s.Lines, s.Delivered, s.Quarantined, s.Blank)
 	}
-	return events
+	facts := map[string]any{"lines": sum.Lines, "blank": sum.Blank, "delivered": sum.Delivered, "quarantined": sum.Quarantined}
+	if len(reasons) > 0 {
+		facts["by_reason"] = reasons
+	}
+	if len(o.Files) > 1 {
+		facts["files"], facts["file_lines_delivered_quarantined_blank"] = len(o.Files), each
+	}
+	return []audit.Event{{Action: audit.FileStaged, Object: o.Files[0].Summary.File, Rule: string(agreement.Permitted), Facts: facts}}
 }
 
-// auditStored puts on record that a file is in raw, and auditFileFailed that it
-// could not be had.
-func auditStored(tx *store.Tx, x *store.Export, f store.File) error {
+// auditStored puts on record that the files of a unit are in raw, in one row;
+// the bytes and the SHA-256 of each stand in it.
+func auditStored(tx *store.Tx, x *store.Export, files []store.File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	facts := map[string]any{"bytes": files[0].Bytes, "wire_bytes": files[0].WireBytes, "sha256": files[0].SHA256}
+	if len(files) > 1 {
+		bytes, each := int64(0), make([]string, len(files))
+		for i, f := range files {
+			bytes += f.Bytes
+			each[i] = fmt.Sprintf("%s %d %s", f.Name, f.Bytes, f.SHA256)
+		}
+		facts = map[string]any{"files": len(files), "bytes": bytes, "file_bytes_sha256": each}
+	}
 	return tx.Audit(audit.Event{
-		Action: audit.FileStored, Export: x.ID, Object: f.Name, Rule: string(agreement.Permitted), Actor: audit.Service,
-		Facts: map[string]any{"bytes": f.Bytes, "wire_bytes": f.WireBytes, "sha256": f.SHA256},
+		Action: audit.FileStored, Export: x.ID, Object: files[0].Name, Rule: string(agreement.Permitted), Actor: audit.Service, Facts: facts,
 	})
 }
 
+// auditFileFailed puts on record that a file could not be had.
 func auditFileFailed(tx *store.Tx, x *store.Export, file string, p *problem.Problem) error {
 	return tx.Audit(audit.Event{
 		Action: audit.FileFailed, Export: x.ID, Object: file, Outcome: audit.Failed, Reason: string(p.Code), Actor: audit.Service, Facts: statusFact(p),

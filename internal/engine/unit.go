@@ -122,9 +122,12 @@ func (e *Engine) recordStored(tx *store.Tx, x *store.Export, l *store.Lease, r r
 		return nil
 	}
 	for _, f := range o.Files {
-		if err := errors.Join(tx.SetFileStored(x, f), auditStored(tx, x, f)); err != nil {
+		if err := tx.SetFileStored(x, f); err != nil {
 			return err
 		}
+	}
+	if err := auditStored(tx, x, o.Files); err != nil {
+		return err
 	}
 	if err := note(tx, x, o.Notes); err != nil {
 		return err
