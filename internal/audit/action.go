@@ -46,6 +46,7 @@ const (
 	Disposed         Action = "disposed"
 	LegalHold        Action = "legal_hold"
 	SignedIn         Action = "signed_in"
+	AccessChanged    Action = "access_changed"
 )
 
 // actions are what may be recorded, in the order in which they are explained.
@@ -89,6 +90,7 @@ var actions = []struct {
 	{Disposed, "what was kept of the practice was destroyed; facts: what"},
 	{LegalHold, "a legal hold was set or lifted"},
 	{SignedIn, "a person signed in, or was refused"},
+	{AccessChanged, "a person or a token was given access, or lost it; object: which, facts: the roles that it has now"},
 }
 
 // Means says what an action is about; empty for one that there is not.

@@ -107,7 +107,7 @@ func (s *Server) allowed(a huma.API) func(huma.Context, func(huma.Context)) {
 			}
 			return
 		}
-		next(huma.WithValue(ctx, actorKey{}, actor))
+		next(huma.WithContext(ctx, as(r.WithContext(ctx.Context()), actor)))
 	}
 }
 

@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -37,11 +36,7 @@ func newDoors() *doors {
 func (d *doors) try(name string, r *http.Request) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		address = r.RemoteAddr
-	}
-	a := door(d.addresses, address, addressEvery, addressBurst)
+	a := door(d.addresses, address(r), addressEvery, addressBurst)
 	n := door(d.names, name, nameEvery, nameBurst)
 	return a.Allow() && n.Allow()
 }

@@ -74,6 +74,9 @@ func (s *Server) addPerson(w http.ResponseWriter, r *http.Request) error {
 	if err := s.opts.Store.PutPerson(r.Context(), form.person(grants)); err != nil {
 		return err
 	}
+	if err := s.record(r, accessChanged("person", form.id, grants)); err != nil {
+		return err
+	}
 	s.opts.Log.Info("person recorded", "person", form.id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)
 	return nil
@@ -104,6 +107,9 @@ func (s *Server) disablePerson(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || !done {
 		return errors.Join(err, orNotFound(done))
 	}
+	if err := s.record(r, accessChanged("person", id, nil)); err != nil {
+		return err
+	}
 	s.opts.Log.Info("person disabled", "person", id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)
 	return nil
@@ -133,6 +139,9 @@ func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.record(r, accessChanged("token", id, grants)); err != nil {
+		return err
+	}
 	s.opts.Log.Info("token made", "token", id, "by", by)
 	return s.showPeople(w, r, http.StatusCreated, people{Token: token})
 }
@@ -142,6 +151,9 @@ func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	done, err := s.opts.Store.RevokeToken(r.Context(), id)
 	if err != nil || !done {
 		return errors.Join(err, orNotFound(done))
+	}
+	if err := s.record(r, accessChanged("token", id, nil)); err != nil {
+		return err
 	}
 	s.opts.Log.Info("token revoked", "token", id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)

@@ -3,11 +3,13 @@ package web
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -94,7 +96,7 @@ func (s *Server) guard(r route) http.Handler {
 		if err == nil && req.PathValue("tenant") != "" {
 			err = s.known(req.Context(), req.PathValue("tenant"))
 		}
-		req = req.WithContext(context.WithValue(req.Context(), actorKey{}, actor))
+		req = req.WithContext(as(req, actor))
 		if errors.Is(err, errNobody) && req.Method == http.MethodGet {
 			http.Redirect(w, req, "/sign-in?next="+url.QueryEscape(req.URL.Path), http.StatusSeeOther)
 			return
@@ -106,6 +108,25 @@ func (s *Server) guard(r route) http.Handler {
 			s.fail(w, req, err)
 		}
 	})
+}
+
+// as gives the context of a request by an actor: what is done in it is on record
+// as theirs.
+func as(r *http.Request, actor access.Actor) context.Context {
+	who := audit.Identity{Actor: actor.ID, Source: address(r)}
+	if who.Actor == "" {
+		who.Actor = "nobody"
+	}
+	return audit.As(context.WithValue(r.Context(), actorKey{}, actor), who)
+}
+
+// address gives where a request comes from.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // known returns errNotFound for a practice that the ledger has never seen.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -48,7 +49,10 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !s.verify(p.PasswordHash, password) || !ok || !p.DisabledAt.IsZero() {
-		s.opts.Log.Warn("sign-in refused", "person", known(ok, name), "address", r.RemoteAddr)
+		s.opts.Log.Warn("sign-in refused", "person", known(ok, name), "address", address(r))
+		if err := s.record(r, audit.Event{Action: audit.SignedIn, Object: known(ok, name), Outcome: audit.Refused}); err != nil {
+			return err
+		}
 		return s.show(w, r, http.StatusUnauthorized, "sign-in", signIns{Next: next, Name: name, Wrong: "Name and password do not belong together."})
 	}
 	return s.enter(w, r, p, next)
@@ -76,12 +80,27 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, p store.Person, n
 	}
 	s.sessions.Put(r.Context(), sessionPerson, p.ID)
 	s.sessions.Put(r.Context(), sessionMark, access.HashSecret(p.PasswordHash))
-	if err := s.opts.Store.SignedIn(r.Context(), p.ID); err != nil {
+	r = r.WithContext(as(r, p.Actor()))
+	err := errors.Join(s.opts.Store.SignedIn(r.Context(), p.ID), s.record(r, audit.Event{Action: audit.SignedIn, Object: p.ID}))
+	if err != nil {
 		return err
 	}
-	s.opts.Log.Info("signed in", "person", p.ID, "address", r.RemoteAddr)
+	s.opts.Log.Info("signed in", "person", p.ID, "address", address(r))
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
+}
+
+// record puts what a person did on record, in the chain of the house.
+func (s *Server) record(r *http.Request, ev audit.Event) error {
+	return s.opts.Store.Record(r.Context(), ev, audit.House)
+}
+
+func accessChanged(kind, id string, grants []access.Grant) audit.Event {
+	may := make([]string, len(grants))
+	for i, g := range grants {
+		may[i] = g.String()
+	}
+	return audit.Event{Action: audit.AccessChanged, Object: kind + ":" + id, Facts: map[string]any{"may": may}}
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -131,6 +150,10 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request) error {
 		return errNotFound
 	}
 	if err != nil {
+		return err
+	}
+	r = r.WithContext(as(r, p.Actor()))
+	if err := s.record(r, accessChanged("person", p.ID, p.Grants)); err != nil {
 		return err
 	}
 	return s.enter(w, r, p, "/")

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -215,5 +218,40 @@ func TestALongBodyIsRefused(t *testing.T) {
 	p := newHouse(t).program("operator")
 	if got := p.ask("POST", "/api/v1/practices/lakeside/exports", "application/json", `{"since":"`+strings.Repeat("x", 2*maxBody)+`"}`); got.code != http.StatusRequestEntityTooLarge {
 		t.Errorf("status %d", got.code)
+	}
+}
+
+func TestWhoSignsInAndWhoMayIsOnRecord(t *testing.T) {
+	h := newHouse(t)
+	v := h.person("anna", "admin")
+	v.post("/sign-in", "name", "anna", "password", "wrong")
+	v.post("/sign-in", "name", "my password typed here", "password", "wrong")
+	v.post("/people", "id", "bert", "grants", "operator@lakeside", "password", password, "again", password)
+	v.post("/people/bert/disable")
+	v.post("/tokens", "name", "mirth", "grants", "viewer", "days", "30")
+	var rows []string
+	for e, err := range h.store.In(audit.House).Audit(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Source != "127.0.0.1" {
+			t.Errorf("row %d comes from %q", e.Seq, e.Source)
+		}
+		object := e.Object
+		if strings.HasPrefix(object, "token:") {
+			object = "token:…"
+		}
+		rows = append(rows, strings.Join([]string{e.Actor, string(e.Action), object, e.Outcome, e.Facts}, " "))
+	}
+	want := []string{
+		"anna signed_in anna done ",
+		"anna signed_in anna refused ",
+		"anna signed_in unknown refused ",
+		`anna access_changed person:bert done {"may":["operator@lakeside"]}`,
+		`anna access_changed person:bert done {"may":[]}`,
+		`anna access_changed token:… done {"may":["viewer"]}`,
+	}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
 	}
 }
