@@ -71,6 +71,15 @@ func (k *Keeper) CatchUp(ctx context.Context) error {
 	return err
 }
 
+// Look applies the rules now, whenever the last time was: before a process
+// ends that may have lived for less than a minute.
+func (k *Keeper) Look(ctx context.Context) error {
+	k.mu.Lock()
+	k.next = time.Time{}
+	k.mu.Unlock()
+	return k.CatchUp(ctx)
+}
+
 func (k *Keeper) trouble() error {
 	if k.o.Trouble == nil {
 		return nil

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/alert"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
@@ -21,9 +23,21 @@ func (a *App) watch() engine.Follower {
 // startTelling begins to send messages, those of before too.
 func (a *App) startTelling(ctx context.Context) { a.sender.Start(ctx) }
 
-// stopTelling ends the sending; what is left is sent at the next start.
-func (a *App) stopTelling() {
-	if a.sender != nil {
+// lastWords is how long messages may take to leave while the app ends.
+const lastWords = 3 * time.Second
+
+// stopTelling looks once more, for an app that lived for less than a minute,
+// and ends the sending; what is left is sent at the next start.
+func (a *App) stopTelling(ctx context.Context) {
+	if !a.started {
 		a.sender.Stop()
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	err := a.Alerts.Look(ctx)
+	a.sender.Stop()
+	if err = errors.Join(err, a.sender.SendDue(ctx)); err != nil && ctx.Err() == nil {
+		a.log.ErrorContext(ctx, "alerts at the end", "error", err)
 	}
 }

@@ -163,7 +163,9 @@ func (a *App) Close(ctx context.Context) error {
 	if a.started {
 		err = errors.Join(a.Engine.Stop(ctx), a.Store.Anchors(store.AnchorsOf(Ledger(a.Config))).Flush(ctx))
 	}
-	a.stopTelling()
+	if a.sender != nil {
+		a.stopTelling(ctx)
+	}
 	return errors.Join(err, a.pages.close(ctx), a.keys.close(ctx), a.closeFiles())
 }
 
