@@ -41,6 +41,9 @@ func (l *loads) flags() {
 	flag.StringVar(&l.folder, "load-folder", "", "where files are made; the system's folder of temporary files when empty")
 }
 
+// mostWaited bounds every wait for exports.
+const mostWaited = 15 * time.Minute
+
 // A batch is a folder of prepared files.
 type batch struct {
 	folder string

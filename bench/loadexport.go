@@ -79,6 +79,8 @@ func (e *ehr) export(ctx context.Context, b batch, how exported) (d delivery, er
 // it came into each state. An export that ended otherwise, or that lacks a
 // line, is an error.
 func (h home) follow(ctx context.Context, tenant string, whole bool, lines int64) (map[life.State]time.Time, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, mostWaited, errors.New("the export is not through in time"))
+	defer cancel()
 	ledger, err := h.ledger(ctx)
 	if err != nil {
 		return nil, err

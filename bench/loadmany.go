@@ -16,7 +16,6 @@ const (
 	targetFairness = 1.5
 	targetManyMiB  = 400
 	manyLines      = 300 // of each type, for each practice
-	mostMany       = 15 * time.Minute
 )
 
 // A crowd is what practices that were due at once took, in the order in which
@@ -96,7 +95,7 @@ func (h home) putOff(ctx context.Context, practices int, due time.Time) (err err
 
 // crowd waits until every practice has completed its export of so many lines.
 func (h home) crowd(ctx context.Context, p *process, lines int64, due time.Time, practices int) (x crowd, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, mostMany, errors.New("the practices are not through in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, mostWaited, errors.New("the practices are not through in time"))
 	defer cancel()
 	ledger, err := h.ledger(ctx)
 	if err != nil {
