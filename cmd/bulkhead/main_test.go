@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"nobody": nobody,
 			"fill":   fill,
 			"run":    startRun,
+			"hup":    hangUp,
 			"first":  firstKey,
 			"origin": latestExport,
 		},
@@ -145,6 +146,23 @@ func startRun(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Logf("[run] %s", line)
 	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the process
+}
+
+// hangUp sends this process, in which run works, SIGHUP until the files are in
+// force: hup. That run listens for it is known only by what it does.
+func hangUp(ts *testscript.TestScript, _ bool, _ []string) {
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP) // before run does, it would end the process
+	defer signal.Stop(heard)
+	for pace := time.NewTicker(200 * time.Millisecond); ; <-pace.C {
+		ts.Check(syscall.Kill(os.Getpid(), syscall.SIGHUP))
+		<-heard
+		ts.Check(ts.Exec("bulkhead", "config", "diff"))
+		if strings.Contains(ts.ReadFile("stdout"), "nothing differs") {
+			pace.Stop()
+			return
+		}
+	}
 }
 
 // firstKey sets KID to the id of a registration's oldest key: first NAME.

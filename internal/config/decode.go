@@ -175,7 +175,7 @@ func (d *decoder) structure(at place, n ast.Node, v reflect.Value) {
 		key, field := mark(at, kv)
 		i, names := fieldByName(v.Type(), key)
 		if i < 0 {
-			d.miss(field, "is not a field here; there are "+strings.Join(names, ", "))
+			d.miss(field, "is not a field here; "+meant(key, names))
 			continue
 		}
 		d.value(field, kv.Value, v.Field(i))

@@ -87,3 +87,16 @@ func FuzzNoTextBreaksTheReaderOrIsToldWithoutAPlace(f *testing.F) {
 		}
 	})
 }
+
+func TestAFieldThatIsNearlyOneIsNamed(t *testing.T) {
+	t.Parallel()
+	names := []string{"agreement", "fhir_base_url", "group", "id", "schedule", "sinks", "types"}
+	for word, want := range map[string]string{
+		"schedul": "schedule is meant?", "fhir_base_ur": "fhir_base_url is meant?", "agrement": "agreement is meant?", "sink": "sinks is meant?",
+		"idd": "id is meant?", "type": "types is meant?", "password": "there are " + strings.Join(names, ", "), "": "there are " + strings.Join(names, ", "),
+	} {
+		if got := meant(word, names); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+}
