@@ -173,23 +173,3 @@ func (tx *Tx) MoveWatermark(x *Export) error {
 		TenantID: tx.tenant, Stream: x.Stream, Since: x.NextSince, ExportID: x.ID, MovedAt: ms(tx.now), FullAt: ms(full),
 	})
 }
-
-// Members records who is in the group of a stream: those patients and, when
-// all is true, nobody else. It returns how many were not known before and how
-// many have left.
-func (tx *Tx) Members(stream string, patients []string, all bool) (joined, left int64, err error) {
-	for _, id := range patients {
-		known, err := tx.q.KnowsMember(tx.ctx, gen.KnowsMemberParams{TenantID: tx.tenant, Stream: stream, Patient: id})
-		if err != nil {
-			return 0, 0, err
-		}
-		joined += 1 - known
-		if err := tx.q.PutMember(tx.ctx, gen.PutMemberParams{TenantID: tx.tenant, Stream: stream, Patient: id, SeenAt: ms(tx.now)}); err != nil {
-			return 0, 0, err
-		}
-	}
-	if all {
-		left, err = tx.q.LeaveMembers(tx.ctx, gen.LeaveMembersParams{Now: ms(tx.now), TenantID: tx.tenant, Stream: stream})
-	}
-	return joined, left, err
-}

@@ -164,8 +164,8 @@ func factsOf(ctx context.Context, path, options string) (f facts, err error) {
 	return f, err
 }
 
-func eachRow(ctx context.Context, db *sql.DB, query string, row func(scan func(...any) error) error) error {
-	rows, err := db.QueryContext(ctx, query)
+func eachRow(ctx context.Context, db *sql.DB, query string, row func(scan func(...any) error) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return Explain(err)
 	}

@@ -142,28 +142,6 @@ func (s *Scope) Pages(ctx context.Context, export string) (map[int64]string, err
 	return pages, nil
 }
 
-// Strangers gives those of the patients who are not known as members of the
-// stream's group.
-func (s *Scope) Strangers(ctx context.Context, stream string, patients []string) ([]string, error) {
-	var strangers []string
-	for _, id := range patients {
-		known, err := s.store.queries().KnowsMember(ctx, gen.KnowsMemberParams{TenantID: s.tenant, Stream: stream, Patient: id})
-		if err != nil {
-			return nil, Explain(fmt.Errorf("look up a member: %w", err))
-		}
-		if known == 0 {
-			strangers = append(strangers, id)
-		}
-	}
-	return strangers, nil
-}
-
-// Members counts the known members of the stream's group.
-func (s *Scope) Members(ctx context.Context, stream string) (int64, error) {
-	n, err := s.store.queries().CountMembers(ctx, gen.CountMembersParams{TenantID: s.tenant, Stream: stream})
-	return n, Explain(err)
-}
-
 // Parts gives the staged parts of an export in the order of their files.
 func (s *Scope) Parts(ctx context.Context, export string) ([]Part, error) {
 	rows, err := s.store.queries().ListParts(ctx, gen.ListPartsParams{TenantID: s.tenant, ExportID: export})

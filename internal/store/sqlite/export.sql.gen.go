@@ -536,23 +536,6 @@ func (q *Queries) InsertStep(ctx context.Context, arg InsertStepParams) (int64, 
 	return step_id, err
 }
 
-const knowsMember = `-- name: KnowsMember :one
-SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND patient = ? AND left_at = 0
-`
-
-type KnowsMemberParams struct {
-	TenantID string
-	Stream   string
-	Patient  string
-}
-
-func (q *Queries) KnowsMember(ctx context.Context, arg KnowsMemberParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, knowsMember, arg.TenantID, arg.Stream, arg.Patient)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const lastKickoff = `-- name: LastKickoff :one
 SELECT CAST(coalesce(max(kickoff_sent_at), 0) AS INTEGER) FROM export
 WHERE tenant_id = ? AND endpoint = ? AND level = ? AND group_id = ? AND export_id <> ?
@@ -1144,28 +1127,6 @@ func (q *Queries) PostponeStep(ctx context.Context, arg PostponeStepParams) (int
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const putMember = `-- name: PutMember :exec
-INSERT INTO member (tenant_id, stream, patient, seen_at) VALUES (?, ?, ?, ?)
-ON CONFLICT (tenant_id, stream, patient) DO UPDATE SET seen_at = excluded.seen_at, left_at = 0
-`
-
-type PutMemberParams struct {
-	TenantID string
-	Stream   string
-	Patient  string
-	SeenAt   int64
-}
-
-func (q *Queries) PutMember(ctx context.Context, arg PutMemberParams) error {
-	_, err := q.db.ExecContext(ctx, putMember,
-		arg.TenantID,
-		arg.Stream,
-		arg.Patient,
-		arg.SeenAt,
-	)
-	return err
 }
 
 const putPage = `-- name: PutPage :exec

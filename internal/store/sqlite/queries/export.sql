@@ -144,16 +144,9 @@ ON CONFLICT (tenant_id, stream) DO UPDATE SET since = excluded.since, export_id 
 SELECT DISTINCT types FROM export WHERE tenant_id = ? AND NOT (endpoint = ? AND level = ? AND group_id = ?)
   AND (state IN ('publishing', 'completed') OR failed_in = 'publishing');
 
--- name: PutMember :exec
-INSERT INTO member (tenant_id, stream, patient, seen_at) VALUES (?, ?, ?, ?)
-ON CONFLICT (tenant_id, stream, patient) DO UPDATE SET seen_at = excluded.seen_at, left_at = 0;
-
 -- name: LeaveMembers :execrows
 UPDATE member SET left_at = sqlc.arg(now) WHERE tenant_id = sqlc.arg(tenant_id) AND stream = sqlc.arg(stream)
   AND left_at = 0 AND seen_at < sqlc.arg(now);
-
--- name: KnowsMember :one
-SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND patient = ? AND left_at = 0;
 
 -- name: CountMembers :one
 SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND left_at = 0;
