@@ -39,8 +39,12 @@ func (e *Engine) Rouse(ctx context.Context, tenant, id string) error {
 // publishing, or what its files lack.
 func (e *Engine) begin(tx *store.Tx, x *store.Export) error {
 	switch {
-	case x.State == life.Polling:
-		return tx.AddStep(x.ID, export.Poll, "", tx.Now())
+	case x.State == life.Polling: // not before the server has said that it may be asked
+		due := tx.Now()
+		if x.NextPollAt.After(due) {
+			due = x.NextPollAt
+		}
+		return tx.AddStep(x.ID, export.Poll, "", due)
 	case x.State == life.Publishing:
 		return e.afterIngest(tx, x)
 	}
