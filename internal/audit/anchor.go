@@ -113,7 +113,7 @@ func ReadAnchors(path string) (anchors []Anchor, unreadable int, err error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		var a Anchor
-		if err := json.Unmarshal(lines.Bytes(), &a); err != nil || a.Seq < 0 || a.Hash == "" {
+		if err := json.Unmarshal(lines.Bytes(), &a); err != nil || a.Seq < 0 || (a.Hash == "" && !a.Restored) {
 			unreadable++
 			continue
 		}

@@ -74,6 +74,9 @@ func (c *restoreCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if err := recordRestore(ctx, app.Ledger(cfg), r); err != nil {
+		return err
+	}
 	open, err := underWay(ctx, app.Ledger(cfg))
 	if err != nil {
 		return err
