@@ -154,6 +154,10 @@ func (a *App) Start(ctx context.Context) error {
 // drain is how long running steps may take to end before they are cancelled.
 const drain = 10 * time.Second
 
+// parting is how long the last that is written may take, when the running steps
+// took all of drain.
+const parting = 3 * time.Second
+
 // Close stops the work and gives up the ledger. What was cancelled is taken up
 // at the next start.
 func (a *App) Close(ctx context.Context) error {
@@ -161,7 +165,10 @@ func (a *App) Close(ctx context.Context) error {
 	defer cancel()
 	var err error
 	if a.started {
-		err = errors.Join(a.Engine.Stop(ctx), a.Store.Anchors(store.AnchorsOf(Ledger(a.Config))).Flush(ctx))
+		err = a.Engine.Stop(ctx)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)
+		defer cancel()
+		err = errors.Join(err, a.Store.Anchors(store.AnchorsOf(Ledger(a.Config))).Flush(last))
 	}
 	if a.sender != nil {
 		a.stopTelling(ctx)
