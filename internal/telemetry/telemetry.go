@@ -1,0 +1,156 @@
+// Package telemetry tells machines how bulkhead does: metrics for Prometheus,
+// and whether the process is alive and ready. What is counted of exports is
+// read from the ledger when it is asked for; what happens in this process,
+// steps, requests and bytes, is counted as it happens and begins at zero with
+// it.
+//
+// Practices are named by their ids, and no more of them than the configuration
+// allows: those beyond share one id. No label holds anything that a server or a
+// record says.
+//
+// https://prometheus.io/docs/practices/naming/
+package telemetry
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// Options are what metrics are made of. All fields but Free are required.
+type Options struct {
+	Config  func() *config.Config // the one in force now
+	Store   *store.Store
+	Ledger  string       // path of the ledger's file
+	Version string       // what the build calls itself; empty when it says nothing
+	Trouble func() error // why the ledger cannot be written at present; nil when it can
+
+	// Free gives the free bytes on the disk of a folder. Nil: blob.Free.
+	Free func(folder string) (int64, error)
+}
+
+// Metrics counts and tells. It may be used concurrently.
+type Metrics struct {
+	o     Options
+	began time.Time
+	pulse pulse
+
+	steps, bytes, lines, requests *counter
+	duration                      *histogram
+
+	scrape sync.Mutex // one at a time: it reads the ledger
+
+	mu    sync.Mutex
+	names names
+}
+
+// New makes metrics with every counter at zero.
+func New(o Options) *Metrics {
+	return &Metrics{
+		o: o, began: time.Now(),
+		steps:    newCounter("bulkhead_steps_total", "Steps that ran in this process, by kind and what came of them: done, later, problem or weather.", "kind", "outcome"),
+		bytes:    newCounter("bulkhead_downloaded_bytes_total", "Bytes of NDJSON that this process has stored, by practice.", "tenant"),
+		lines:    newCounter("bulkhead_lines_total", "Lines that this process has ingested, by practice and fate: delivered, refused or blank.", "tenant", "fate"),
+		requests: newCounter("bulkhead_requests_total", "Requests that this process sent to practices' servers, by practice and answer: 2xx, 3xx, 4xx, 429, 5xx or none.", "tenant", "answer"),
+		duration: newHistogram("bulkhead_step_duration_seconds", "How long steps ran in this process, by kind.", "kind", .01, .05, .25, 1, 5, 15, 60, 300, 900, 3600),
+	}
+}
+
+// names are the tenants that have metrics of their own, as of a configuration.
+type names struct {
+	of    *config.Config
+	known map[string]bool
+}
+
+// others is the id that practices beyond the bound share.
+const others = "others"
+
+// tenant gives the label of a practice.
+func (m *Metrics) tenant(id string) string {
+	c := m.o.Config()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.names.of != c {
+		m.names = names{of: c, known: make(map[string]bool, len(c.Tenants))}
+		for i := range c.Tenants[:min(len(c.Tenants), c.Metrics.Tenants)] {
+			m.names.known[c.Tenants[i].ID] = true
+		}
+	}
+	if m.names.known[id] {
+		return id
+	}
+	return others
+}
+
+// Answered counts a request to a practice's server and its answer; status 0
+// says that none came.
+func (m *Metrics) Answered(tenant string, status int) {
+	class := "none"
+	switch {
+	case status == http.StatusTooManyRequests:
+		class = "429"
+	case status > 0:
+		class = strconv.Itoa(status/100) + "xx"
+	}
+	m.requests.add(1, m.tenant(tenant), class)
+}
+
+// Stepped counts a step that ran: how long, and what it found out.
+func (m *Metrics) Stepped(w export.Work, took time.Duration, o export.Outcome, err error) {
+	m.steps.add(1, w.Lease.Kind, outcome(err))
+	m.duration.observe(took.Seconds(), w.Lease.Kind)
+	if err != nil {
+		return
+	}
+	tenant := m.tenant(w.Export.Tenant)
+	switch o := o.(type) {
+	case export.Stored:
+		for _, f := range o.Files {
+			m.bytes.add(float64(f.Bytes), tenant)
+		}
+	case export.Staged:
+		for _, f := range o.Files {
+			m.lines.add(float64(f.Summary.Delivered), tenant, "delivered")
+			m.lines.add(float64(f.Summary.Quarantined), tenant, "refused")
+			m.lines.add(float64(f.Summary.Blank), tenant, "blank")
+		}
+	}
+}
+
+// Handler serves /metrics, /healthz and /readyz. With a token, /metrics asks
+// for it.
+func (m *Metrics) Handler() (http.Handler, error) {
+	token, err := m.o.Config().Metrics.Token()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", guarded(token, http.HandlerFunc(m.serve)))
+	mux.HandleFunc("GET /healthz", m.health)
+	mux.HandleFunc("GET /readyz", m.ready)
+	return mux, nil
+}
+
+// serve answers with all metrics there are. What cannot be read is left out,
+// and bulkhead_scrape_failed says so.
+func (m *Metrics) serve(w http.ResponseWriter, r *http.Request) {
+	m.scrape.Lock()
+	defer m.scrape.Unlock()
+	p := newPage()
+	for _, c := range []*counter{m.steps, m.bytes, m.lines, m.requests} {
+		c.collect(p)
+	}
+	m.duration.collect(p)
+	m.read(r.Context(), p)
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	_ = p.write(w) // whoever asked has gone
+}
+
+var errNoPulse = errors.New("the engine does not tick")
