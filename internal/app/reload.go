@@ -14,7 +14,8 @@ func (a *App) InForce() *config.Config { return a.inForce.Load() }
 
 // Reload goes on by another configuration, without a pause, and records that
 // it is in force, and by whom: steps that run end with what they began with,
-// those that follow see the new. Fields that need a start stay as they are; the
+// but for those of tenants that are gone or whose agreement has changed; those
+// that follow see the new. Fields that need a start stay as they are; the
 // difference that it gives is what was taken up. After an error the app works
 // as before. It is called by one goroutine at a time, after Start.
 func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.Diff, error) {
@@ -35,7 +36,7 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 	if _, err := Record(ctx, a.Store, next, by); err != nil {
 		return d, err
 	}
-	if err := a.Engine.Reload(ctx, engine.Setup{Config: next, Steps: steps}); err != nil {
+	if err := a.Engine.Reload(ctx, engine.Setup{Config: next, Steps: steps, AtOnce: atOnce(d)}); err != nil {
 		_, undone := Record(ctx, a.Store, before, by)
 		return d, errors.Join(err, undone)
 	}
@@ -43,6 +44,18 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 	a.inForce.Store(next)
 	a.publishKeys(next)
 	return d, nil
+}
+
+// atOnce gives the tenants that are gone, or whose agreement has changed: no
+// step of theirs may go on as it began (I1).
+func atOnce(d config.Diff) []string {
+	var tenants []string
+	for i := range d.Changes {
+		if c := &d.Changes[i]; c.Tenant != "" && c.Permits() {
+			tenants = append(tenants, c.Tenant)
+		}
+	}
+	return tenants
 }
 
 // unchanged reports for a tenant whether a difference leaves it as it was. What

@@ -83,7 +83,9 @@ type Engine struct {
 
 // running is a step that runs in this process.
 type running struct {
+	tenant string
 	export string
+	kind   string
 	epoch  int64 // of its lease; 0 before it has one
 	cancel context.CancelCauseFunc
 }

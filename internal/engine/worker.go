@@ -183,7 +183,7 @@ func (e *Engine) track(ref store.StepRef, cancel context.CancelCauseFunc) bool {
 	if _, ok := e.running[ref.ID]; ok {
 		return false
 	}
-	e.running[ref.ID] = running{export: ref.Export, cancel: cancel}
+	e.running[ref.ID] = running{tenant: ref.Tenant, export: ref.Export, kind: ref.Kind, cancel: cancel}
 	return true
 }
 

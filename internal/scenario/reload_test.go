@@ -129,3 +129,41 @@ func TestAScheduleThatAReloadBringsStartsItsExport(t *testing.T) {
 		}
 	})
 }
+
+// A download of hours is not let go on under an agreement that no longer
+// permits it.
+func TestADownloadThatRunsStopsWhenTheAgreementIsSuspended(t *testing.T) {
+	t.Attr("fault", "step: an agreement is suspended by a reload while a file is coming in -> the download stops at once, nothing is delivered; active again, it goes on")
+	spec := scenario.Spec{Tenant: scenario.Tenant{
+		ID: "lakeside", Knobs: func(k *sandbox.Knobs) {
+			k.Faults = []sandbox.Fault{{On: sandbox.KindFile, Times: 1, Do: sandbox.ActionHang}}
+		},
+	}}
+	scenario.Run(t, spec, func(w *scenario.World) {
+		x := w.Await(w.Request("lakeside", export.Wish{By: "test"}), life.Downloading)
+		w.Pass(time.Second)
+		at := time.Now()
+		reload(w, only(w.Config, func(t *config.Tenant) { t.Agreement.Status = config.AgreementSuspended }, "lakeside"))
+		w.Pass(time.Minute)
+		if state := w.Look(x).State; state != life.Failed {
+			t.Errorf("a minute later the export is %s", state)
+		}
+		hung := 0
+		for _, r := range w.Requests() {
+			if r.Kind == sandbox.KindFile && r.Fault == sandbox.ActionHang {
+				hung++
+			}
+			if r.Kind != sandbox.KindToken && !r.At.Before(at) {
+				t.Errorf("a %s request came under a suspended agreement", r.Kind)
+			}
+		}
+		if hung != 1 {
+			t.Errorf("%d requests for files hung, want the one that was interrupted", hung)
+		}
+		if rows := w.Rows("patient"); len(rows) > 0 {
+			t.Errorf("%d patients were delivered", len(rows))
+		}
+		reload(w, w.Config)
+		w.Want(w.Resume(x), life.Completed)
+	})
+}
