@@ -60,13 +60,26 @@ func (c *Connections) record(ctx context.Context, tenant string, issue smart.Iss
 		"scopes": issue.Requested, "jti_sha256": hex.EncodeToString(jti[:]), "key": issue.KeyID, "seconds": int64(issue.Lifetime.Seconds()),
 	}
 	if issue.Granted != nil && !slices.Equal(issue.Granted, issue.Requested) {
-		facts["granted"] = issue.Granted
+		granted := sayable(issue.Granted)
+		facts["granted"] = granted
+		if others := len(issue.Granted) - len(granted); others > 0 {
+			facts["granted_others"] = others
+		}
 	}
 	ev := audit.Event{Action: audit.TokenMinted, Actor: audit.Service, Object: audit.URL(issue.Endpoint), Rule: string(agreement.Permitted), Facts: facts}
 	if err := c.store.In(tenant).Do(ctx, func(tx *store.Tx) error { return tx.Audit(ev) }); err != nil {
 		return &Later{Until: time.Now().Add(uncounted), Reason: "the ledger cannot record the token: " + err.Error()}
 	}
 	return nil
+}
+
+// sayable gives the scopes that are of SMART's form, without a search: others
+// are a server's own words, of which only the number is kept.
+func sayable(scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool {
+		s, err := smart.ParseScope(scope)
+		return err != nil || s.Query != ""
+	})
 }
 
 // scopes are those of the configuration; a server that keeps to the standard

@@ -104,7 +104,7 @@ func tokens() []canaryPath {
 		{"a type nobody knows", answers(200, W(`{"access_token":"WORD","token_type":"WORD","expires_in":300}`))},
 		{"a life that is none", answers(200, W(`{"access_token":"WORD","token_type":"bearer","expires_in":"WORD"}`))},
 		{"a token that no header may have", answers(200, W(`{"access_token":"WORD\r\nWORD: WORD","token_type":"bearer"}`))},
-		{"a token that opens nothing, and scopes of words", answers(200, W(`{"access_token":"WORDWORD","token_type":"bearer","expires_in":300,"scope":"WORD system/WORD.rs"}`))},
+		{"a token that opens nothing, and scopes of words", answers(200, W(`{"access_token":"WORDWORD","token_type":"bearer","expires_in":300,"scope":"WORD WORD/Patient.rs system/Patient.rs system/Patient.rs?name=WORD"}`))},
 	}
 }
 

@@ -113,7 +113,11 @@ func command(w *scenario.World, args ...string) string {
 	var out bytes.Buffer
 	status := cli.Main(w.T().Context(), append([]string{"--config", w.ConfigFile(), "--log", "debug"}, args...), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out})
 	text := fmt.Sprintf("$ bulkhead %s\n%s(%d)\n", strings.Join(args, " "), out.String(), status)
-	w.Told("what bulkhead "+args[0]+" says", text)
+	where := "what bulkhead " + args[0] + " says"
+	if slices.Contains(args, "--events") {
+		where = scenario.EventsOf // the log itself
+	}
+	w.Told(where, text)
 	return text
 }
 

@@ -143,6 +143,9 @@ func (w *World) start() error {
 	if err != nil {
 		return err
 	}
+	if err := putLedger(app.Ledger(c)); err != nil {
+		return err
+	}
 	w.App, err = app.Open(w.t.Context(), c, app.Options{
 		Log:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dial: w.Net.Dial, Around: w.spec.Around,
