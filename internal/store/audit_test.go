@@ -174,7 +174,7 @@ func TestAKeyedHashIsTheTenantsOwn(t *testing.T) {
 // BenchmarkPutOnRecord is of a row about one file, and of one about a unit of
 // 64; verify-ns/row is what walking the chain costs.
 func BenchmarkPutOnRecord(b *testing.B) {
-	one := audit.Event{Action: audit.FileStored, Export: "20260301-023000-abcdefgh", Object: "0-output-0-Patient", Rule: "permitted", Facts: map[string]any{"bytes": 90, "sha64": strings.Repeat("a", 64)}}
+	one := audit.Event{Action: audit.FileStored, Export: "20260301-023000-abcdefgh", Object: "0-output-0-Patient", Rule: "permitted", Facts: map[string]any{"bytes": 90, "sha256": strings.Repeat("a", 64)}}
 	unit := one
 	unit.Facts = map[string]any{"files": 64, "bytes": 1 << 20, "each": slices.Repeat([]string{"0-output-1000-Observation 4096 " + strings.Repeat("a", 64)}, 64)}
 	for name, ev := range map[string]audit.Event{"file": one, "unit": unit} {
