@@ -83,7 +83,7 @@ func (p *process) watch() {
 // look takes a sample, unless the process has ended or the kernel tells nothing.
 func (p *process) look() {
 	s, err := sampleOf(p.cmd.Process.Pid)
-	if err != nil {
+	if err != nil || s.resident == 0 { // it is no more, though not yet reaped
 		return
 	}
 	p.mu.Lock()

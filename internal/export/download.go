@@ -9,8 +9,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
@@ -84,7 +82,7 @@ func (s *Steps) keep(ctx context.Context, scope *blob.Scope, w Work, file store.
 		}
 	}()
 	hash, end := sha256.New(), &tail{}
-	n, err := compress(out, io.TeeReader(&metered{ctx: ctx, r: s.spare(body), count: s.Meter.of(w.Export.ID).downloaded}, io.MultiWriter(hash, end)))
+	n, err := s.codecs.compress(out, io.TeeReader(&metered{ctx: ctx, r: s.spare(body), count: s.Meter.of(w.Export.ID).downloaded}, io.MultiWriter(hash, end)))
 	if err != nil {
 		return nil, err
 	}
@@ -103,17 +101,6 @@ func rawWriter(ctx context.Context, scope *blob.Scope, export, file string) (*bl
 		return nil, err
 	}
 	return scope.Create(ctx, key)
-}
-
-// compress writes what r has to w. One large file keeps two processors busy: a
-// block is compressed while the next one is received and hashed.
-func compress(w io.Writer, r io.Reader) (n int64, err error) {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
-	if err != nil {
-		return 0, err
-	}
-	n, err = io.Copy(z, r)
-	return n, errors.Join(err, z.Close())
 }
 
 // downloadFailed tells a file that cannot be had from an export that cannot go on.

@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -164,20 +162,5 @@ func (s *Steps) openDecoded(ctx context.Context, scope *blob.Scope, w Work, name
 	if err != nil {
 		return nil, err
 	}
-	z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, errors.Join(err, raw.Close())
-	}
-	return &decoded{Reader: z, z: z, raw: raw}, nil
-}
-
-type decoded struct {
-	io.Reader
-	z   *zstd.Decoder
-	raw io.Closer
-}
-
-func (d *decoded) Close() error {
-	d.z.Close()
-	return d.raw.Close()
+	return s.codecs.decompress(raw)
 }

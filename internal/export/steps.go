@@ -38,6 +38,8 @@ type Steps struct {
 	// Grant compares what a token permits with what was asked for; nil for not
 	// looking. See Connections.Grant.
 	Grant func(ctx context.Context, t *config.Tenant, types []string) (*smart.Grant, error)
+
+	codecs codecs
 }
 
 // Run runs one step.
