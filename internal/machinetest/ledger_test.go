@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 )
 
@@ -136,11 +138,8 @@ func TestAnEmptyLedgerIsANewOne(t *testing.T) {
 	p.bulkhead(t, "export", "--all").wants(0)
 	p.write(t, ledger, "")
 	p.bulkhead(t, "export", "--all").wants(0, "full export")
-	want, got := calmEnd(t), p.end(t)
-	for name := range want {
-		if got[name] != want[name] {
-			t.Errorf("%s: %q, want %q", name, got[name], want[name])
-		}
+	if diff := cmp.Diff(p.calm(t), p.end(t)); diff != "" {
+		t.Errorf("it differs from the calm end:\n%s", diff)
 	}
 	p.bulkhead(t, "doctor").wants(3, "there are files of an export that the ledger does not know")
 }

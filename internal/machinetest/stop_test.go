@@ -160,12 +160,5 @@ func TestAServiceThatIsToldToEndLeavesTheRestForTheNextStart(t *testing.T) {
 // settled waits until nothing is left to be done.
 func (p *place) settled(t *testing.T) {
 	t.Helper()
-	s := p.look(t)
-	await(t, "the last step", func() bool {
-		var n int
-		if err := s.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM step WHERE state <> 'done'`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n == 0
-	})
+	await(t, "the last step", func() bool { return p.openSteps(t) == 0 })
 }

@@ -28,3 +28,13 @@ func Busy(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
+
+// openNothing gives why no file at all can be opened, such as a process that has
+// as many open as it may; nil when one can.
+func openNothing() error {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}

@@ -238,6 +238,9 @@ func Explain(err error) error {
 		return problem.Wrap(err, problem.StorageFull, "no space is left for the ledger",
 			"Free space on the disk of the state folder; what runs goes on by itself then, and an export that has failed is resumed with --resume. Nothing is lost.")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
+		if none := openNothing(); none != nil {
+			return fmt.Errorf("%w: %w", err, none) // that passes
+		}
 		return problem.Wrap(err, problem.StorageUnwritable, "the ledger cannot be written",
 			"Check that the state folder exists and belongs to the user who runs bulkhead, and that its disk is healthy.")
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
