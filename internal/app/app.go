@@ -24,6 +24,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/telemetry"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
@@ -38,6 +39,7 @@ type App struct {
 	Engine      *engine.Engine
 	Quality     *quality.Keeper
 	Alerts      *alert.Keeper // nil when joined
+	Metrics     *telemetry.Metrics
 	Meter       *export.Meter
 
 	inForce atomic.Pointer[config.Config]
@@ -53,14 +55,16 @@ type App struct {
 	serve   bool // Start publishes keys, and serves pages and API
 	keys    *listener
 	pages   *listener
-	code    string // makes the first person, at the pages; empty when there is one
+	numbers *listener // metrics, health, readiness
+	code    string    // makes the first person, at the pages; empty when there is one
 	sender  *alert.Sender
 	log     *slog.Logger
 }
 
 // Options are what is not in the configuration.
 type Options struct {
-	Log *slog.Logger
+	Log     *slog.Logger
+	Version string // what the build calls itself; empty when it says nothing
 
 	// Around, when set, gives what the engine runs in the place of the steps.
 	// It is for tests that look at, or end, what happens around a step.
@@ -108,13 +112,14 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if o.Dial != nil {
 		a.Connections.Use(o.Dial)
 	}
+	a.measure(c)
 	a.Quality = &quality.Keeper{Store: a.Store, Views: a.Views}
 	steps, err := a.steps(c, a.Connections)
 	if err != nil {
 		return nil, err
 	}
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.watch(), a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.watch(), a.Metrics, a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err
@@ -173,7 +178,7 @@ func (a *App) Close(ctx context.Context) error {
 	if a.sender != nil {
 		a.stopTelling(ctx)
 	}
-	return errors.Join(err, a.pages.close(ctx), a.keys.close(ctx), a.closeFiles())
+	return errors.Join(err, a.pages.close(ctx), a.numbers.close(ctx), a.keys.close(ctx), a.closeFiles())
 }
 
 func (a *App) closeFiles() error {

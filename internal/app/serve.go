@@ -15,6 +15,9 @@ func (a *App) beginServing(ctx context.Context) (err error) {
 		return err
 	}
 	logKeys(ctx, a.Config, a.log)
+	if a.numbers, err = a.serveMetrics(ctx); err != nil {
+		return err
+	}
 	if w.Listen == "" {
 		return nil
 	}

@@ -19,7 +19,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 	if g.Log == "none" {
 		g.Log = "info"
 	}
-	return g.working(ctx, cfg, app.Options{Serve: true}, func(a *app.App) error {
+	return g.working(ctx, cfg, app.Options{Serve: true, Version: g.streams.Version}, func(a *app.App) error {
 		scheduled := 0
 		for _, t := range cfg.Tenants {
 			if t.Schedule != "" {
@@ -30,6 +30,9 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 			some(int64(len(cfg.Tenants)), "practice"), scheduled, cfg.Folder)
 		if cfg.JWKS.Listen != "" {
 			g.printf("public keys are published at %s%s\n", cfg.JWKS.Listen, cfg.JWKS.Path("REGISTRATION"))
+		}
+		if cfg.Metrics.Listen != "" {
+			g.printf("metrics, health and readiness are at %s\n", cfg.Metrics.Listen)
 		}
 		if address, code := a.Pages(); address != "" {
 			g.printf("pages and API are at %s\n", address)

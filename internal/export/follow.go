@@ -16,6 +16,7 @@ func (c *Connections) Following(next *config.Config, same func(tenant string) bo
 	if err != nil {
 		return nil, err
 	}
+	n.answered = c.answered
 	if c.dial != nil {
 		n.Use(c.dial)
 	}
