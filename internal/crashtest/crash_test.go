@@ -95,6 +95,9 @@ func TestTheCalmLifePassesEverythingThatIsToDie(t *testing.T) {
 			t.Errorf("no life passes %q", name)
 		}
 	}
+	if files, steps := times(c.moments[full], "raw: after rename"), times(c.moments[full], "step download: after"); files <= steps {
+		t.Errorf("%d files were brought by %d steps: none has several", files, steps)
+	}
 	for what, want := range map[string]string{
 		"tables/patient": "11 rows", "export lakeside-3": "completed incremental replay [tables lake] lakeside-1", "watermark lakeside": "lakeside-2 2026-02-04",
 		"file lakeside-1 0-output-0-Condition":   "ingested: 12 lines, 10 delivered, 0 quarantined, 2 blank", // once replayed
@@ -105,6 +108,16 @@ func TestTheCalmLifePassesEverythingThatIsToDie(t *testing.T) {
 			t.Errorf("%s: %q, want %q", what, got, want)
 		}
 	}
+}
+
+// times counts how often a moment is passed.
+func times(moments []string, name string) (n int) {
+	for _, m := range moments {
+		if m == name {
+			n++
+		}
+	}
+	return n
 }
 
 // number reads a number from the environment.

@@ -23,7 +23,7 @@ import (
 const setup = `
 folder: state
 profiles: profiles
-limits: {line_bytes: %s, ingest_workers: 2, retry: {first_wait: 10ms, longest_wait: 100ms, attempts: 60}}
+limits: {line_bytes: %s, ingest_workers: 2, downloads_per_export: 2, retry: {first_wait: 10ms, longest_wait: 100ms, attempts: 60}}
 sinks:
   tables: {kind: duckdb, file: state/tables.duckdb}
   lake: {kind: parquet, folder: state/lake}

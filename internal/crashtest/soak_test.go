@@ -52,6 +52,45 @@ func TestASoakLeavesNothingBehind(t *testing.T) {
 	s.quietEnd(t)
 }
 
+// TestARunBesideAServerThatHangsEndsInTime is what a soak found: the steps may
+// use up all the time that there is for them to end.
+func TestARunBesideAServerThatHangsEndsInTime(t *testing.T) {
+	t.Attr("fault", "machine: SIGTERM of bulkhead run while a server takes requests and answers nothing -> exit status 0 within 15 s; in peace, the next process completes what was begun")
+	t.Parallel()
+	p := newSoakPlace(t)
+	p.of(lakeside).Set(func(k *sandbox.Knobs) { k.Faults = []sandbox.Fault{{On: sandbox.KindFile, Do: sandbox.ActionHang}} })
+	x := p.begin(t)
+	for p.server.Pending(codeOf(lakeside)) == 0 || p.latest(t, lakeside) != life.Downloading {
+		<-time.After(20 * time.Millisecond)
+	}
+	began := time.Now()
+	x.stop(t)
+	if took := time.Since(began); took < 5*time.Second {
+		t.Errorf("it ended after %v: nothing hung", took)
+	}
+	p.holds(t)
+	s := &soak{storm: &storm{place: p, r: rand.New(rand.NewPCG(1, 1)), did: map[string]int{}}}
+	s.calm()
+	s.now = s.begin(t)
+	s.rest(t)
+	s.now.stop(t)
+}
+
+// latest gives the state of a practice's latest export; empty without one.
+func (p *place) latest(t *testing.T, id string) life.State {
+	t.Helper()
+	l, err := store.Look(t.Context(), p.path("state/ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	x, _, err := l.In(id).Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.State
+}
+
 // A soak is a storm over processes that come and go.
 type soak struct {
 	*storm
