@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -118,10 +119,7 @@ func CompareParts(inForce, next []Part) Diff {
 }
 
 func compareTexts(before, after string) []FieldChange {
-	old := map[string]string{}
-	for field, value := range linesOf(before) {
-		old[field] = value
-	}
+	old := maps.Collect(linesOf(before))
 	var list []FieldChange
 	for field, value := range linesOf(after) {
 		if old[field] != value {
