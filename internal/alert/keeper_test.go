@@ -282,8 +282,11 @@ func TestAnAgreementThatEndsIsToldWeeksBeforeDaysBeforeAndAtItsEnd(t *testing.T)
 func TestRoutesTakeWhatIsTheirs(t *testing.T) {
 	c := configure(t, t.TempDir(), 2, "", "")
 	c.Alerts.Routes = []config.AlertRoute{
-		{Name: "all", Severity: "info"}, {Name: "loud", Severity: "critical"}, {Name: "p2", Severity: "info", Tenants: []string{"p2"}},
-		{Name: "ada", Severity: "info", Owners: []string{"ada@example.org"}}, {Name: "bob", Severity: "info", Owners: []string{"Bob"}},
+		{Name: "all", Severity: "info"},
+		{Name: "loud", Severity: "critical"},
+		{Name: "p2", Severity: "info", Tenants: []string{"p2"}},
+		{Name: "ada", Severity: "info", Owners: []string{"ada@example.org"}},
+		{Name: "bob", Severity: "info", Owners: []string{"Bob"}},
 		{Name: "disks", Severity: "warning", Kinds: []string{"disk", "delivery"}},
 	}
 	r := routesOf(c)

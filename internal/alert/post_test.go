@@ -70,13 +70,14 @@ func TestEachServiceGetsSubjectAndTextInItsOwnForm(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		seen := h.body
+		var seen strings.Builder
+		seen.WriteString(h.body)
 		for name, values := range h.header {
-			seen += "\n" + name + ": " + strings.Join(values, ",")
+			seen.WriteString("\n" + name + ": " + strings.Join(values, ","))
 		}
 		for _, want := range c.want {
-			if !strings.Contains(seen, want) {
-				t.Errorf("%s: no %q in %s", c.name, want, seen)
+			if !strings.Contains(seen.String(), want) {
+				t.Errorf("%s: no %q in %s", c.name, want, seen.String())
 			}
 		}
 		if h.path != c.path {
