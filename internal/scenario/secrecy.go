@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,9 +19,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
+	"github.com/bulkhead-fhir/bulkhead/internal/telemetry"
 )
 
 // records are the places of a World's folder where what patients' records say
@@ -231,10 +235,35 @@ func (w *World) checkSecrets() {
 	for column, text := range ledger {
 		w.search("the ledger ("+column+")", []byte(text), func(s secret) bool { return !slices.Contains(s.columns, column) })
 	}
+	metrics, err := w.metrics()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.search("the metrics", metrics, everywhere)
 	w.search("the log", []byte(w.Log()), everywhere)
 	for where, text := range w.told {
 		w.search(where, []byte(text), func(s secret) bool { return where != EventsOf || !slices.Contains(s.columns, logColumn) })
 	}
+}
+
+// metrics are what a scrape gets, and who asks whether the process is ready.
+func (w *World) metrics() ([]byte, error) {
+	handler, err := telemetry.New(telemetry.Options{
+		Config: func() *config.Config { return w.Config }, Store: w.Store, Ledger: app.Ledger(w.Config), Trouble: func() error { return nil },
+	}).Handler()
+	if err != nil {
+		return nil, err
+	}
+	var all []byte
+	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
+		a := httptest.NewRecorder()
+		handler.ServeHTTP(a, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, path, nil))
+		all = append(all, a.Body.Bytes()...)
+	}
+	if !bytes.Contains(all, []byte("bulkhead_")) {
+		return nil, errors.New("the metrics say nothing")
+	}
+	return all, nil
 }
 
 func everywhere(secret) bool { return true }
