@@ -55,8 +55,10 @@ func (e *Engine) tick(ctx context.Context) {
 	}
 }
 
+// complain logs what the tick could not do; that it was told to end is no
+// trouble.
 func (e *Engine) complain(what string, err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		e.log.Error("tick", "doing", what, "error", err)
 	}
 }

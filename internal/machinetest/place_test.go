@@ -157,7 +157,7 @@ func (p *place) goOn(t *testing.T) {
 	if running := p.in(t, life.Requested, life.KickingOff, life.Waiting, life.Polling, life.Downloading, life.Ingesting, life.Publishing); len(running) > 0 {
 		p.bulkhead(t, append([]string{"export"}, running...)...).wants(0, "completed")
 	}
-	if p.openSteps(t) > 0 { // of a server that has not been told that it may forget the export
+	if openSteps(t, p.look(t)) > 0 { // of a server that has not been told that it may forget the export
 		run := p.start(t, way{}, "run")
 		p.settled(t)
 		run.stops(os.Interrupt, 0, lastOfRun)
@@ -176,9 +176,9 @@ func (p *place) in(t *testing.T, states ...life.State) (are []string) {
 }
 
 // openSteps counts what the ledger still wants to run.
-func (p *place) openSteps(t *testing.T) (n int) {
+func openSteps(t *testing.T, s *store.Store) (n int) {
 	t.Helper()
-	if err := p.look(t).DB().QueryRowContext(t.Context(), `SELECT count(*) FROM step WHERE state <> 'done'`).Scan(&n); err != nil {
+	if err := s.DB().QueryRowContext(t.Context(), `SELECT count(*) FROM step WHERE state <> 'done'`).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

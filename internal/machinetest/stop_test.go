@@ -53,8 +53,14 @@ func (p *place) asked(t *testing.T, of sandbox.Kind) {
 // answer, and the ledger says that the export is so far.
 func (p *place) stalls(t *testing.T, in life.State) {
 	t.Helper()
-	await(t, "a request that hangs", func() bool {
-		return p.server.Pending("LAKESIDE") > 0 && p.latest(t, "lakeside").State == in
+	await(t, "a request that hangs", func() bool { return p.server.Pending("LAKESIDE") > 0 })
+	s := p.look(t)
+	await(t, "an export in its midst", func() bool {
+		x, _, err := s.In("lakeside").Latest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.server.Pending("LAKESIDE") > 0 && x.State == in
 	})
 }
 
@@ -149,10 +155,10 @@ func TestAServiceThatIsToldToEndLeavesTheRestForTheNextStart(t *testing.T) {
 		t.Errorf("ending is no error: %s", words)
 	}
 	again := p.start(t, way{}, "run")
-	for _, tenant := range tenants {
-		await(t, "the export of "+tenant, func() bool { return p.latest(t, tenant).State == life.Completed })
-	}
 	p.settled(t)
+	if completed := p.in(t, life.Completed); len(completed) != len(tenants) {
+		t.Errorf("only the exports of %q completed", completed)
+	}
 	again.stops(syscall.SIGTERM, 0, lastOfRun)
 	p.check(t)
 }
@@ -160,5 +166,6 @@ func TestAServiceThatIsToldToEndLeavesTheRestForTheNextStart(t *testing.T) {
 // settled waits until nothing is left to be done.
 func (p *place) settled(t *testing.T) {
 	t.Helper()
-	await(t, "the last step", func() bool { return p.openSteps(t) == 0 })
+	s := p.look(t)
+	await(t, "the last step", func() bool { return openSteps(t, s) == 0 })
 }
