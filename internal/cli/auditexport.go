@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
@@ -93,15 +94,16 @@ func printChain(ctx context.Context, s *store.Scope, since time.Time, write func
 
 // tellEnds prints the ends of chains to the standard error, as anchors.
 func (g *Globals) tellEnds(ends []audit.Head) error {
-	text := "keep what follows where nobody who can write the ledger can change it; bulkhead audit verify --anchors takes a file of such lines:\n"
+	var text strings.Builder
+	text.WriteString("keep what follows where nobody who can write the ledger can change it; bulkhead audit verify --anchors takes a file of such lines:\n")
 	for _, end := range ends {
 		line, err := json.Marshal(audit.Anchor{Time: audit.Instant(time.Now()), Head: end})
 		if err != nil {
 			return err
 		}
-		text += string(line) + "\n"
+		text.Write(append(line, '\n'))
 	}
-	_, err := io.WriteString(g.streams.Err, text)
+	_, err := io.WriteString(g.streams.Err, text.String())
 	return err
 }
 

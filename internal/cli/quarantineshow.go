@@ -58,7 +58,9 @@ func (c *quarantineShowCommand) Run(ctx context.Context, g *Globals) (err error)
 	}
 	verdict := agreement.Decide(t.Agreement, agreement.Ask{Stage: agreement.AtRead, Tenant: t.ID, At: time.Now()}) // I1
 	if !verdict.Permit {
-		return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error { return refusedSight(ctx, s, t.ID, agreement.AtRead, verdict) })
+		return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error {
+			return refusedSight(ctx, s, t.ID, agreement.AtRead, verdict)
+		})
 	}
 	files, err := app.Files(cfg)
 	if err != nil {

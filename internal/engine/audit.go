@@ -182,10 +182,10 @@ func auditEnd(tx *store.Tx, x *store.Export, from life.State, p *problem.Problem
 		}
 	}
 	action, outcome := audit.ExportFailed, audit.Failed
-	switch x.State {
-	case life.Denied:
+	if x.State == life.Denied {
 		action, outcome = audit.ExportDenied, audit.Refused
-	case life.Cancelled:
+	}
+	if x.State == life.Cancelled {
 		action, outcome = audit.ExportCancelled, audit.Done
 	}
 	facts := map[string]any{"in": string(from)}

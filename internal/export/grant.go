@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/smart"
@@ -34,6 +35,9 @@ func (c *Connections) Grant(ctx context.Context, t *config.Tenant, types []strin
 func (s *Steps) granted(ctx context.Context, t *config.Tenant, w Work) (*smart.Grant, error) {
 	if s.Grant == nil {
 		return nil, nil
+	}
+	if err := s.permitted(agreement.AtToken, t, w.Export, w.Export.Sinks); err != nil { // I1
+		return nil, err
 	}
 	grant, err := s.Grant(ctx, t, w.Export.Types)
 	if err != nil {
