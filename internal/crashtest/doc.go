@@ -5,6 +5,14 @@
 // files, quarantine, ledger and watermark must equal those of a calm life, each
 // export must have been asked for once, and nothing may be left behind.
 //
+// A process dies by SIGKILL, or is told to end by SIGTERM and perhaps killed
+// before it has.
+//
+// A soak is bulkhead run itself, with four practices that are due every few
+// seconds, in a storm of faults and deaths: when it is over, the process holds
+// no more than before, doctor finds nothing, and the tables equal those of a
+// first export. SOAK is how long it takes, such as 10m, and SOAK_SEED draws it.
+//
 // Everything is in its tests; they run the test binary again as the bulkhead
 // that dies. CRASH_KILLS is how many random deaths there are, and, when it is
 // set, has each named moment die in a world of its own; CRASH_SEED draws the
