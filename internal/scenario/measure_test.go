@@ -17,7 +17,7 @@ import (
 // the same process: bytes of the heap and of the state folder above what was
 // there before, and simulated time.
 const (
-	heapAtMost = 256 << 20
+	heapAtMost = 300 << 20
 	diskAtMost = 64 << 20
 	timeAtMost = 2 * time.Hour
 )
