@@ -21,6 +21,7 @@ type fetching struct {
 	cpu     time.Duration // of the process
 	sandbox time.Duration // CPU time of the sandbox meanwhile
 	peak    int64         // greatest resident memory in bytes; 0 where nobody looked
+	durable time.Duration // the wall time until the disk has it; 0 where nobody waited for that
 }
 
 // curl downloads the files of a batch to disk by curl, in one process: one
@@ -58,11 +59,29 @@ func curl(ctx context.Context, e *ehr, b batch, parallel int) (f fetching, err e
 	f.wall, f.cpu = time.Since(began), c.ProcessState.UserTime()+c.ProcessState.SystemTime()
 	e.look()
 	f.sandbox = e.at(time.Now()).cpu - before.cpu
+	if b.files == 1 {
+		if err := syncFile(filepath.Join(folder, fileName(0))); err != nil {
+			return f, err
+		}
+		f.durable = time.Since(began)
+	}
 	files, size, err := folderSize(folder)
 	if err == nil && (files != b.files || size != b.bytes) {
 		err = fmt.Errorf("curl brought %d files of %d bytes, want %d of %d", files, size, b.files, b.bytes)
 	}
 	return f, err
+}
+
+// fileName is the name of the n-th file that curl writes.
+func fileName(n int) string { return fmt.Sprintf("%06d.ndjson", n) }
+
+// syncFile returns when the disk has the file.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // writeScript writes curl's configuration: each URL and its file in the folder.
@@ -74,7 +93,7 @@ func writeScript(path, folder string, urls []string) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := bufio.NewWriter(f)
 	for n, u := range urls {
-		fmt.Fprintf(w, "url = %q\noutput = %q\n", u, filepath.Join(folder, fmt.Sprintf("%06d.ndjson", n))) //nolint:errcheck // Flush tells
+		fmt.Fprintf(w, "url = %q\noutput = %q\n", u, filepath.Join(folder, fileName(n))) //nolint:errcheck // Flush tells
 	}
 	return w.Flush()
 }

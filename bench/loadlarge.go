@@ -65,9 +65,9 @@ func tellLarge(b batch, f fetching, d delivery, version string) string {
 	return fmt.Sprintf("One Observation file of %.0f MB, %d lines, from a sandbox in a process of its own that lets the system copy the file; %s of the same file to disk in the same run. "+
 		"The wall time of `bulkhead export` is from the start of the process until all rows are staged and durable, every line counted. One run of each side.\n\n", mega(b.bytes), b.lines, version) +
 		table([]string{"side", "wall s", "MB/s", "CPU s", "sandbox's CPU s", "CPU s of both", "peak MiB"}, rows) +
-		fmt.Sprintf("\nWall ratio **%.2f**: %s the target of %.1f (goal %.1f); CPU ratio without the sandbox's share %.2f. Download %.2f s, ingest after it %.2f s. "+
+		fmt.Sprintf("\nWall ratio **%.2f**: %s the target of %.1f (goal %.1f). The disk has curl's file, as it has bulkhead's rows, after %.2f s: a ratio of %.2f. CPU ratio without the sandbox's share %.2f. Download %.2f s, ingest after it %.2f s. "+
 			"The CPU time of bulkhead and sandbox on %d processors that are never idle is %.2f s, a wall ratio of %.2f: what is above that waits for something, what is below needs less work.\n\nCPU time of bulkhead, without what had begun of publishing:\n\n",
-			ratio, within(ratio <= targetLarge), targetLarge, goalLarge, d.cpu.Seconds()/f.cpu.Seconds(), d.download.Seconds(), d.ingest.Seconds(),
+			ratio, within(ratio <= targetLarge), targetLarge, goalLarge, f.durable.Seconds(), d.wall.Seconds()/f.durable.Seconds(), d.cpu.Seconds()/f.cpu.Seconds(), d.download.Seconds(), d.ingest.Seconds(),
 			runtime.GOMAXPROCS(0), busy, busy/f.wall.Seconds()) +
 		table([]string{"spent on", "CPU s", "share", "s a GB"}, d.profile.tell(b.bytes))
 }
