@@ -256,9 +256,8 @@ func TestADiskThatFillsIsToldWorseAndOver(t *testing.T) {
 func TestABudgetThatIsSpentForMostOfAnHourIsTold(t *testing.T) {
 	run(t, 1, ", stale_after: 60d", "", func(w *world) {
 		w.nightly("p1")
-		busy := true
 		for minute := range 300 {
-			if busy = minute < 120; busy {
+			if minute < 120 {
 				if err := w.store.In("p1").FillWindow(w.t.Context(), w.config.Tenants[0].FHIRBaseURL, int64(w.config.RequestsPerMinute(&w.config.Tenants[0]))); err != nil {
 					w.t.Fatal(err)
 				}
