@@ -24,6 +24,7 @@ var commits = []struct {
 	{"step kickoff", "kickoff: intended", "kickoff: answered", full, 1},
 	{"step poll", "raw: before rename", "raw: after rename", full, 1},
 	{"step download", "raw: before rename", "raw: after rename", full, 3},
+	{"step download", "raw: before rename", "raw: after rename", full, 9}, // among the files of a unit
 	{"record download", "record download: written", "record download: committed", full, 1},
 	{"step ingest", "staged: before rename", "staged: after rename", full, 1},
 	{"step ingest", "quarantine: before rename", "quarantine: after rename", full, 1},

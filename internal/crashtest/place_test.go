@@ -61,7 +61,7 @@ var born = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 func practice(code string, seed uint64, patients int) sandbox.Practice {
 	knobs := sandbox.Preset(sandbox.ProfileStandard)
 	knobs.Takes, knobs.RetryAfter = 60*time.Microsecond, 30*time.Microsecond
-	knobs.FilesPer, knobs.Deletions = 25, true
+	knobs.FilesPer, knobs.Deletions = 10, true // so few that steps have several files
 	knobs.Attach, knobs.AttachSize = sandbox.AttachRelative, 1000
 	knobs.OddTypes, knobs.BigLine, knobs.BlankLines = sandbox.Names{"Condition"}, 1, 7
 	knobs.Bad = []sandbox.BadLines{{Type: "Patient", NoID: 1}, {Type: "Observation", Broken: 1, WrongType: 1}}
