@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash conformance scenarios fuzz memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash conformance scenarios fuzz load memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -37,9 +37,9 @@ RACED := TestAnExportOutlives|TestPatientsWhoJoined|TestPagesAre|TestALostAnswer
 test: setup-tests ## every test, with the race detector
 	$(GO) test -timeout 15m ./internal/scenario
 	$(GO) test -race -timeout 10m -run '$(RACED)' ./internal/scenario
-	$(GO) test -timeout 10m ./internal/crashtest ./bench
+	$(GO) test -timeout 15m ./internal/crashtest ./internal/machinetest ./bench
 	$(GO) test -race -timeout 5m -run TestTheCalmLife ./internal/crashtest
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v -e /internal/scenario$$ -e /internal/crashtest$$ -e /bench$$)
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v -e /internal/scenario$$ -e /internal/crashtest$$ -e /internal/machinetest$$ -e /bench$$)
 
 check: setup fmt vet fix lint generated arch pure ## what CI runs first
 	@echo "check: all is well"
@@ -105,6 +105,9 @@ scenarios: setup ## random combinations of servers' habits and faults, in simula
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@scripts/fuzz.sh $(FUZZTIME)
+
+load: setup ## many practices at once, many small files, one large file, a day, idle; curl beside it
+	$(GO) run ./bench -parts load
 
 memory-flatten: setup ## flatten of a 5 GB Observation file, and DuckDB beside it
 	$(GO) run ./bench -parts large -patients 1

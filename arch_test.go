@@ -25,7 +25,7 @@ var rooms = []string{
 	"internal/export", "internal/schedule", "internal/engine",
 	"internal/duckdbsink", "internal/parquetsink", "internal/doctor", "internal/disclosure", "internal/alert", "internal/telemetry", "internal/web",
 	"internal/sandbox/population", "internal/sandbox",
-	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/machinetest", "internal/scenario", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
+	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/machinetest", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
 }
 
 // public rooms know nothing of Bulkhead.
@@ -61,7 +61,7 @@ var confined = []struct {
 	{
 		"internal/sandbox", "what runs on real data must not know the practice EHR",
 		[]string{"internal/sandbox", "internal/cli", "internal/scenario", "bench"},
-		[]string{"internal/app", "internal/crashtest", "internal/machinetest", "internal/scenario", "internal/checkup", "cmd/bulkhead"},
+		[]string{"internal/app", "internal/crashtest", "internal/scenario", "internal/machinetest", "internal/checkup", "cmd/bulkhead"},
 	},
 	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil, nil},
 	{"github.com/pkg/errors", "the standard library wraps errors", nil, nil},
