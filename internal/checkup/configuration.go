@@ -64,7 +64,8 @@ func (c *check) what() string {
 func (c *check) agreement() {
 	t, now := c.Tenant, time.Now()
 	denied := agreement.Check(t.Agreement, agreement.Ask{
-		Tenant: t.ID, At: now, Level: t.Level, Group: t.Group, Types: c.types, Sinks: t.Sinks, Attachments: t.Attachments.Fetch,
+		Stage: agreement.AtKickoff, Tenant: t.ID, At: now, Level: t.Level, Group: t.Group, Types: c.types, Sinks: t.Sinks, Attachments: t.Attachments.Fetch,
+		Purposes: t.Purposes, Places: c.Config.Sinks,
 	})
 	switch {
 	case denied != nil:

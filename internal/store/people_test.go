@@ -117,7 +117,7 @@ func TestASessionEndsByTheClock(t *testing.T) {
 		if held, ok, err := sessions.Find("cookie"); string(held) != "held" || !ok || err != nil {
 			t.Fatal(string(held), ok, err)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if _, ok, err := sessions.Find("cookie"); ok || err != nil {
 			t.Error("a session outlived its time", err)
 		}
