@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // TestFactsOfAlertsAreReadByIndex keeps a look at five hundred practices from
