@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash conformance scenarios fuzz load memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash soak conformance scenarios fuzz load memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -94,8 +94,13 @@ suite: ## the view suite of SQLONFHIR_SUITE, or of the folder beside; the last l
 	cd sqlonfhir && $(GO) test -count=1 -run TestSuite
 
 CRASH_SEED ?= 1
-crash: ## kill -9 at every named moment and 200 times at random, compared with a calm life
-	CRASH_KILLS=200 CRASH_SEED=$(CRASH_SEED) $(GO) test -count=1 -v -timeout 40m ./internal/crashtest
+crash: ## kill -9 and SIGTERM at every named moment and 200 times at random, compared with a calm life
+	CRASH_KILLS=200 CRASH_SEED=$(CRASH_SEED) $(GO) test -count=1 -v -timeout 90m -skip TestASoak ./internal/crashtest
+
+SOAK ?= 10m
+SOAK_SEED ?= 1
+soak: ## scheduled life in a storm of faults and deaths for SOAK (default 10m); nothing may be left
+	SOAK=$(SOAK) SOAK_SEED=$(SOAK_SEED) $(GO) test -count=1 -v -timeout 60m -run TestASoak ./internal/crashtest
 
 conformance: setup ## run the tests that show the standards' rules; writes docs/conformance.md
 	$(GO) run ./internal/conformance

@@ -155,7 +155,8 @@ A disk that loses what it has confirmed, or a ledger that is edited by hand, is 
 
 | command | what it does |
 |---|---|
-| ` + "`make crash`" + ` | kills the program (` + "`kill -9`" + `) at every named moment of every step and both sinks, then 200 times at random moments, bytes and times; after each life everything is compared with a calm one. A failure prints the ` + "`CRASH_SEED` and `CRASH_WORLD`" + ` that draw the same deaths again. |
+| ` + "`make crash`" + ` | kills the program (` + "`kill -9`" + `) at every named moment of every step and both sinks, then 200 times at random moments, bytes and times, a third of them announced by SIGTERM; after each life everything is compared with a calm one. A failure prints the ` + "`CRASH_SEED` and `CRASH_WORLD`" + ` that draw the same deaths again. |
+| ` + "`make soak`" + ` | ten minutes of scheduled life of four practices in a storm of server faults, kills and SIGTERMs: at the end no goroutine, descriptor, temporary file, slot or lease is left, ` + "`doctor --deep`" + ` is clean, and the tables are those of a calm life. |
 | ` + "`make scenarios`" + ` | random combinations of servers' habits and faults, in simulated time. |
 
 Both run in a short form among the ordinary tests.
