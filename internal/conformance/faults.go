@@ -159,7 +159,7 @@ A disk that loses what it has confirmed, or a ledger that is edited by hand, is 
 | ` + "`make soak`" + ` | ten minutes of scheduled life of four practices in a storm of server faults, kills and SIGTERMs: at the end no goroutine, descriptor, temporary file, slot or lease is left, ` + "`doctor --deep`" + ` is clean, and the tables are those of a calm life. |
 | ` + "`make scenarios`" + ` | random combinations of servers' habits and faults, in simulated time. |
 
-Both run in a short form among the ordinary tests.
+All of them run in a short form among the ordinary tests.
 `
 
 // reliability is the page of the faults. It holds nothing that differs from
