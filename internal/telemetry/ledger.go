@@ -6,19 +6,23 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-func describe(name, help string, labels ...string) desc { return desc{name, "gauge", help, labels} }
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
 
 // The metrics that are read, by what they tell.
 var read = struct {
-	exports, succeeded, asOf, agreement, tenant, window, budget       desc
-	queue, steps, alerts, unsent                                      desc
-	free, ledger, trouble, build, failed, took, routines, heap, began desc
+	exports, succeeded, asOf, agreement, tenant, window, budget       *prometheus.Desc
+	queue, steps, alerts, unsent                                      *prometheus.Desc
+	free, ledger, trouble, build, failed, took, routines, heap, began *prometheus.Desc
 }{
 	exports:   describe("bulkhead_exports", "Exports in the ledger, by practice and state.", "tenant", "state"),
 	succeeded: describe("bulkhead_last_success_timestamp_seconds", "When a practice's last delivery completed.", "tenant"),
@@ -45,21 +49,52 @@ var read = struct {
 // patience is how long the ledger may take.
 const patience = 15 * time.Second
 
-// read adds what the ledger, the configuration and the machine say now.
-func (m *Metrics) read(ctx context.Context, p *page) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// A reading is what the ledger, the configuration and the machine say when it
+// is collected. It is of one scrape, whose context collectors are not given.
+type reading struct {
+	m   *Metrics
+	ctx context.Context
+}
+
+// Describe tells all metrics that are read.
+func (r reading) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		read.exports, read.succeeded, read.asOf, read.agreement, read.tenant, read.window, read.budget,
+		read.queue, read.steps, read.alerts, read.unsent,
+		read.free, read.ledger, read.trouble, read.build, read.failed, read.took, read.routines, read.heap, read.began,
+	} {
+		ch <- d
+	}
+}
+
+// Collect reads them. One scrape at a time reads the ledger.
+func (r reading) Collect(ch chan<- prometheus.Metric) {
+	r.m.scrape.Lock()
+	defer r.m.scrape.Unlock()
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
-	began := time.Now()
-	failed := 0.0
-	if err := m.collect(ctx, p); err != nil {
+	p, began, failed := page(ch), time.Now(), 0.0
+	if err := r.m.collect(ctx, p); err != nil {
 		failed = 1
 	}
 	p.gauge(read.failed, failed)
 	p.gauge(read.took, time.Since(began).Seconds())
-	m.machine(p)
+	r.m.machine(p)
 }
 
-func (m *Metrics) collect(ctx context.Context, p *page) error {
+// A page takes what is read.
+type page chan<- prometheus.Metric
+
+// gauge adds a value. There are as many values as d has labels.
+func (p page) gauge(d *prometheus.Desc, value float64, values ...string) {
+	metric, err := prometheus.NewConstMetric(d, prometheus.GaugeValue, value, values...)
+	if err != nil {
+		metric = prometheus.NewInvalidMetric(d, err)
+	}
+	p <- metric
+}
+
+func (m *Metrics) collect(ctx context.Context, p page) error {
 	counts, err := m.o.Store.Counts(ctx)
 	if err != nil {
 		return err
@@ -91,7 +126,7 @@ func (m *Metrics) collect(ctx context.Context, p *page) error {
 // key is a pair of labels.
 type key struct{ tenant, state string }
 
-func (m *Metrics) exports(p *page, counts store.Counts) {
+func (m *Metrics) exports(p page, counts store.Counts) {
 	sum, queue := map[key]int64{}, map[string]int64{}
 	for _, s := range []life.State{life.Requested, life.Waiting, life.Unknown} {
 		queue[string(s)] = 0
@@ -112,7 +147,7 @@ func (m *Metrics) exports(p *page, counts store.Counts) {
 
 // freshness tells how old what is here is. Of practices that share an id it is
 // that of the oldest.
-func (m *Metrics) freshness(p *page, last map[string]store.Export) {
+func (m *Metrics) freshness(p page, last map[string]store.Export) {
 	succeeded, asOf := map[string]float64{}, map[string]float64{}
 	older := func(of map[string]float64, tenant string, t time.Time) {
 		if at, ok := of[tenant]; !ok || seconds(t) < at {
@@ -136,7 +171,7 @@ func (m *Metrics) freshness(p *page, last map[string]store.Export) {
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-func (m *Metrics) budgets(ctx context.Context, p *page) error {
+func (m *Metrics) budgets(ctx context.Context, p page) error {
 	windows, err := m.o.Store.RateWindows(ctx, time.Now())
 	if err != nil {
 		return err
@@ -160,7 +195,7 @@ func (m *Metrics) budgets(ctx context.Context, p *page) error {
 	return nil
 }
 
-func (m *Metrics) practice(p *page, c *config.Config, t *config.Tenant) {
+func (m *Metrics) practice(p page, c *config.Config, t *config.Tenant) {
 	profile := ""
 	if known := c.Profile(t); known != nil {
 		profile = known.Name
@@ -171,7 +206,7 @@ func (m *Metrics) practice(p *page, c *config.Config, t *config.Tenant) {
 	}
 }
 
-func (m *Metrics) machine(p *page) {
+func (m *Metrics) machine(p page) {
 	if free, err := m.free(m.o.Config().Folder); err == nil {
 		p.gauge(read.free, float64(free))
 	}

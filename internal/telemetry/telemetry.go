@@ -12,11 +12,15 @@
 package telemetry
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -41,10 +45,10 @@ type Metrics struct {
 	began time.Time
 	pulse pulse
 
-	steps, bytes, lines, requests *counter
-	duration                      *histogram
+	steps, bytes, lines, requests *prometheus.CounterVec
+	duration                      *prometheus.HistogramVec
 
-	scrape sync.Mutex // one at a time: it reads the ledger
+	scrape sync.Mutex // held by the one that reads the ledger
 
 	mu    sync.Mutex
 	names names
@@ -54,12 +58,19 @@ type Metrics struct {
 func New(o Options) *Metrics {
 	return &Metrics{
 		o: o, began: time.Now(),
-		steps:    newCounter("bulkhead_steps_total", "Steps that ran in this process, by kind and what came of them: done, later, problem or weather.", "kind", "outcome"),
-		bytes:    newCounter("bulkhead_downloaded_bytes_total", "Bytes of NDJSON that this process has stored, by practice.", "tenant"),
-		lines:    newCounter("bulkhead_lines_total", "Lines that this process has ingested, by practice and fate: delivered, refused or blank.", "tenant", "fate"),
-		requests: newCounter("bulkhead_requests_total", "Requests that this process sent to practices' servers, by practice and answer: 2xx, 3xx, 4xx, 429, 5xx or none.", "tenant", "answer"),
-		duration: newHistogram("bulkhead_step_duration_seconds", "How long steps ran in this process, by kind.", "kind", .01, .05, .25, 1, 5, 15, 60, 300, 900, 3600),
+		steps:    counter("bulkhead_steps_total", "Steps that ran in this process, by kind and what came of them: done, later, problem or weather.", "kind", "outcome"),
+		bytes:    counter("bulkhead_downloaded_bytes_total", "Bytes of NDJSON that this process has stored, by practice.", "tenant"),
+		lines:    counter("bulkhead_lines_total", "Lines that this process has ingested, by practice and fate: delivered, refused or blank.", "tenant", "fate"),
+		requests: counter("bulkhead_requests_total", "Requests that this process sent to practices' servers, by practice and answer: 2xx, 3xx, 4xx, 429, 5xx or none.", "tenant", "answer"),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bulkhead_step_duration_seconds", Help: "How long steps ran in this process, by kind.",
+			Buckets: []float64{.01, .05, .25, 1, 5, 15, 60, 300, 900, 3600},
+		}, []string{"kind"}),
 	}
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
 // names are the tenants that have metrics of their own, as of a configuration.
@@ -98,13 +109,13 @@ func (m *Metrics) Answered(tenant string, status int) {
 	case status > 0:
 		class = strconv.Itoa(status/100) + "xx"
 	}
-	m.requests.add(1, m.tenant(tenant), class)
+	m.requests.WithLabelValues(m.tenant(tenant), class).Inc()
 }
 
 // Stepped counts a step that ran: how long, and what it found out.
 func (m *Metrics) Stepped(w export.Work, took time.Duration, o export.Outcome, err error) {
-	m.steps.add(1, w.Lease.Kind, outcome(err))
-	m.duration.observe(took.Seconds(), w.Lease.Kind)
+	m.steps.WithLabelValues(w.Lease.Kind, outcome(err)).Inc()
+	m.duration.WithLabelValues(w.Lease.Kind).Observe(took.Seconds())
 	if err != nil {
 		return
 	}
@@ -112,13 +123,13 @@ func (m *Metrics) Stepped(w export.Work, took time.Duration, o export.Outcome, e
 	switch o := o.(type) {
 	case export.Stored:
 		for _, f := range o.Files {
-			m.bytes.add(float64(f.Bytes), tenant)
+			m.bytes.WithLabelValues(tenant).Add(float64(f.Bytes))
 		}
 	case export.Staged:
 		for _, f := range o.Files {
-			m.lines.add(float64(f.Summary.Delivered), tenant, "delivered")
-			m.lines.add(float64(f.Summary.Quarantined), tenant, "refused")
-			m.lines.add(float64(f.Summary.Blank), tenant, "blank")
+			m.lines.WithLabelValues(tenant, "delivered").Add(float64(f.Summary.Delivered))
+			m.lines.WithLabelValues(tenant, "refused").Add(float64(f.Summary.Quarantined))
+			m.lines.WithLabelValues(tenant, "blank").Add(float64(f.Summary.Blank))
 		}
 	}
 }
@@ -140,17 +151,15 @@ func (m *Metrics) Handler() (http.Handler, error) {
 // serve answers with all metrics there are. What cannot be read is left out,
 // and bulkhead_scrape_failed says so.
 func (m *Metrics) serve(w http.ResponseWriter, r *http.Request) {
-	m.scrape.Lock()
-	defer m.scrape.Unlock()
-	p := newPage()
-	for _, c := range []*counter{m.steps, m.bytes, m.lines, m.requests} {
-		c.collect(p)
-	}
-	m.duration.collect(p)
-	m.read(r.Context(), p)
-	w.Header().Set("Content-Type", contentType)
+	registry := prometheus.NewRegistry()
+	m.register(r.Context(), registry)
 	w.Header().Set("Cache-Control", "no-store")
-	_ = p.write(w) // whoever asked has gone
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
+}
+
+// register registers what was counted, and what is read while ctx lives.
+func (m *Metrics) register(ctx context.Context, r prometheus.Registerer) {
+	r.MustRegister(m.steps, m.bytes, m.lines, m.requests, m.duration, reading{m, ctx})
 }
 
 var errNoPulse = errors.New("the engine does not tick")
