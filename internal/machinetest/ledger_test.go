@@ -168,7 +168,7 @@ func TestALedgerThatAnotherProgramLocksIsWaitedFor(t *testing.T) {
 	t.Attr("fault", "machine: another program locks the ledger for longer than a write waits -> a command says ledger_locked, exit status 3; bulkhead run goes on when it is free, complete as a calm one")
 	t.Parallel()
 	p := newPlace(t, spec{})
-	run := p.start(t, way{Halt: "record download: committed", Nth: 1}, "run")
+	run := p.start(t, way{Halt: "raw: after sync folder", Nth: 1}, "run")
 	run.says("bulkhead looks after 2 practices")
 	export := p.start(t, way{}, "export", "--all")
 	run.halts()
