@@ -23,6 +23,7 @@ type watcher struct {
 	drawn int               // lines on the screen
 	said  map[string]string // last line of each export
 	rates map[string]rate
+	sums  map[string]sum
 }
 
 type rate struct {
@@ -35,7 +36,7 @@ type rate struct {
 // returns them with the problems of those that did not complete.
 func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Export, error) {
 	w := &watcher{
-		g: g, app: a, live: isTerminal(g.streams.Out) && !g.JSON, said: map[string]string{}, rates: map[string]rate{},
+		g: g, app: a, live: isTerminal(g.streams.Out) && !g.JSON, said: map[string]string{}, rates: map[string]rate{}, sums: map[string]sum{},
 	}
 	pace := time.NewTicker(250 * time.Millisecond)
 	defer pace.Stop()
@@ -203,8 +204,27 @@ func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 	return x.ProblemSummary, nil
 }
 
-func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
+// A sum is what the files of an export were when they were last added up.
+type sum struct {
+	store.FileTotals
+	at   time.Time
+	took time.Duration
+}
+
+// totals adds up an export's files, not so often that looking costs more than a
+// twentieth of the time: of many thousands it takes a while.
+func (w *watcher) totals(ctx context.Context, x store.Export) (store.FileTotals, error) {
+	known, now := w.sums[x.ID], time.Now()
+	if now.Sub(known.at) < 20*known.took {
+		return known.FileTotals, nil
+	}
 	f, err := w.app.Store.In(x.Tenant).FileTotals(ctx, x.ID)
+	w.sums[x.ID] = sum{f, time.Now(), time.Since(now)}
+	return f, err
+}
+
+func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
+	f, err := w.totals(ctx, x)
 	if err != nil {
 		return "", err
 	}
