@@ -63,13 +63,18 @@ var confined = []struct {
 		[]string{"internal/sandbox", "internal/cli", "internal/scenario", "bench"},
 		[]string{"internal/app", "internal/crashtest", "internal/scenario", "internal/machinetest", "internal/checkup", "cmd/bulkhead"},
 	},
+	{
+		"github.com/nicholas-fedor/shoutrrr", "only alerts leave for other services",
+		[]string{"internal/alert"},
+		nil,
+	},
 	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil, nil},
 	{"github.com/pkg/errors", "the standard library wraps errors", nil, nil},
 }
 
 // testOnly packages never come into the command.
 var testOnly = []string{
-	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
+	"github.com/chromedp/chromedp", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
 	module + "/internal/sink/sinktest", module + "/internal/rows/rowstest", module + "/internal/crashtest", module + "/internal/scenario",
 }
 
