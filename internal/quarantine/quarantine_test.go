@@ -206,3 +206,12 @@ func FuzzALineIsReadAsItWasReceived(f *testing.F) {
 		}
 	})
 }
+
+func TestAFileWhoseLinesNowPassHasNoQuarantine(t *testing.T) {
+	scope := testScope(t)
+	write(t, scope, "20260301-023000-abcdefgh", func(w *Writer) error { return w.Add("x", ndjson.Line{Number: 1, Bytes: []byte("{")}) })
+	write(t, scope, "20260301-023000-abcdefgh", func(*Writer) error { return nil })
+	if left := readAll(t, scope, "20260301-023000-abcdefgh"); len(left) > 0 {
+		t.Errorf("what an earlier run refused is still there: %v", left)
+	}
+}

@@ -212,10 +212,10 @@ func (w *Writer) End() error {
 }
 
 // Commit makes the file durable in the place of an earlier one and returns its
-// key; "" when no line was refused: then an earlier file stays.
+// key; "" when no line was refused: then there is no such file any more.
 func (w *Writer) Commit() (blob.Key, error) {
 	if w.file == nil {
-		return "", nil
+		return "", w.scope.Delete(w.ctx, w.key)
 	}
 	if err := w.End(); err != nil {
 		return "", err
