@@ -24,6 +24,9 @@ func recordRestore(ctx context.Context, ledger string, r store.Restored) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Sessions().EndAll(ctx); err != nil {
+		return err
+	}
 	chains, err := s.AuditChains(ctx)
 	if err != nil {
 		return err

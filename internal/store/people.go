@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
 )
 
@@ -30,26 +31,43 @@ func (p Person) Actor() access.Actor {
 }
 
 // PutPerson adds a person, or replaces what is known of the one of that id,
-// who may then sign in again.
-func (s *Store) PutPerson(ctx context.Context, p Person) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error { return putPerson(ctx, tx, p) })
+// who may then sign in again. ev goes on record with it.
+func (s *Store) PutPerson(ctx context.Context, p Person, ev audit.Event) error {
+	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) { return true, putPerson(ctx, tx, p) })
+}
+
+// onRecord does something about who may what, and puts it on record in the
+// chain of the house, in one transaction: both or neither.
+func (s *Store) onRecord(ctx context.Context, ev audit.Event, do func(tx *sql.Tx) (done bool, err error)) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		done, err := do(tx)
+		if err != nil || !done {
+			return err
+		}
+		q := gen.New(tx)
+		head, err := chainHead(ctx, q, audit.House)
+		if err != nil {
+			return err
+		}
+		return putOnRecord(ctx, q, head, ev, time.Now())
+	})
 }
 
 // ErrPeople says that there are people already.
 var ErrPeople = errors.New("somebody may sign in already")
 
 // PutFirstPerson adds a person unless there is one, whatever happens at the
-// same time: then it is ErrPeople.
-func (s *Store) PutFirstPerson(ctx context.Context, p Person) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+// same time: then it is ErrPeople. ev goes on record with it.
+func (s *Store) PutFirstPerson(ctx context.Context, p Person, ev audit.Event) error {
+	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
 		n, err := gen.New(tx).CountPeople(ctx)
 		if err != nil {
-			return fmt.Errorf("count people: %w", err)
+			return false, fmt.Errorf("count people: %w", err)
 		}
 		if n > 0 {
-			return ErrPeople
+			return false, ErrPeople
 		}
-		return putPerson(ctx, tx, p)
+		return true, putPerson(ctx, tx, p)
 	})
 }
 
@@ -122,11 +140,11 @@ func (s *Store) People(ctx context.Context) ([]Person, error) {
 }
 
 // DisablePerson takes a person's access; false says there is none to take.
-func (s *Store) DisablePerson(ctx context.Context, id string) (done bool, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+func (s *Store) DisablePerson(ctx context.Context, id string, ev audit.Event) (done bool, err error) {
+	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
 		n, err := gen.New(tx).DisablePerson(ctx, gen.DisablePersonParams{DisabledAt: ms(time.Now()), PersonID: id})
 		done = n > 0
-		return err
+		return done, err
 	})
 	return done, err
 }
@@ -157,13 +175,13 @@ func (t Token) Actor() access.Actor {
 }
 
 // AddToken records a new token.
-func (s *Store) AddToken(ctx context.Context, t Token) error {
+func (s *Store) AddToken(ctx context.Context, t Token, ev audit.Event) error {
 	grants, err := json.Marshal(t.Grants)
 	if err != nil {
 		return err
 	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).InsertToken(ctx, gen.InsertTokenParams{
+	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
+		return true, gen.New(tx).InsertToken(ctx, gen.InsertTokenParams{
 			TokenID: t.ID, Name: t.Name, SecretHash: t.Hash, Grants: string(grants), CreatedBy: t.CreatedBy,
 			CreatedAt: ms(time.Now()), ExpiresAt: ms(t.ExpiresAt),
 		})
@@ -212,11 +230,11 @@ func tokenOf(r gen.ApiToken) (Token, error) {
 }
 
 // RevokeToken ends a token at once; false says there is none to end.
-func (s *Store) RevokeToken(ctx context.Context, id string) (done bool, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+func (s *Store) RevokeToken(ctx context.Context, id string, ev audit.Event) (done bool, err error) {
+	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
 		n, err := gen.New(tx).RevokeToken(ctx, gen.RevokeTokenParams{RevokedAt: ms(time.Now()), TokenID: id})
 		done = n > 0
-		return err
+		return done, err
 	})
 	return done, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -21,9 +22,22 @@ var anna = store.Person{
 	Grants: []access.Grant{{Role: access.Operator, Tenant: "lakeside"}, {Role: access.Viewer, Tenant: access.Every}},
 }
 
+var changedAccess = audit.Event{Action: audit.AccessChanged, Object: "person:anna"}
+
+func TestNobodyGainsAccessWithoutARecord(t *testing.T) {
+	s, _ := openLedger(t)
+	unknown := audit.Event{Action: "of no kind"}
+	if err := s.PutPerson(t.Context(), anna, unknown); err == nil {
+		t.Fatal("an event that cannot be recorded was taken")
+	}
+	if _, ok, err := s.Person(t.Context(), "anna"); ok || err != nil {
+		t.Error("the person is there all the same", err)
+	}
+}
+
 func TestAPersonIsKeptWithWhatTheyMayDo(t *testing.T) {
 	s, _ := openLedger(t)
-	if err := s.PutPerson(t.Context(), anna); err != nil {
+	if err := s.PutPerson(t.Context(), anna, changedAccess); err != nil {
 		t.Fatal(err)
 	}
 	got, ok, err := s.Person(t.Context(), "anna")
@@ -35,10 +49,10 @@ func TestAPersonIsKeptWithWhatTheyMayDo(t *testing.T) {
 	}
 	changed := anna
 	changed.Grants = []access.Grant{{Role: access.Viewer, Tenant: "hillcrest"}}
-	if err := s.PutPerson(t.Context(), changed); err != nil {
+	if err := s.PutPerson(t.Context(), changed, changedAccess); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := s.DisablePerson(t.Context(), "anna"); !done || err != nil {
+	if done, err := s.DisablePerson(t.Context(), "anna", changedAccess); !done || err != nil {
 		t.Fatal(done, err)
 	}
 	people, err := s.People(t.Context())
@@ -60,7 +74,7 @@ func TestOnlyOneFirstPersonIsMade(t *testing.T) {
 	var mu sync.Mutex
 	for i := range 4 {
 		all.Go(func() {
-			err := s.PutFirstPerson(t.Context(), store.Person{ID: fmt.Sprint("p", i)})
+			err := s.PutFirstPerson(t.Context(), store.Person{ID: fmt.Sprint("p", i)}, changedAccess)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -80,7 +94,7 @@ func TestOnlyOneFirstPersonIsMade(t *testing.T) {
 func TestATokenIsKnownUntilItIsRevoked(t *testing.T) {
 	s, _ := openLedger(t)
 	want := store.Token{ID: "t1", Name: "mirth", Hash: "abc", Grants: anna.Grants, CreatedBy: "anna", ExpiresAt: time.Now().Add(time.Hour)}
-	if err := s.AddToken(t.Context(), want); err != nil {
+	if err := s.AddToken(t.Context(), want, changedAccess); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.TokenUsed(t.Context(), "t1"); err != nil {
@@ -90,10 +104,10 @@ func TestATokenIsKnownUntilItIsRevoked(t *testing.T) {
 	if err != nil || !ok || got.Hash != "abc" || got.LastUsedAt.IsZero() || !got.RevokedAt.IsZero() || got.Actor().ID != "token:t1" {
 		t.Fatalf("%+v %v %v", got, ok, err)
 	}
-	if done, err := s.RevokeToken(t.Context(), "t1"); !done || err != nil {
+	if done, err := s.RevokeToken(t.Context(), "t1", changedAccess); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	if done, err := s.RevokeToken(t.Context(), "t1"); done || err != nil {
+	if done, err := s.RevokeToken(t.Context(), "t1", changedAccess); done || err != nil {
 		t.Error("a token was revoked twice")
 	}
 	all, err := s.Tokens(t.Context())

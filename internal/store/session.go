@@ -61,3 +61,8 @@ func (s Sessions) Commit(token string, content []byte, ends time.Time) error {
 func (s Sessions) Delete(token string) error {
 	return s.DeleteCtx(context.Background(), token) //nolint:forbidigo // there is none
 }
+
+// EndAll ends all sessions: those of a copy of the ledger were of another time.
+func (s Sessions) EndAll(ctx context.Context) error {
+	return s.store.inTx(ctx, func(tx *sql.Tx) error { return gen.New(tx).DropSessions(ctx) })
+}

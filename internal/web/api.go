@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -67,16 +69,25 @@ const actKey = "act"
 
 // api adds the operations of the API. They take the same people, tokens and
 // roles as the pages.
-func (s *Server) api(mux *http.ServeMux) {
+func (s *Server) api(mux *http.ServeMux) error {
 	c := huma.DefaultConfig("Bulkhead", apiVersion)
 	c.Info.Description = "How practices and their exports stand, and starting, resuming and cancelling exports. Nothing here holds anything of a patient."
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/api/openapi", "", "/api/schemas"
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // answers are what they are documented as, without links to schemas
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token made by an admin."}}
 	c.Security = []map[string][]string{{"token": {}}}
 	a := humago.New(mux, c)
 	a.UseMiddleware(s.allowed(a))
 	s.operations(a)
+	text, err := json.Marshal(a.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("describe the API: %w", err)
+	}
+	mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
+		_, _ = w.Write(text) //nolint:errcheck // whoever asked has gone
+	})
+	return nil
 }
 
 // allowed lets through who is allowed to.

@@ -144,7 +144,7 @@ func (h *house) person(id string, grants ...string) *visitor {
 	h.Helper()
 	p := store.Person{ID: id, Name: "The " + id, PasswordHash: passwordHash()}
 	p.Grants = grantsFor(h.T, grants)
-	if err := h.store.PutPerson(h.Context(), p); err != nil {
+	if err := h.store.PutPerson(h.Context(), p, accessChanged("person", p.ID, p.Grants)); err != nil {
 		h.Fatal(err)
 	}
 	v := h.visit()
@@ -166,7 +166,7 @@ func tokenFor(t testing.TB, s *store.Store, grants ...string) string {
 	t.Helper()
 	token, id, hash := access.NewToken()
 	known := store.Token{ID: id, Name: "a program", Hash: hash, ExpiresAt: farAway, Grants: grantsFor(t, grants)}
-	if err := s.AddToken(t.Context(), known); err != nil {
+	if err := s.AddToken(t.Context(), known, accessChanged("token", id, known.Grants)); err != nil {
 		t.Fatal(err)
 	}
 	return token

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -44,12 +46,17 @@ func personForm(r *http.Request) filledForm {
 	}
 }
 
+// reserved are names that the record has for others than people.
+var reserved = []string{audit.Service, nobody, unknownPerson, "schedule", "command", "doctor", "engine"}
+
 var personID = regexp.MustCompile(`^[a-z][a-z0-9._@-]{1,63}$`)
 
 func (f filledForm) check() error {
 	switch {
 	case !personID.MatchString(f.id):
 		return errors.New("the name to sign in with is 2 to 64 lower-case letters, digits and . _ @ -, a letter first")
+	case slices.Contains(reserved, f.id):
+		return errors.New("this name to sign in with is bulkhead's own, in its record")
 	case f.password != f.again:
 		return errors.New("the two passwords differ")
 	case len(f.name) > 100:
@@ -71,15 +78,27 @@ func (s *Server) addPerson(w http.ResponseWriter, r *http.Request) error {
 	if err = errors.Join(form.check(), err); err != nil {
 		return s.showPeople(w, r, http.StatusUnprocessableEntity, people{Wrong: sentence(err)})
 	}
-	if err := s.opts.Store.PutPerson(r.Context(), form.person(grants)); err != nil {
+	was, there, err := s.opts.Store.Person(r.Context(), form.id)
+	switch {
+	case err != nil:
 		return err
+	case there && r.FormValue("change") == "":
+		return s.showPeople(w, r, http.StatusConflict, people{Wrong: "Somebody has that name to sign in with already; tick the box if you mean to change them."})
+	case there && form.id == actorOf(r.Context()).ID && !admin(grants):
+		return s.showPeople(w, r, http.StatusConflict, people{Wrong: "Nobody takes their own access: another admin must."})
 	}
-	if err := s.record(r, accessChanged("person", form.id, grants)); err != nil {
+	ev := accessChanged("person", form.id, grants)
+	ev.Facts["password"], ev.Facts["was"] = "set", texts(was.Grants)
+	if err := s.opts.Store.PutPerson(r.Context(), form.person(grants), ev); err != nil {
 		return err
 	}
 	s.opts.Log.Info("person recorded", "person", form.id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)
 	return nil
+}
+
+func admin(grants []access.Grant) bool {
+	return slices.ContainsFunc(grants, func(g access.Grant) bool { return g.Role == access.Admin })
 }
 
 // grantsOf reads grants that are set apart by white space or commas.
@@ -103,12 +122,9 @@ func (s *Server) disablePerson(w http.ResponseWriter, r *http.Request) error {
 	if id == actorOf(r.Context()).ID {
 		return s.showPeople(w, r, http.StatusConflict, people{Wrong: "Nobody takes their own access: another admin must."})
 	}
-	done, err := s.opts.Store.DisablePerson(r.Context(), id)
+	done, err := s.opts.Store.DisablePerson(r.Context(), id, accessChanged("person", id, nil))
 	if err != nil || !done {
 		return errors.Join(err, orNotFound(done))
-	}
-	if err := s.record(r, accessChanged("person", id, nil)); err != nil {
-		return err
 	}
 	s.opts.Log.Info("person disabled", "person", id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)
@@ -124,6 +140,8 @@ func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
 	days, badDays := strconv.Atoi(r.FormValue("days"))
 	switch {
 	case err != nil:
+	case slices.ContainsFunc(grants, func(g access.Grant) bool { return g.Role != access.Viewer && g.Role != access.Operator }):
+		err = errors.New("a token is for a program: give it viewer or operator")
 	case name == "" || len(name) > 100:
 		err = errors.New("say what the token is for, in 100 characters at most")
 	case badDays != nil || days < 1 || days > tokenDays:
@@ -136,10 +154,7 @@ func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
 	by := actorOf(r.Context()).ID
 	if err := s.opts.Store.AddToken(r.Context(), store.Token{
 		ID: id, Name: name, Hash: hash, Grants: grants, CreatedBy: by, ExpiresAt: time.Now().AddDate(0, 0, days),
-	}); err != nil {
-		return err
-	}
-	if err := s.record(r, accessChanged("token", id, grants)); err != nil {
+	}, accessChanged("token", id, grants)); err != nil {
 		return err
 	}
 	s.opts.Log.Info("token made", "token", id, "by", by)
@@ -148,12 +163,9 @@ func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("token")
-	done, err := s.opts.Store.RevokeToken(r.Context(), id)
+	done, err := s.opts.Store.RevokeToken(r.Context(), id, accessChanged("token", id, nil))
 	if err != nil || !done {
 		return errors.Join(err, orNotFound(done))
-	}
-	if err := s.record(r, accessChanged("token", id, nil)); err != nil {
-		return err
 	}
 	s.opts.Log.Info("token revoked", "token", id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)

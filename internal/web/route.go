@@ -26,7 +26,8 @@ type route struct {
 	// path without one, in some practice, and the page shows only those in which
 	// it is allowed. See alone is asked for with the others.
 	Act access.Act
-	// House asks for the act in the whole house.
+	// House asks for the act in the whole house, of a person who has signed in:
+	// no token opens it.
 	House bool
 
 	serve func(http.ResponseWriter, *http.Request) error
@@ -93,6 +94,9 @@ func (s *Server) guard(r route) http.Handler {
 		if err == nil {
 			err = allow(r, actor, known, req.PathValue("tenant"))
 		}
+		if err == nil && r.House && req.Header.Get("Authorization") != "" {
+			err = errForbidden
+		}
 		if err == nil && req.PathValue("tenant") != "" {
 			err = s.known(req.Context(), req.PathValue("tenant"))
 		}
@@ -115,7 +119,7 @@ func (s *Server) guard(r route) http.Handler {
 func as(r *http.Request, actor access.Actor) context.Context {
 	who := audit.Identity{Actor: actor.ID, Source: address(r)}
 	if who.Actor == "" {
-		who.Actor = "nobody"
+		who.Actor = nobody
 	}
 	return audit.As(context.WithValue(r.Context(), actorKey{}, actor), who)
 }
@@ -142,14 +146,17 @@ func (s *Server) known(ctx context.Context, tenant string) error {
 func (s *Server) who(r *http.Request) (a access.Actor, known bool, err error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		t, ok, err := s.tokenOf(r.Context(), header)
-		return t.Actor(), ok, err
+		if !ok {
+			return a, false, err
+		}
+		return t.Actor(), true, nil
 	}
 	id := s.sessions.GetString(r.Context(), sessionPerson)
 	if id == "" {
 		return a, false, nil
 	}
 	p, ok, err := s.opts.Store.Person(r.Context(), id)
-	if err != nil || !ok || !p.DisabledAt.IsZero() || !access.SameHash(s.sessions.GetString(r.Context(), sessionMark), access.HashSecret(p.PasswordHash)) {
+	if err != nil || !ok || !s.awake(r) || !p.DisabledAt.IsZero() || !access.SameHash(s.sessions.GetString(r.Context(), sessionMark), access.HashSecret(p.PasswordHash)) {
 		return a, false, err
 	}
 	return p.Actor(), true, nil
@@ -203,7 +210,8 @@ func (s *Server) export(r *http.Request) (store.Export, error) {
 // local gives a path of these pages that a person may be sent to; anything else
 // gives the overview.
 func local(next string) string {
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n") {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, "\\") {
 		return "/"
 	}
 	return next

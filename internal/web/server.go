@@ -66,7 +66,8 @@ const (
 	sessionAtMost = 12 * time.Hour
 )
 
-// New makes a server. The error is of a page that is not a template: a bug.
+// New makes a server. The error is of a page that is not a template, or of an API
+// that cannot be described: a bug.
 func New(o Options) (*Server, error) {
 	s := &Server{opts: o, doors: newDoors()}
 	var err error
@@ -75,30 +76,32 @@ func New(o Options) (*Server, error) {
 	}
 	s.sessions = scs.New()
 	s.sessions.Store = o.Store.Sessions()
-	s.sessions.IdleTimeout, s.sessions.Lifetime = idleAtMost, sessionAtMost
+	s.sessions.Lifetime = sessionAtMost
 	s.sessions.Cookie.Name = "bulkhead"
 	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
 	if o.TLS {
 		s.sessions.Cookie.Name, s.sessions.Cookie.Secure = "__Host-bulkhead", true
 	}
 	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, err) }
-	s.handler = s.build()
-	return s, nil
+	s.handler, err = s.build()
+	return s, err
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-func (s *Server) build() http.Handler {
+func (s *Server) build() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.Method+" "+r.Path, s.guard(r))
 	}
-	s.api(mux)
+	if err := s.api(mux); err != nil {
+		return nil, err
+	}
 	mux.Handle("GET /asset/", assets())
 	mux.Handle("/", s.guard(route{Act: anybody, serve: func(w http.ResponseWriter, r *http.Request) error { return errNotFound }}))
 	crossOrigin := http.NewCrossOriginProtection()
-	return s.headers(limitBody(crossOrigin.Handler(s.sessions.LoadAndSave(mux))))
+	return s.headers(limitBody(crossOrigin.Handler(s.sessions.LoadAndSave(mux)))), nil
 }
 
 // maxBody is how long a request's body may be, in bytes: forms and wishes are

@@ -12,9 +12,26 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// What a session holds: the id of who has signed in, and a mark of the password
-// at that time, so that a new password ends the sessions of the old one.
-const sessionPerson, sessionMark = "person", "mark"
+// What a session holds: the id of who has signed in, a mark of the password at
+// that time, so that a new password ends the sessions of the old one, and when
+// the person last did something.
+const sessionPerson, sessionMark, sessionSeen = "person", "mark", "seen"
+
+// byItself is the header of a page that looks for what is new by itself.
+const byItself = "Bulkhead-Live"
+
+// awake reports whether a session's person did something of late, and notes
+// that they do now: once a minute, and not for a page that looks by itself.
+func (s *Server) awake(r *http.Request) bool {
+	idle := time.Since(time.Unix(s.sessions.GetInt64(r.Context(), sessionSeen), 0))
+	if idle > idleAtMost {
+		return false
+	}
+	if idle > time.Minute && r.Header.Get(byItself) == "" {
+		s.sessions.Put(r.Context(), sessionSeen, time.Now().Unix())
+	}
+	return true
+}
 
 // signIns is what the page of signing in shows.
 type signIns struct {
@@ -58,10 +75,13 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	return s.enter(w, r, p, next)
 }
 
+// How the record and the log name those who are nobody of ours.
+const nobody, unknownPerson = "nobody", "unknown"
+
 // known hides a name that is nobody's: people type their passwords there.
 func known(is bool, name string) string {
 	if !is {
-		return "unknown"
+		return unknownPerson
 	}
 	return name
 }
@@ -75,16 +95,17 @@ func (s *Server) verify(hash, password string) bool {
 
 // enter begins a session of a person, with a new cookie (ASVS 3.2.1).
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, p store.Person, next string) error {
+	r = r.WithContext(as(r, p.Actor()))
+	err := errors.Join(s.opts.Store.SignedIn(r.Context(), p.ID), s.record(r, audit.Event{Action: audit.SignedIn, Object: p.ID}))
+	if err != nil { // no session without its record
+		return err
+	}
 	if err := s.sessions.RenewToken(r.Context()); err != nil {
 		return err
 	}
 	s.sessions.Put(r.Context(), sessionPerson, p.ID)
 	s.sessions.Put(r.Context(), sessionMark, access.HashSecret(p.PasswordHash))
-	r = r.WithContext(as(r, p.Actor()))
-	err := errors.Join(s.opts.Store.SignedIn(r.Context(), p.ID), s.record(r, audit.Event{Action: audit.SignedIn, Object: p.ID}))
-	if err != nil {
-		return err
-	}
+	s.sessions.Put(r.Context(), sessionSeen, time.Now().Unix())
 	s.opts.Log.Info("signed in", "person", p.ID, "address", address(r))
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
@@ -96,11 +117,15 @@ func (s *Server) record(r *http.Request, ev audit.Event) error {
 }
 
 func accessChanged(kind, id string, grants []access.Grant) audit.Event {
-	may := make([]string, len(grants))
+	return audit.Event{Action: audit.AccessChanged, Object: kind + ":" + id, Facts: map[string]any{"may": texts(grants)}}
+}
+
+func texts(grants []access.Grant) []string {
+	all := make([]string, len(grants))
 	for i, g := range grants {
-		may[i] = g.String()
+		all[i] = g.String()
 	}
-	return audit.Event{Action: audit.AccessChanged, Object: kind + ":" + id, Facts: map[string]any{"may": may}}
+	return all
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -133,7 +158,7 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request) error {
 	if first, err := s.nobodyYet(r.Context()); err != nil || !first {
 		return errors.Join(err, orNotFound(first))
 	}
-	if !s.doors.try("", r) {
+	if !s.doors.try("the first person", r) {
 		return errTooOften
 	}
 	form := personForm(r)
@@ -145,15 +170,12 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request) error {
 		return s.show(w, r, http.StatusUnprocessableEntity, "first", firsts{form.id, form.name, sentence(wrong)})
 	}
 	p := form.person([]access.Grant{{Role: access.Admin, Tenant: access.Every}, {Role: access.Operator, Tenant: access.Every}})
-	err := s.opts.Store.PutFirstPerson(r.Context(), p)
+	r = r.WithContext(as(r, p.Actor()))
+	err := s.opts.Store.PutFirstPerson(r.Context(), p, accessChanged("person", p.ID, p.Grants))
 	if errors.Is(err, store.ErrPeople) {
 		return errNotFound
 	}
 	if err != nil {
-		return err
-	}
-	r = r.WithContext(as(r, p.Actor()))
-	if err := s.record(r, accessChanged("person", p.ID, p.Grants)); err != nil {
 		return err
 	}
 	return s.enter(w, r, p, "/")
@@ -170,6 +192,10 @@ func (s *Server) tokenOf(ctx context.Context, header string) (t store.Token, ok 
 	now := time.Now()
 	t, ok, err = s.opts.Store.Token(ctx, id)
 	if err != nil || !ok || !access.SameHash(t.Hash, hash) || !t.RevokedAt.IsZero() || !now.Before(t.ExpiresAt) {
+		return store.Token{}, false, err
+	}
+	maker, made, err := s.opts.Store.Person(ctx, t.CreatedBy)
+	if err != nil || made && !maker.DisabledAt.IsZero() { // a token ends with its maker's access
 		return store.Token{}, false, err
 	}
 	if now.Sub(t.LastUsedAt) > time.Minute { // not a write for each request

@@ -1,9 +1,14 @@
 package web
 
 import (
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,7 +110,7 @@ func TestASessionBeginsWithANewCookieAndEndsWithSigningOut(t *testing.T) {
 func TestASessionEndsWithThePersonsAccessOrPassword(t *testing.T) {
 	h := newHouse(t)
 	anna, bert := h.person("anna", "viewer"), h.person("bert", "viewer")
-	if _, err := h.store.DisablePerson(t.Context(), "anna"); err != nil {
+	if _, err := h.store.DisablePerson(t.Context(), "anna", accessChanged("person", "anna", nil)); err != nil {
 		t.Fatal(err)
 	}
 	if got := anna.get("/"); got.code != http.StatusSeeOther {
@@ -114,7 +119,7 @@ func TestASessionEndsWithThePersonsAccessOrPassword(t *testing.T) {
 	if got := anna.post("/sign-in", "name", "anna", "password", password); got.code != http.StatusUnauthorized {
 		t.Errorf("a disabled person signs in: status %d", got.code)
 	}
-	if err := h.store.PutPerson(t.Context(), store.Person{ID: "bert", PasswordHash: "another"}); err != nil {
+	if err := h.store.PutPerson(t.Context(), store.Person{ID: "bert", PasswordHash: "another"}, accessChanged("person", "bert", nil)); err != nil {
 		t.Fatal(err)
 	}
 	if got := bert.get("/"); got.code != http.StatusSeeOther {
@@ -132,7 +137,7 @@ func TestATokenEnds(t *testing.T) {
 	if err != nil || tokens[0].LastUsedAt.IsZero() {
 		t.Error("the use of a token is not recorded", err)
 	}
-	if _, err := h.store.RevokeToken(t.Context(), tokens[0].ID); err != nil {
+	if _, err := h.store.RevokeToken(t.Context(), tokens[0].ID, accessChanged("token", tokens[0].ID, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if got := v.get("/api/v1/practices"); got.code != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") == "" {
@@ -146,7 +151,7 @@ func TestATokenEnds(t *testing.T) {
 	for _, known := range all {
 		if known.RevokedAt.IsZero() {
 			known.ID, known.ExpiresAt = "old", time.Now()
-			if err := h.store.AddToken(t.Context(), known); err != nil {
+			if err := h.store.AddToken(t.Context(), known, accessChanged("token", known.ID, nil)); err != nil {
 				t.Fatal(err)
 			}
 			old.token = strings.Replace(old.token, tokenID(old.token), "old", 1)
@@ -180,7 +185,7 @@ func TestNobodyIsSentElsewhere(t *testing.T) {
 	h := newHouse(t)
 	h.person("anna", "viewer")
 	for next, want := range map[string]string{
-		"/practices/lakeside": "/practices/lakeside", "https://evil.example/": "/", "//evil.example": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "": "/",
+		"/practices/lakeside": "/practices/lakeside", "https://evil.example/": "/", "//evil.example": "/", "/\\evil.example": "/", "/\t/evil.example": "/", "javascript:alert(1)": "/", "": "/",
 	} {
 		if got := h.visit().post("/sign-in", "name", "anna", "password", password, "next", next); got.header.Get("Location") != want {
 			t.Errorf("next=%s leads to %s", next, got.header.Get("Location"))
@@ -230,9 +235,14 @@ func TestWhoSignsInAndWhoMayIsOnRecord(t *testing.T) {
 	v.post("/people/bert/disable")
 	v.post("/tokens", "name", "mirth", "grants", "viewer", "days", "30")
 	var rows []string
+	first := true
 	for e, err := range h.store.In(audit.House).Audit(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if first { // how the test made its first person
+			first = false
+			continue
 		}
 		if e.Source != "127.0.0.1" {
 			t.Errorf("row %d comes from %q", e.Seq, e.Source)
@@ -247,11 +257,111 @@ func TestWhoSignsInAndWhoMayIsOnRecord(t *testing.T) {
 		"anna signed_in anna done ",
 		"anna signed_in anna refused ",
 		"anna signed_in unknown refused ",
-		`anna access_changed person:bert done {"may":["operator@lakeside"]}`,
+		`anna access_changed person:bert done {"may":["operator@lakeside"],"password":"set","was":[]}`,
 		`anna access_changed person:bert done {"may":[]}`,
 		`anna access_changed token:… done {"may":["viewer"]}`,
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
+}
+
+func TestATokenEndsWithItsMakersAccess(t *testing.T) {
+	h := newHouse(t)
+	made := h.person("anna", "admin").post("/tokens", "name", "mirth", "grants", "operator@lakeside", "days", "30").body
+	v := h.visit()
+	v.token = made[strings.Index(made, "bhk_"):]
+	v.token = v.token[:strings.Index(v.token, "<")]
+	if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusOK {
+		t.Fatalf("the new token: status %d", got.code)
+	}
+	if _, err := h.store.DisablePerson(t.Context(), "anna", accessChanged("person", "anna", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusUnauthorized {
+		t.Errorf("a token outlives its maker's access: status %d", got.code)
+	}
+}
+
+func TestNoTokenRulesTheHouse(t *testing.T) {
+	h := newHouse(t)
+	anna := h.person("anna", "admin")
+	for _, grants := range []string{"admin", "privacy_officer@lakeside", "viewer admin"} {
+		if got := anna.post("/tokens", "name", "x", "grants", grants, "days", "30"); got.code != http.StatusUnprocessableEntity {
+			t.Errorf("a token with %s: status %d", grants, got.code)
+		}
+	}
+	if got := h.program("admin").get("/people"); got.code != http.StatusForbidden {
+		t.Errorf("a token opens the people: status %d", got.code)
+	}
+}
+
+func TestNobodyIsTakenOverByMistake(t *testing.T) {
+	h := newHouse(t)
+	h.person("bert", "viewer")
+	anna := h.person("anna", "admin")
+	fields := []string{"id", "bert", "grants", "viewer", "password", password, "again", password}
+	if got := anna.post("/people", fields...); got.code != http.StatusConflict {
+		t.Errorf("adding somebody who is there: status %d", got.code)
+	}
+	if got := anna.post("/people", append(fields, "change", "1")...); got.code != http.StatusSeeOther {
+		t.Errorf("changing somebody: status %d", got.code)
+	}
+	for _, id := range []string{"nobody", "bulkhead", "schedule"} {
+		if got := anna.post("/people", "id", id, "grants", "viewer", "password", password, "again", password); got.code != http.StatusUnprocessableEntity {
+			t.Errorf("a person called %s: status %d", id, got.code)
+		}
+	}
+	if got := anna.post("/people", "id", "anna", "grants", "viewer", "password", password, "again", password, "change", "1"); got.code != http.StatusConflict {
+		t.Errorf("the only admin became a viewer: status %d", got.code)
+	}
+}
+
+func TestAPageThatLooksByItselfKeepsNobodySignedIn(t *testing.T) {
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	web, err := New(Options{Store: s, Log: slog.New(slog.DiscardHandler)}) // the sessions' library begins a goroutine of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := store.Person{ID: "anna", PasswordHash: passwordHash(), Grants: grantsFor(t, []string{"viewer"})}
+		if err := s.PutPerson(t.Context(), p, accessChanged("person", "anna", p.Grants)); err != nil {
+			t.Fatal(err)
+		}
+		form := url.Values{"name": {"anna"}, "password": {password}}.Encode()
+		in := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/sign-in", strings.NewReader(form))
+		in.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		web.ServeHTTP(w, in)
+		look := func(by string) int {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+			r.Header.Set("Cookie", strings.Split(w.Header().Get("Set-Cookie"), ";")[0])
+			if by != "" {
+				r.Header.Set(byItself, by)
+			}
+			answer := httptest.NewRecorder()
+			web.ServeHTTP(answer, r)
+			return answer.Code
+		}
+		for range 3 { // somebody who does something every 20 minutes stays
+			<-time.After(20 * time.Minute)
+			if code := look(""); code != http.StatusOK {
+				t.Fatalf("a person at work: status %d", code)
+			}
+		}
+		for range 5 {
+			<-time.After(5 * time.Minute)
+			if code := look("1"); code != http.StatusOK {
+				t.Fatalf("the page by itself: status %d", code)
+			}
+		}
+		<-time.After(6 * time.Minute)
+		if code := look("1"); code != http.StatusSeeOther {
+			t.Errorf("a page that looks by itself kept the session: status %d", code)
+		}
+	})
 }

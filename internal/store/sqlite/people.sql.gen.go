@@ -64,6 +64,15 @@ func (q *Queries) DropSession(ctx context.Context, tokenHash string) error {
 	return err
 }
 
+const dropSessions = `-- name: DropSessions :exec
+DELETE FROM web_session
+`
+
+func (q *Queries) DropSessions(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, dropSessions)
+	return err
+}
+
 const getPerson = `-- name: GetPerson :one
 SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at FROM person WHERE person_id = ?
 `

@@ -8,7 +8,7 @@
   async function refresh() {
     const part = live();
     if (!part || document.hidden || busy(part)) return;
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "Bulkhead-Live": "1" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") return location.reload();
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main > div");

@@ -56,3 +56,6 @@ DELETE FROM web_session WHERE token_hash = ?;
 
 -- name: DropOldSessions :exec
 DELETE FROM web_session WHERE expires_at <= ?;
+
+-- name: DropSessions :exec
+DELETE FROM web_session;
