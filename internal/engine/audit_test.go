@@ -97,16 +97,18 @@ func TestASuspendedAgreementStopsWithinOneStepAndKeeps(t *testing.T) {
 	s := newScript(4)
 	b := newBench(t, s)
 	suspended := true
-	cancelled := make(chan error, 1)
+	begun, cancelled := make(chan struct{}), make(chan error, 1)
 	s.on[export.Download] = func(ctx context.Context, w export.Work) (export.Outcome, error) {
 		if !suspended {
 			return nil, nil
 		}
 		if strings.Contains(w.Lease.Subject, "-0-") { // the file that is being transferred at that moment
+			close(begun)
 			<-ctx.Done()
 			cancelled <- context.Cause(ctx)
 			return nil, ctx.Err()
 		}
+		<-begun
 		return nil, refusal(agreement.AtDownload, config.AgreementSuspended)
 	}
 	id := b.request("lakeside", export.Wish{})
