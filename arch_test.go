@@ -18,14 +18,14 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir", "uscore/internal/gen", "uscore",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
-	"internal/config", "internal/agreement", "internal/access", "internal/audit", "internal/keyring",
-	"internal/store/sqlite", "internal/store", "internal/blob", "internal/quarantine",
+	"internal/config", "internal/agreement", "internal/access", "internal/audit", "internal/keyring", "internal/trace",
+	"internal/store/sqlite", "internal/store", "internal/atrest", "internal/blob", "internal/quarantine",
 	"internal/scan", "internal/judge", "internal/columnar", "internal/parquetfile", "internal/views", "internal/rows/rowstest", "internal/rows",
 	"internal/validate", "internal/flatten", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge", "internal/quality",
-	"internal/export", "internal/schedule", "internal/engine",
-	"internal/duckdbsink", "internal/parquetsink", "internal/doctor", "internal/disclosure", "internal/alert", "internal/telemetry", "internal/web",
+	"internal/export", "internal/schedule", "internal/trigger", "internal/engine",
+	"internal/duckdbsink", "internal/parquetsink", "internal/doctor", "internal/disclosure", "internal/disposal", "internal/alert", "internal/telemetry", "internal/web",
 	"internal/sandbox/population", "internal/sandbox",
-	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/machinetest", "internal/conformance", "cmd/bulkhead", "bench/lines", "bench/truth", "bench",
+	"internal/checkup", "internal/app", "internal/cli", "internal/crashtest", "internal/scenario", "internal/machinetest", "internal/conformance", "cmd/bulkhead", "packaging", "bench/lines", "bench/truth", "bench",
 }
 
 // public rooms know nothing of Bulkhead.
