@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -131,10 +132,8 @@ func (p publication) rollback(ctx context.Context) error {
 func qualified(name string) string { return database + "." + merge.Ident(name) }
 
 func (p publication) apply(ctx context.Context, x *merge.Decision, r sink.Receipt) error {
-	for _, t := range p.d.Tables {
-		if err := p.shape(ctx, t.Table); err != nil {
-			return fmt.Errorf("shape table %s: %w", t.Name, err)
-		}
+	if err := p.shape(ctx); err != nil {
+		return err
 	}
 	if err := p.removeRows(ctx, x); err != nil {
 		return err
@@ -151,51 +150,64 @@ func (p publication) apply(ctx context.Context, x *merge.Decision, r sink.Receip
 	return p.remember(ctx, x, r)
 }
 
-// shape makes a table, or adds the columns that it lacks.
-func (p publication) shape(ctx context.Context, t table.Table) error {
-	old, err := p.columns(ctx, t.Name)
+// shape makes the tables that are missing, and adds the columns that they lack.
+func (p publication) shape(ctx context.Context) error {
+	there, err := p.columns(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tables there: %w", err)
+	}
+	listed, err := p.catalogue(ctx)
 	if err != nil {
 		return err
 	}
+	for _, t := range p.d.Tables {
+		if err := p.shapeTable(ctx, t.Table, there[strings.ToLower(t.Name)]); err != nil {
+			return fmt.Errorf("shape table %s: %w", t.Name, err)
+		}
+		if slices.Contains(listed[t.Name], t.ResourceType) {
+			continue
+		}
+		if err := p.Exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%s, %s)", catalogue, merge.Literal(t.Name), merge.Literal(t.ResourceType))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p publication) shapeTable(ctx context.Context, t table.Table, old []table.Column) error {
 	all, err := merge.Columns(t.Name, old, t.Columns)
 	if err != nil {
 		return err
 	}
 	if len(old) == 0 {
-		err = p.Exec(ctx, "CREATE TABLE "+qualified(t.Name)+" ("+merge.Definitions(all)+")")
-	}
-	if err != nil {
-		return err
+		return p.Exec(ctx, "CREATE TABLE "+qualified(t.Name)+" ("+merge.Definitions(all)+")")
 	}
 	for _, c := range all[len(old):] {
-		if len(old) == 0 {
-			break
-		}
 		if err := p.Exec(ctx, "ALTER TABLE "+qualified(t.Name)+" ADD COLUMN "+merge.Definitions([]table.Column{c})); err != nil {
 			return err
 		}
 	}
-	return p.Exec(ctx, fmt.Sprintf("INSERT INTO %[1]s SELECT %[2]s, %[3]s WHERE NOT EXISTS (SELECT 1 FROM %[1]s WHERE table_name = %[2]s AND resource_type = %[3]s)",
-		catalogue, merge.Literal(t.Name), merge.Literal(t.ResourceType)))
+	return nil
 }
 
-func (p publication) columns(ctx context.Context, name string) (list []table.Column, err error) {
-	q := fmt.Sprintf("SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = '%s' AND schema_name = 'main' AND table_name = %s ORDER BY column_index",
-		database, merge.Literal(name))
-	err = p.Each(ctx, q, func(rows *sql.Rows) error {
+// columns gives the columns of each table of the file, by its name in small
+// letters.
+func (p publication) columns(ctx context.Context) (map[string][]table.Column, error) {
+	of := map[string][]table.Column{}
+	q := fmt.Sprintf("SELECT lower(table_name), column_name, data_type FROM duckdb_columns() WHERE database_name = '%s' AND schema_name = 'main' ORDER BY table_name, column_index", database)
+	err := p.Each(ctx, q, func(rows *sql.Rows) error {
 		var c table.Column
-		var sqlType string
-		err := rows.Scan(&c.Name, &sqlType)
+		var name, sqlType string
+		err := rows.Scan(&name, &c.Name, &sqlType)
 		c.Type = merge.TypeOf(sqlType)
-		list = append(list, c)
+		of[name] = append(of[name], c)
 		return err
 	})
-	return list, err
+	return of, err
 }
 
-// removeRows takes the rows of changed, deleted and absent resources out of
-// every table that ever took rows of their types, also when its view is no more.
-func (p publication) removeRows(ctx context.Context, x *merge.Decision) error {
+// catalogue gives the types whose rows each table has taken.
+func (p publication) catalogue(ctx context.Context) (map[string][]string, error) {
 	types := map[string][]string{}
 	err := p.Each(ctx, "SELECT table_name, resource_type FROM "+catalogue, func(rows *sql.Rows) error {
 		var name, resourceType string
@@ -204,7 +216,17 @@ func (p publication) removeRows(ctx context.Context, x *merge.Decision) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read the catalogue: %w", err)
+		return nil, fmt.Errorf("read the catalogue: %w", err)
+	}
+	return types, nil
+}
+
+// removeRows takes the rows of changed, deleted and absent resources out of
+// every table that ever took rows of their types, also when its view is no more.
+func (p publication) removeRows(ctx context.Context, x *merge.Decision) error {
+	types, err := p.catalogue(ctx)
+	if err != nil {
+		return err
 	}
 	for name, of := range types {
 		if !slices.ContainsFunc(of, x.Removes) {

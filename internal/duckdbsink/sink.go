@@ -27,13 +27,15 @@ const database = "bulkhead"
 // rowGroup bounds what one thread holds of a wide table before it writes.
 const rowGroup = 30 << 10
 
-// A Sink publishes to one DuckDB file. It holds nothing open between calls and
-// may be used concurrently: publications wait for each other and for queries.
+// A Sink publishes to one DuckDB file. It holds nothing open while no call
+// runs and may be used concurrently: publications take their turns, as they
+// come, and wait for queries.
 type Sink struct {
 	path  string
 	work  string // spill folder, made and removed by each use that writes
 	opts  Options
 	chunk int64 // merge.Options.ChunkRows; 0 outside tests
+	turn  turn
 }
 
 // Open prepares the folder of o.Path, 0700 when it is made. The file itself
@@ -56,6 +58,8 @@ func Open(o Options) (*Sink, error) {
 }
 
 // Publish is sink.Sink's. The export's rows become visible by one transaction.
+// Publications that wait for each other share one opening of the file, for
+// keepOpen at most: closing it costs as much as a small publication.
 func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
 	if err := merge.Check(d); err != nil {
 		return sink.Receipt{}, fmt.Errorf("publish to DuckDB: %w", err)
@@ -65,32 +69,50 @@ func (s *Sink) Publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	}
 	runtime.LockOSThread() // DuckDB's allocator keeps a store of memory for each thread it meets
 	defer runtime.UnlockOSThread()
-	lock, err := merge.Acquire(ctx, s.path+".lock", false, s.opts.LockWait)
-	if err != nil {
+	if err := s.turn.take(ctx); err != nil {
 		return sink.Receipt{}, explain(err)
 	}
-	defer lock.Release()
-	e, err := merge.Open(ctx, s.engine(s.work, s.opts.Gate))
-	if err != nil {
+	receipt, err := s.publish(ctx, d)
+	// The commit is durable in the write-ahead log; who finds the file open next goes on from it.
+	shut := err != nil || s.turn.opened == nil || time.Since(s.turn.opened.at) > keepOpen
+	if err := errors.Join(err, s.turn.pass(ctx, shut)); err != nil {
 		return sink.Receipt{}, explain(err)
 	}
-	defer e.Close()
-	if err := s.attach(ctx, e); err != nil {
-		return sink.Receipt{}, explain(err)
+	return receipt, s.at("detached")
+}
+
+// publish is one publication by who has the turn. After an error the file is
+// not left open for others.
+func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return sink.Receipt{}, context.Cause(ctx)
+	}
+	if s.turn.opened == nil {
+		if err := s.openFile(ctx); err != nil {
+			return sink.Receipt{}, err
+		}
 	}
 	if err := s.at("attached"); err != nil {
 		return sink.Receipt{}, err
 	}
-	p := publication{Engine: e, d: d, reach: s.at}
-	receipt, err := p.run(ctx)
+	return publication{Engine: s.turn.opened.Engine, d: d, reach: s.at}.run(ctx)
+}
+
+// openFile attaches the file for who has the turn, and for those after it.
+func (s *Sink) openFile(ctx context.Context) error {
+	lock, err := merge.Acquire(ctx, s.path+".lock", false, s.opts.LockWait)
 	if err != nil {
-		return sink.Receipt{}, explain(err)
+		return err
 	}
-	// The commit is durable in the write-ahead log; detaching moves it into the file.
-	if err := e.Exec(context.WithoutCancel(ctx), "DETACH "+database); err != nil {
-		return sink.Receipt{}, explain(err)
+	e, err := merge.Open(ctx, s.engine(s.work, s.opts.Gate))
+	if err != nil {
+		return errors.Join(err, lock.Release())
 	}
-	return receipt, s.at("detached")
+	if err := s.attach(ctx, e); err != nil {
+		return errors.Join(err, e.Close(), lock.Release())
+	}
+	s.turn.opened = &opened{Engine: e, lock: lock, at: time.Now()}
+	return nil
 }
 
 // at tells a test that a moment is reached.
@@ -123,13 +145,13 @@ func (s *Sink) create(ctx context.Context, e *merge.Engine) error {
 	if err := s.at("made"); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(next, 0o600), sync(next)); err != nil {
+	if err := errors.Join(os.Chmod(next, 0o600), syncFile(next)); err != nil {
 		return err
 	}
-	return errors.Join(os.Rename(next, s.path), sync(filepath.Dir(s.path)))
+	return errors.Join(os.Rename(next, s.path), syncFile(filepath.Dir(s.path)))
 }
 
-func sync(path string) error {
+func syncFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -6,8 +6,11 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,6 +90,14 @@ func (e *Engine) prepare(ctx context.Context, d sink.Delivery, large bool) error
 	where := ":memory:"
 	if large {
 		where = filepath.Join(e.tempDir, "work.duckdb")
+	}
+	if err := e.Exec(ctx, "DETACH DATABASE IF EXISTS work"); err != nil { // of the publication before
+		return err
+	}
+	for _, old := range []string{"work.duckdb", "work.duckdb.wal"} {
+		if err := os.Remove(filepath.Join(e.tempDir, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Fault("empty the spill folder", err)
+		}
 	}
 	err := e.Exec(ctx,
 		"ATTACH "+Literal(where)+" AS work",
