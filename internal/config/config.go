@@ -43,6 +43,9 @@ type Config struct {
 	Alerts Alerts `yaml:"alerts"`
 	// Metrics say where bulkhead run tells how it does. Default: nowhere.
 	Metrics Metrics `yaml:"metrics"`
+	// Encryption says with what the files that are kept of practices are
+	// encrypted. Default: they are not.
+	Encryption Encryption `yaml:"encryption"`
 	// Views are folders of ViewDefinition files (*.json) that add tables to
 	// the built-in ones, or replace those of the same name.
 	Views []string `yaml:"views"`
@@ -255,6 +258,7 @@ func (c *Config) fill(base string) {
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
 	c.JWKS.TLSCert, c.JWKS.TLSKey = absolute(base, c.JWKS.TLSCert), absolute(base, c.JWKS.TLSKey)
 	c.Web.TLSCert, c.Web.TLSKey = absolute(base, c.Web.TLSCert), absolute(base, c.Web.TLSKey)
+	c.Encryption.KeyFile, c.Encryption.TokenFile = absolute(base, c.Encryption.KeyFile), absolute(base, c.Encryption.TokenFile)
 	c.Profiles = absolute(base, c.Profiles)
 	for i := range c.Views {
 		c.Views[i] = absolute(base, c.Views[i])

@@ -45,6 +45,7 @@ var sections = []struct {
 	{"alerts", "Alerts", "What each kind means, and how a message looks: [alerts.md](alerts.md)."},
 	{"alerts: routes", "AlertRoute", "Each item of `routes`:"},
 	{"metrics", "Metrics", "What there is: [metrics.md](metrics.md)."},
+	{"encryption", "Encryption", "What is encrypted and what is not: [encryption.md](encryption.md)."},
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},

@@ -25,6 +25,12 @@ const (
 	LedgerDamaged     Code = "ledger_damaged"     // the ledger cannot be read
 	AuditBroken       Code = "audit_broken"       // the audit record is not what was recorded
 
+	EncryptionOff        Code = "encryption_off"         // an encrypted file, and no house key is configured
+	HouseKeyMissing      Code = "house_key_missing"      // the house key cannot be read
+	HouseKeyWrong        Code = "house_key_wrong"        // the house key does not open a practice's keys
+	PracticeKeyMissing   Code = "practice_key_missing"   // the key that a file was encrypted with is not there
+	PracticeKeyDestroyed Code = "practice_key_destroyed" // it was destroyed, for good
+
 	ServerUnreachable Code = "server_unreachable" // no connection: DNS, refused, time-out
 	TLSFailed         Code = "tls_failed"         // certificate not trusted or expired
 	DiscoveryFailed   Code = "discovery_failed"   // no usable SMART configuration
@@ -78,6 +84,8 @@ var kinds = map[Code]Kind{
 
 	StorageUnwritable: machine, StorageFull: machine, StorageDamaged: machine,
 	LedgerLocked: machine, LedgerNewer: machine, LedgerDamaged: machine, SinkFailed: machine, AuditBroken: machine,
+
+	EncryptionOff: usage, HouseKeyMissing: usage, HouseKeyWrong: usage, PracticeKeyMissing: machine, PracticeKeyDestroyed: machine,
 
 	ServerUnreachable: server, TLSFailed: server, DiscoveryFailed: server, LevelUnsupported: server,
 	KickoffRefused: server, KickoffUnknown: server, ExportGone: server, ExportFailed: server,

@@ -79,11 +79,16 @@ var since = map[int64][]string{
 		`INSERT INTO reload VALUES (1, 'ef', 1000, 'anna', 1001, '')`,
 	},
 	12: {
-		`INSERT INTO person (person_id, name, created_at) VALUES ('anna', 'Anna', 1000)`,
+		`INSERT INTO person (person_id, name, password_hash, created_at) VALUES ('anna', 'Anna', 'x', 1000)`,
 		`INSERT INTO person_grant VALUES ('anna', 'operator', 'lakeside')`,
 		`INSERT INTO api_token (token_id, name, secret_hash, grants, created_by, created_at, expires_at) VALUES ('t1', 'mirth', 'ab', '[]', 'anna', 1000, 9000)`,
-		`INSERT INTO web_session VALUES ('ab', x'01', 9000)`,
 	},
+	17: {
+		`INSERT INTO web_session (token_hash, session_id, person_id, way, mark, factors, address, agent, began_at, proved_at, seen_at, expires_at)
+		VALUES ('ab', 's1', 'anna', 'password', 'cd', 1, '127.0.0.1', 'a browser', 1000, 1000, 1000, 9000)`,
+		`INSERT INTO person_grant VALUES ('anna', 'break_glass', 'lakeside')`,
+	},
+	13: {`INSERT INTO tenant_key VALUES ('lakeside', 7, 1000, 2000, 0), ('lakeside', 8, 2000, 0, 0)`},
 }
 
 // ledgerOf makes a ledger as the bulkhead of a version left it.
@@ -210,6 +215,10 @@ func upgraded(t *testing.T, s *store.Store, version int64) {
 	}
 	if head, fault, err := s.AuditFaults(ctx, "lakeside", nil); err != nil || fault != nil || (head.Seq == 1) != (version >= 9) {
 		t.Errorf("the record has %d rows, %v, %v", head.Seq, fault, err)
+	}
+	p, ok, err := s.Person(ctx, "anna")
+	if err != nil || ok != (version >= 12) || ok && (p.PasswordHash != "x" || !p.PasswordUntil.IsZero() || p.Grants[len(p.Grants)-1].Role != "operator") {
+		t.Errorf("anna is %+v, %v", p, err)
 	}
 	goneOn(t, s)
 }

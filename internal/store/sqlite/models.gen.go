@@ -127,6 +127,63 @@ type AuditKey struct {
 	Key      []byte
 }
 
+type Callback struct {
+	CallbackID int64
+	DeliveryID string
+	TenantID   string
+	ExportID   string
+	RequestID  int64
+	Target     string
+	Url        string
+	State      string
+	Body       string
+	MadeAt     int64
+	DueAt      int64
+	Attempts   int64
+	SentAt     int64
+	GivenUpAt  int64
+	LastError  string
+}
+
+type Circuit struct {
+	Origin    string
+	Failures  int64
+	LastError string
+	OpenedAt  int64
+	ProbeAt   int64
+	ClosedAt  int64
+}
+
+type Disposal struct {
+	TenantID string
+	ExportID string
+	Area     string
+	EndingID int64
+	Rule     string
+	BegunAt  int64
+	EndedAt  int64
+	Files    int64
+	Bytes    int64
+	Listing  string
+}
+
+type Ending struct {
+	EndingID          int64
+	TenantID          string
+	Reference         string
+	Document          string
+	Rule              string
+	OverAt            int64
+	SeenAt            int64
+	ReturnedAt        int64
+	ReturnedSha256    string
+	BegunAt           int64
+	EndedAt           int64
+	CalledOffAt       int64
+	Certificate       string
+	CertificateSha256 string
+}
+
 type Event struct {
 	EventID  int64
 	TenantID string
@@ -194,6 +251,38 @@ type ExportLog struct {
 	Written  int64
 }
 
+type ExportRequest struct {
+	RequestID   int64
+	TenantID    string
+	Kind        string
+	Types       string
+	Since       string
+	GroupID     string
+	RequestedBy string
+	Reference   string
+	Callback    string
+	Source      string
+	State       string
+	ExportID    string
+	Code        string
+	Problem     string
+	Remedy      string
+	AskedAt     int64
+	StartedAt   int64
+	EndedAt     int64
+}
+
+type GroupList struct {
+	TenantID string
+	Stream   string
+	SeenAt   int64
+	ExportID string
+	Whole    int64
+	Members  int64
+	Joined   int64
+	Departed int64
+}
+
 type ManifestPage struct {
 	TenantID string
 	ExportID string
@@ -207,6 +296,8 @@ type Member struct {
 	Patient  string
 	SeenAt   int64
 	LeftAt   int64
+	JoinedAt int64
+	Held     int64
 }
 
 type Notice struct {
@@ -256,14 +347,29 @@ type OutputFile struct {
 	Unit          string
 }
 
+type Pause struct {
+	PauseID  int64
+	Scope    string
+	Object   string
+	Reason   string
+	PausedBy string
+	PausedAt int64
+	Until    int64
+	EndedBy  string
+	EndedAt  int64
+}
+
 type Person struct {
-	PersonID     string
-	Name         string
-	PasswordHash string
-	Subject      string
-	CreatedAt    int64
-	DisabledAt   int64
-	SignedInAt   int64
+	PersonID      string
+	Name          string
+	PasswordHash  string
+	Subject       string
+	CreatedAt     int64
+	DisabledAt    int64
+	SignedInAt    int64
+	PasswordUntil int64
+	Factor        string
+	FactorStep    int64
 }
 
 type PersonGrant struct {
@@ -284,6 +390,16 @@ type Quality struct {
 	TenantID string
 	ExportID string
 	Summary  string
+}
+
+type QualityCount struct {
+	TenantID  string
+	ExportID  string
+	Lines     int64
+	Refused   int64
+	Broken    int64
+	Questions int64
+	Question  string
 }
 
 type RateWindow struct {
@@ -320,6 +436,14 @@ type Schedule struct {
 	LastAt   int64
 }
 
+type Settled struct {
+	SettledID int64
+	TenantID  string
+	ExportID  string
+	State     string
+	At        int64
+}
+
 type StagedPart struct {
 	TenantID  string
 	ExportID  string
@@ -342,6 +466,7 @@ type Step struct {
 	Owner       string
 	HeartbeatAt int64
 	CreatedAt   int64
+	Held        string
 }
 
 type Tenant struct {
@@ -365,6 +490,14 @@ type TenantExportStatus struct {
 	ErrorState       interface{}
 }
 
+type TenantKey struct {
+	TenantID    string
+	KeyID       int64
+	CreatedAt   int64
+	RetiredAt   int64
+	DestroyedAt int64
+}
+
 type Watermark struct {
 	TenantID string
 	Stream   string
@@ -375,7 +508,18 @@ type Watermark struct {
 }
 
 type WebSession struct {
-	TokenHash string
-	Content   []byte
-	ExpiresAt int64
+	TokenHash       string
+	SessionID       string
+	PersonID        string
+	Way             string
+	Mark            string
+	Factors         int64
+	Address         string
+	Agent           string
+	ProviderSession string
+	BeganAt         int64
+	ProvedAt        int64
+	SeenAt          int64
+	ExpiresAt       int64
+	EndedAt         int64
 }
