@@ -118,6 +118,14 @@ func (tx *Tx) Move(x *Export, e life.Event) error {
 		}
 	}
 	x.State = to
+	if to.Settled() {
+		if err := tx.settle(x); err != nil {
+			return err
+		}
+	}
+	if err := tx.follow(x.ID); err != nil {
+		return err
+	}
 	return tx.Note(x.ID, "engine", string(e), string(to))
 }
 
