@@ -50,6 +50,11 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 		if id, err = tx.Request(i); err != nil {
 			return err
 		}
+		if w.Answers != nil {
+			if err := w.Answers(tx, id); err != nil {
+				return err
+			}
+		}
 		if err := auditRequest(tx, id, i, verdict); err != nil || verdict.Permit {
 			return err
 		}

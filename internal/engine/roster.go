@@ -109,6 +109,9 @@ func (e *Engine) follow(tx *store.Tx, x *store.Export, newcomers []string) error
 	if err != nil {
 		return err
 	}
+	if err := tx.GoOnAs(x.ID, id); err != nil {
+		return err
+	}
 	return auditRequest(tx, id, i, agreement.Verdict{Permit: true, Rule: agreement.Permitted}) // nextLink has asked
 }
 

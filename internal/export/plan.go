@@ -33,6 +33,10 @@ type Wish struct {
 	Types []string // instead of the tenant's types
 	Group string   // instead of the tenant's group
 	By    string   // who asks
+
+	// Answers, when set, is called in the transaction that writes the export,
+	// with its id; its error takes the export back.
+	Answers func(tx *store.Tx, export string) error
 }
 
 // An Order is a tenant's wish, to be made an intent of.
