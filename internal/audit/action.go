@@ -36,6 +36,7 @@ const (
 	PatientsListed Action = "patients_listed"
 	RecordRead     Action = "record_read"
 	RecordSigned   Action = "record_reviewed"
+	RecordVerified Action = "record_verified"
 
 	KeyCreated       Action = "key_created"
 	KeyRotated       Action = "key_rotated"
@@ -47,6 +48,8 @@ const (
 	LegalHold        Action = "legal_hold"
 	SignedIn         Action = "signed_in"
 	AccessChanged    Action = "access_changed"
+	Paused           Action = "paused"
+	Unpaused         Action = "unpaused"
 )
 
 // actions are what may be recorded, in the order in which they are explained.
@@ -81,6 +84,7 @@ var actions = []struct {
 	{PatientsListed, "a person asked which patients an export holds; facts: how many, a keyed hash of the list"},
 	{RecordRead, "a person exported or searched this record"},
 	{RecordSigned, "a person signed that they reviewed this record up to a row"},
+	{RecordVerified, "a person had this record walked from its first row; outcome: done when it is whole, failed when not"},
 	{KeyCreated, "a key was made, such as the successor of a signing key; object: its id"},
 	{KeyRotated, "a key took over from another, or will at a known time; object: its id"},
 	{KeyDestroyed, "a key was destroyed, or disabled for good; object: its id"},
@@ -91,6 +95,8 @@ var actions = []struct {
 	{LegalHold, "a legal hold was set or lifted"},
 	{SignedIn, "a person signed in, or was refused"},
 	{AccessChanged, "a person or a token was given access, or lost it; object: which, facts: the roles that it has now"},
+	{Paused, "a person paused a practice, a registration or all; object: which, reason: why, facts: until when"},
+	{Unpaused, "a person ended a pause; object: of what"},
 }
 
 // Means says what an action is about; empty for one that there is not.

@@ -16,9 +16,36 @@ func (tx *Tx) ExpectQuality(x *Export) error {
 	return tx.q.ExpectQuality(tx.ctx, gen.ExpectQualityParams{TenantID: tx.tenant, ExportID: x.ID})
 }
 
-// SetQuality records the summary that was asked for.
+// SetQuality records the summary that was asked for, and the few numbers of it
+// that lists of practices show.
 func (tx *Tx) SetQuality(export string, summary json.RawMessage) error {
-	return tx.q.SetQuality(tx.ctx, gen.SetQualityParams{TenantID: tx.tenant, ExportID: export, Summary: string(summary)})
+	var s struct {
+		Lines       int64 `json:"lines"`
+		Blank       int64 `json:"blank"`
+		Quarantined int64 `json:"quarantined"`
+		Types       []struct {
+			Verdicts struct {
+				Errors int64 `json:"errors"`
+			} `json:"verdicts"`
+		} `json:"types"`
+		Questions []struct {
+			Says string `json:"says"`
+		} `json:"questions"`
+	}
+	if err := json.Unmarshal(summary, &s); err != nil {
+		return fmt.Errorf("read the quality summary: %w", err)
+	}
+	n := gen.PutQualityCountParams{TenantID: tx.tenant, ExportID: export, Lines: s.Lines - s.Blank, Refused: s.Quarantined, Questions: int64(len(s.Questions))}
+	for _, t := range s.Types {
+		n.Broken += t.Verdicts.Errors
+	}
+	if len(s.Questions) > 0 {
+		n.Question = s.Questions[0].Says
+	}
+	if err := tx.q.SetQuality(tx.ctx, gen.SetQualityParams{TenantID: tx.tenant, ExportID: export, Summary: string(summary)}); err != nil {
+		return err
+	}
+	return tx.q.PutQualityCount(tx.ctx, n)
 }
 
 // Quality gives the summary of an export's quality; nil when there is none.
