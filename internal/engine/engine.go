@@ -131,7 +131,7 @@ func (e *Engine) queues() map[string]river.QueueConfig {
 		"control":  {MaxWorkers: max(2*limits.Exports, 8)},
 		"download": {MaxWorkers: max(limits.Exports*limits.DownloadsPerExport, 4)},
 		"ingest":   {MaxWorkers: ingestSteps},
-		"publish":  {MaxWorkers: 1}, // sinks work in turn: one that waits for another would give up
+		"publish":  {MaxWorkers: max(limits.Exports, 1)}, // a sink lets them in one by one, in order, and those that wait share its file
 	}
 }
 
