@@ -16,17 +16,18 @@ const (
 	KindStaged      Kind = "staged"
 	KindQuarantine  Kind = "quarantine"
 	KindAttachments Kind = "attachments"
+	KindHistory     Kind = "history"
 	KindDelivered   Kind = "delivered"
 )
 
 // Kinds lists them.
-var Kinds = []Kind{KindRaw, KindStaged, KindQuarantine, KindAttachments, KindDelivered}
+var Kinds = []Kind{KindRaw, KindStaged, KindQuarantine, KindAttachments, KindHistory, KindDelivered}
 
 // Kept is something of an export that is still here.
 type Kept struct {
 	Kind      Kind
 	Since     time.Time // when the export completed, or ended otherwise; zero while it has not
-	Resumable bool      // the export ended and may be taken up again, which needs it
+	Resumable bool      // the export, or another that is made from it, may be taken up again and needs it
 	Ended     time.Time // when the agreement was terminated; zero while it is not
 	Returned  bool      // it was handed back to the practice
 }
@@ -58,7 +59,7 @@ func Dispose(a *config.Agreement, k Kept, at time.Time) Disposal {
 	if a == nil {
 		return Disposal{Rule: Frozen}
 	}
-	if a.LegalHold {
+	if a.LegalHold.Holds() {
 		return Disposal{Rule: LegalHold}
 	}
 	if end := endOf(a, k, at); !end.IsZero() {
@@ -76,6 +77,20 @@ func Dispose(a *config.Agreement, k Kept, at time.Time) Disposal {
 		return Disposal{Rule: Standing, At: over}
 	}
 	return Disposal{Due: true, Rule: RetentionOver, At: over}
+}
+
+// Over reports whether an agreement is over at a time, and by which rule:
+// Terminated or Expired. A suspended one is not.
+func Over(a *config.Agreement, at time.Time) (Rule, bool) {
+	switch {
+	case a == nil:
+		return "", false
+	case a.Status == config.AgreementTerminated:
+		return Terminated, true
+	case !a.ExpiresAt.IsZero() && !at.Before(a.ExpiresAt.Time):
+		return Expired, true
+	}
+	return "", false
 }
 
 // endOf gives when the agreement ended, or the zero time while it has not. A
@@ -117,6 +132,8 @@ func clockOf(r config.Retention, kind Kind) time.Duration {
 		return r.Quarantine.Std()
 	case KindAttachments:
 		return r.Attachments.Std()
+	case KindHistory:
+		return r.History.Std()
 	case KindDelivered:
 	}
 	return 0

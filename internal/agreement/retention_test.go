@@ -56,7 +56,7 @@ func TestWhatIsKeptGoesWhenItsClockOrItsAgreementIsOver(t *testing.T) {
 			if diff := cmp.Diff(c.want, agreement.Dispose(a, k, c.at)); diff != "" {
 				t.Errorf("disposal (-want +got):\n%s", diff)
 			}
-			a.LegalHold = true
+			a.LegalHold = config.LegalHold{Since: config.Moment{Time: day}, Reason: "case 12", By: "C. Counsel"}
 			if got := agreement.Dispose(a, k, c.at); got != (agreement.Disposal{Rule: agreement.LegalHold}) {
 				t.Errorf("under a legal hold: %+v", got)
 			}
@@ -70,7 +70,7 @@ func TestWhatIsKeptGoesWhenItsClockOrItsAgreementIsOver(t *testing.T) {
 
 func TestEveryKindHasItsOwnClock(t *testing.T) {
 	a, k := kept()
-	a.Retention = config.Retention{Raw: config.Duration(oneDay), Staged: config.Duration(2 * oneDay), Quarantine: config.Duration(3 * oneDay), Attachments: config.Duration(4 * oneDay)}
+	a.Retention = config.Retention{Raw: config.Duration(oneDay), Staged: config.Duration(2 * oneDay), Quarantine: config.Duration(3 * oneDay), Attachments: config.Duration(4 * oneDay), History: config.Duration(5 * oneDay)}
 	for i, kind := range agreement.Kinds {
 		k.Kind = kind
 		want := agreement.Disposal{Due: true, Rule: agreement.RetentionOver, At: day.Add(time.Duration(i+1) * oneDay)}

@@ -45,6 +45,8 @@ const (
 	SensitiveReproductive  = "reproductive"
 	SensitiveMentalHealth  = "mental-health"
 	SensitiveGenetic       = "genetic"
+	SensitiveViolence      = "violence"
+	SensitiveSTD           = "sexually-transmitted"
 )
 
 // What becomes of the data at the end of an agreement; see Agreement.Disposal.
@@ -112,9 +114,10 @@ type Agreement struct {
 	Attachments bool `yaml:"attachments"`
 	// Sensitive are the categories of sensitive resources that may be held:
 	// substance-use (42 CFR part 2), psychotherapy-notes, hiv, minors,
-	// reproductive, mental-health or genetic; a resource is known by its security
-	// labels. Default: none.
-	Sensitive []string `yaml:"sensitive" words:"substance-use psychotherapy-notes hiv minors reproductive mental-health genetic"`
+	// reproductive, mental-health, genetic, violence or sexually-transmitted; a
+	// resource is known by its security labels, and refused where one of them is of
+	// a category that is not here. Default: none.
+	Sensitive []string `yaml:"sensitive" words:"substance-use psychotherapy-notes hiv minors reproductive mental-health genetic violence sexually-transmitted"`
 
 	// Sinks are the names of the sinks that may get the data; "*" alone permits
 	// all of them.
@@ -138,10 +141,26 @@ type Agreement struct {
 	// DisposalDeadline is how long after the end of the agreement all of it must
 	// be gone. Default: 30d.
 	DisposalDeadline Duration `yaml:"disposal_deadline"`
-	// LegalHold keeps everything, whatever `retention` and the end of
-	// the agreement say. Default: false.
-	LegalHold bool `yaml:"legal_hold"`
+	// LegalHold keeps everything, whatever `retention` and the end of the
+	// agreement say. Default: none.
+	LegalHold LegalHold `yaml:"legal_hold"`
 }
+
+// A LegalHold is the order to keep what is here, because a court or the law may
+// need it. It holds from the moment it is recorded until it is taken out again;
+// both are put on record.
+type LegalHold struct {
+	// Since is when it was ordered. Needed, if anything of it is given.
+	Since Moment `yaml:"since"`
+	// Reason is the case or the letter that orders it; it must name no patient.
+	// Needed, if anything of it is given.
+	Reason string `yaml:"reason"`
+	// By is who ordered it. Needed, if anything of it is given.
+	By string `yaml:"by"`
+}
+
+// Holds reports whether there is a hold.
+func (h LegalHold) Holds() bool { return h != LegalHold{} }
 
 // A Document is the text that was signed.
 type Document struct {
@@ -203,6 +222,11 @@ type Retention struct {
 	Quarantine Duration `yaml:"quarantine"`
 	// Attachments is for documents. Default: 0, as long as the agreement stands.
 	Attachments Duration `yaml:"attachments"`
+	// History is for what tells of an export and holds nothing of a patient: its
+	// timeline, its event log, where its pages and parts were. Counts, hashes and
+	// receipts stay, and the record of who did what has a clock of its own.
+	// Default: 400d.
+	History Duration `yaml:"history"`
 }
 
 // fill puts defaults where nothing was said, for the agreement of t.
@@ -213,9 +237,10 @@ func (a *Agreement) fill(t *Tenant, loc *time.Location) {
 	a.Notice = or(a.Notice, Duration(30*day))
 	a.Disposal = or(a.Disposal, DisposalDestroy)
 	a.DisposalDeadline = or(a.DisposalDeadline, Duration(30*day))
+	a.Retention.History = or(a.Retention.History, Duration(400*day))
 	a.Security.BreachNotice = or(a.Security.BreachNotice, Duration(60*day))
 	a.Document.SHA256 = strings.ToLower(a.Document.SHA256)
-	for _, m := range []*Moment{&a.EffectiveFrom, &a.ExpiresAt, &a.EarliestServiceDate, &a.Document.SignedAt, &a.Document.ReviewedAt} {
+	for _, m := range []*Moment{&a.EffectiveFrom, &a.ExpiresAt, &a.EarliestServiceDate, &a.LegalHold.Since, &a.Document.SignedAt, &a.Document.ReviewedAt} {
 		m.in(loc)
 	}
 }
@@ -243,6 +268,9 @@ func (r *reader) checkAgreement(at place, a *Agreement, c *Config) {
 	}
 	if sum := a.Document.SHA256; sum != "" && !sha256Shape.MatchString(sum) {
 		r.miss(at.at("document").at("sha256"), "must be 64 hexadecimal digits")
+	}
+	if h := a.LegalHold; h.Holds() && (h.Since.IsZero() || h.Reason == "" || h.By == "") {
+		r.miss(at.at("legal_hold"), "needs since, reason and by; take it out to release what it keeps")
 	}
 	r.checkPermitted(at, a, c)
 	r.checkMail(at.at("security").at("incident_contact"), a.Security.IncidentContact)

@@ -67,7 +67,7 @@ func TestAWholeAgreementIsReadInTheTenantsZone(t *testing.T) {
       retention: {raw: 90d, staged: 7d, quarantine: 180d, attachments: 90d}
       disposal: return
       disposal_deadline: 45d
-      legal_hold: true`)
+      legal_hold: {since: 2026-02-01, reason: "case 12", by: C. Counsel}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ func TestAWholeAgreementIsReadInTheTenantsZone(t *testing.T) {
 		Groups: []string{"g1"}, Attachments: true, Sensitive: []string{SensitiveHIV, SensitiveMinors}, Sinks: []string{"lake"},
 		Regions: []string{"us-east"}, Subcontractors: []string{"Lake Corp"}, Grants: Grants{Aggregate: true},
 		Security:  Security{Encryption: true, MFA: true, BreachNotice: Duration(day), IncidentContact: "privacy@oak.example"},
-		Retention: Retention{Raw: Duration(90 * day), Staged: Duration(7 * day), Quarantine: Duration(180 * day), Attachments: Duration(90 * day)},
-		Disposal:  DisposalReturn, DisposalDeadline: Duration(45 * day), LegalHold: true,
+		Retention: Retention{Raw: Duration(90 * day), Staged: Duration(7 * day), Quarantine: Duration(180 * day), Attachments: Duration(90 * day), History: Duration(400 * day)},
+		Disposal:  DisposalReturn, DisposalDeadline: Duration(45 * day), LegalHold: LegalHold{Since: on(2026, 2, 1), Reason: "case 12", By: "C. Counsel"},
 	}
 	if diff := cmp.Diff(want, tenant.Agreement, compare); diff != "" {
 		t.Errorf("agreement (-want +got):\n%s", diff)
@@ -113,6 +113,7 @@ func TestMistakesOfAnAgreementAreTold(t *testing.T) {
 		{"", "sensitive: [hiv, taste]", "sensitive[1] must be substance-use"},
 		{"", "disposal: shred", "disposal must be destroy or return"},
 		{"", "retention: {raw: forever}", "must be a duration"},
+		{"", "legal_hold: {since: 2026-02-01, by: C. Counsel}", "legal_hold needs since, reason and by"},
 		{"", "notice: -3d", "must be a duration"},
 		{"", "security: {incident_contact: Dana <d@oak.example>}", "must be an e-mail address"},
 		{"", "security: {incident_contact: dana}", "must be an e-mail address"},

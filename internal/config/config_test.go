@@ -72,7 +72,7 @@ func TestAWholeConfigurationIsReadWithItsDefaults(t *testing.T) {
 	agreement := Agreement{
 		Reference: "BAA-1", Kind: KindBAA, CoveredEntity: "elm", Status: AgreementActive,
 		Notice: Duration(30 * 24 * time.Hour), Security: Security{BreachNotice: Duration(60 * 24 * time.Hour)},
-		Disposal: DisposalDestroy, DisposalDeadline: Duration(30 * 24 * time.Hour),
+		Disposal: DisposalDestroy, DisposalDeadline: Duration(30 * 24 * time.Hour), Retention: Retention{History: Duration(400 * 24 * time.Hour)},
 		EffectiveFrom: Moment{Time: time.Date(2026, 1, 1, 0, 0, 0, 0, newYork)},
 		ExpiresAt:     Moment{Time: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)},
 		Types:         []string{"Patient", "Condition"}, Groups: []string{"42"}, Sinks: []string{"lake"},

@@ -45,3 +45,9 @@ func (*Rows) Close() error { return nil }
 
 // Holdings returns a problem.
 func (*Sink) Holdings(context.Context, bool) (map[string]sink.Holding, error) { return nil, missing() }
+
+// Count returns a problem.
+func (*Sink) Count(context.Context, string) (map[string]int64, error) { return nil, missing() }
+
+// Erase returns a problem.
+func (*Sink) Erase(context.Context, string) error { return missing() }

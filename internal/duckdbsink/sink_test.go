@@ -67,6 +67,12 @@ func TestSinkKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestSinkErasesAsTheContractSays(t *testing.T) {
+	sinktest.RunErasing(t, func(t *testing.T) sinktest.Harness {
+		return &harness{path: filepath.Join(t.TempDir(), "tables", "current.duckdb")}
+	})
+}
+
 // hold keeps a database open until standard input ends.
 func hold(path string) error {
 	db, err := sql.Open("duckdb", path+"?access_mode=READ_ONLY")

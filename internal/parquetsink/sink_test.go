@@ -54,3 +54,7 @@ func (h *harness) Read(t *testing.T, table string) sinktest.Contents {
 func TestSinkKeepsTheContract(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Harness { return &harness{folder: filepath.Join(t.TempDir(), "tables")} })
 }
+
+func TestSinkErasesAsTheContractSays(t *testing.T) {
+	sinktest.RunErasing(t, func(t *testing.T) sinktest.Harness { return &harness{folder: filepath.Join(t.TempDir(), "tables")} })
+}

@@ -117,8 +117,8 @@ func auditPart(ctx context.Context, q *gen.Queries, r gen.InsertRegisteredParams
 			return err
 		}
 	}
-	if slices.Contains(terms, "agreement.legal_hold") {
-		if err := put(audit.LegalHold, nil); err != nil {
+	if hold := slices.DeleteFunc(slices.Clone(terms), func(f string) bool { return !strings.HasPrefix(f, "agreement.legal_hold.") }); len(hold) > 0 {
+		if err := put(audit.LegalHold, hold); err != nil {
 			return err
 		}
 	}

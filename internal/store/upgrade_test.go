@@ -53,7 +53,7 @@ var since = map[int64][]string{
 	2: {
 		`UPDATE export SET purpose = 'delivery', parameters = '{"type_filters":["Patient?active=true"]}' WHERE state = 'polling'`,
 		`INSERT INTO manifest_page VALUES ('hillcrest', '20250102-020000-dddddddd', 0, 'https://ehr.example/s/4')`,
-		`INSERT INTO member VALUES ('lakeside', 's1', 'p1', 5000, 0)`,
+		`INSERT INTO member (tenant_id, stream, patient, seen_at, left_at) VALUES ('lakeside', 's1', 'p1', 5000, 0)`,
 	},
 	3: {`INSERT INTO export_log (tenant_id, export_id, at, event, detail) VALUES ('lakeside', '20250101-020000-aaaaaaaa', 5000, 'export_complete', '{"duration":4}')`},
 	4: {
@@ -95,6 +95,12 @@ var since = map[int64][]string{
 		`INSERT INTO person_grant VALUES ('anna', 'break_glass', 'lakeside')`,
 	},
 	13: {`INSERT INTO tenant_key VALUES ('lakeside', 7, 1000, 2000, 0), ('lakeside', 8, 2000, 0, 0)`},
+	19: {`INSERT INTO group_list VALUES ('lakeside', 's1', 5000, '20250101-020000-aaaaaaaa', 1, 1, 0, 0)`},
+	18: {`INSERT INTO quality_count VALUES ('lakeside', '20250101-020000-aaaaaaaa', 3, 1, 0, 0, '')`},
+	16: {
+		`INSERT INTO disposal VALUES ('lakeside', '20250101-020000-aaaaaaaa', 'raw', 0, 'retention_over', 6000, 7000, 1, 60, '[]')`,
+		`INSERT INTO ending (tenant_id, reference, document, rule, over_at, seen_at) VALUES ('hillcrest', 'BAA-2', '', 'terminated', 8000, 8000)`,
+	},
 }
 
 // ledgerOf makes a ledger as the bulkhead of a version left it.
@@ -212,6 +218,9 @@ func upgraded(t *testing.T, s *store.Store, version int64) {
 	}
 	if n, err := in.Members(ctx, "s1"); err != nil || (n == 1) != (version >= 2) {
 		t.Errorf("%d members, %v", n, err)
+	}
+	if lists, err := in.GroupLists(ctx, "s1", true, 9); err != nil || (len(lists) == 1) != (version >= 19) {
+		t.Errorf("%d lists of the group, %v", len(lists), err)
 	}
 	if log, err := in.Log(ctx, "20250101-020000-aaaaaaaa"); err != nil || (len(log) == 1) != (version >= 3) {
 		t.Errorf("%d log items, %v", len(log), err)
