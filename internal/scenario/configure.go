@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"os"
@@ -30,8 +31,10 @@ func (w *World) configure() (*config.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		tenants = append(tenants, one)
-		if t.Open {
+		if !t.Absent {
+			tenants = append(tenants, one)
+		}
+		if !t.registers() {
 			continue
 		}
 		if registrations[t.ID], err = w.registrationConfig(t, profile); err != nil {
@@ -44,7 +47,7 @@ func (w *World) configure() (*config.Config, error) {
 	if len(registrations) > 0 {
 		c["registrations"] = registrations
 	}
-	if err := overlay(c, w.spec.Config); err != nil {
+	if err := w.overlays(c, "", w.spec.Config); err != nil {
 		return nil, err
 	}
 	if err := w.writeYAML("bulkhead.yaml", c); err != nil {
@@ -89,7 +92,7 @@ func (w *World) tenantConfig(t Tenant, profile string) (map[string]any, error) {
 	if t.Open {
 		c["open"], c["profile"] = true, profile
 	} else {
-		c["registration"] = t.ID
+		c["registration"] = cmp.Or(t.Under, t.ID)
 	}
 	if t.Level == config.LevelGroup {
 		c["group"] = GroupID
@@ -97,7 +100,7 @@ func (w *World) tenantConfig(t Tenant, profile string) (map[string]any, error) {
 			c["group"] = Group
 		}
 	}
-	return c, overlay(c, t.Config)
+	return c, w.overlays(c, t.ID, t.Config)
 }
 
 // registrationConfig makes the tenant's registration and writes its key.
@@ -111,7 +114,7 @@ func (w *World) registrationConfig(t Tenant, profile string) (map[string]any, er
 		return nil, err
 	}
 	c := map[string]any{"profile": profile, "client_id": "client-" + t.ID, "key_file": t.ID + ".jwk"}
-	return c, errors.Join(overlay(c, t.Registration), os.WriteFile(w.path(t.ID+".jwk"), private, 0o600))
+	return c, errors.Join(w.overlays(c, registrationOf(t.ID), t.Registration), os.WriteFile(w.path(t.ID+".jwk"), private, 0o600))
 }
 
 // overlay lays YAML over a map: maps are merged, null removes, everything else

@@ -51,7 +51,7 @@ func TestADayOfSchedulesIsKept(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("LOAD_DAY_PRACTICES")); err == nil {
 		practices = n
 	}
-	spec := dayOf(practices)
+	spec := scheduledDay(practices)
 	began, before := time.Now(), processTime(t)
 	var d day
 	scenario.Run(t, spec, func(w *scenario.World) { d = live(t, w, practices) })
@@ -68,8 +68,8 @@ func TestADayOfSchedulesIsKept(t *testing.T) {
 	}
 }
 
-// dayOf is a world of so many open practices with a schedule each.
-func dayOf(practices int) scenario.Spec {
+// scheduledDay is a world of so many open practices with a schedule each.
+func scheduledDay(practices int) scenario.Spec {
 	var all []scenario.Tenant
 	slots := (practices + together - 1) / together
 	for n := range practices {

@@ -57,6 +57,11 @@ type Tenant struct {
 	Profile string
 	// Open makes a server that asks for no token.
 	Open bool
+	// Under is the id of another tenant whose registration this one shares; ""
+	// means that it has one of its own.
+	Under string
+	// Absent leaves the tenant out of the configuration until World.Enter.
+	Absent bool
 
 	// Knobs changes the preset's knobs; nil leaves them.
 	Knobs func(*sandbox.Knobs)

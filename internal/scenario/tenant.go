@@ -99,6 +99,9 @@ func (t Tenant) practice() (sandbox.Practice, error) {
 	return p[0], sandbox.ApplyKnobs(text, p)
 }
 
+// registers reports whether the tenant has a registration of its own.
+func (t Tenant) registers() bool { return !t.Open && t.Under == "" }
+
 // client is how the sandbox knows a tenant's registration.
 func (t Tenant) client() (sandbox.Client, error) {
 	key, err := t.key()

@@ -39,6 +39,7 @@ type World struct {
 	dir     string
 	log     *page
 	exports []*Export
+	edits   []edit // of the configuration, since the beginning
 	stopped bool
 	faults  []string
 
@@ -117,7 +118,7 @@ func (w *World) begin() (err error) {
 			return err
 		}
 		cfg.Practices = append(cfg.Practices, p)
-		if !t.Open {
+		if t.registers() {
 			c, err := t.client()
 			if err != nil {
 				return err
