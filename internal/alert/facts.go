@@ -30,7 +30,7 @@ type PracticeFacts struct {
 	Finished     *Finished   // the delivery that completed last; nil: none
 	Full         *Finished   // the full one that completed last; nil: none
 	Open         []OpenExport
-	Unchanged    int           // exports in a row that saw nobody join or leave the group
+	Group        *GroupFacts   // who is in its group; nil: no export has shown it
 	SpentMinutes int           // of the last hour, in which the budget of requests was nearly spent
 	Sampled      time.Duration // since when that is looked at
 	Budget       int           // requests a minute; 0: no limit

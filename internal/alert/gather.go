@@ -21,7 +21,7 @@ type gatherer struct {
 	o       Options
 	pauses  map[string]time.Duration // by schedule and zone
 	counted map[string]counted       // by export
-	rosters map[string]unchanged     // by tenant
+	groups  map[string]knownGroup    // by tenant
 	slow    slowFacts
 	budgets budgets
 }
@@ -34,11 +34,12 @@ type counted struct {
 	questions []quality.Question
 }
 
-// unchanged are the exports in a row that saw nobody join or leave, as of an
-// export.
-type unchanged struct {
+// knownGroup is what is known of a group as of an export, by the rules then in
+// force.
+type knownGroup struct {
 	export string
-	runs   int
+	rules  [2]int64
+	facts  *GroupFacts
 }
 
 func newGatherer(o Options) gatherer {
@@ -46,7 +47,7 @@ func newGatherer(o Options) gatherer {
 		o.Free = blob.Free
 	}
 	return gatherer{
-		o: o, pauses: map[string]time.Duration{}, counted: map[string]counted{}, rosters: map[string]unchanged{}, budgets: budgets{spent: map[string]map[int64]bool{}},
+		o: o, pauses: map[string]time.Duration{}, counted: map[string]counted{}, groups: map[string]knownGroup{}, budgets: budgets{spent: map[string]map[int64]bool{}},
 	}
 }
 
@@ -137,7 +138,7 @@ func (g *gatherer) practice(ctx context.Context, c *config.Config, t *config.Ten
 			return p, err
 		}
 	}
-	if p.Unchanged, err = g.unchanged(ctx, c, t, p.Finished); err != nil {
+	if p.Group, err = g.group(ctx, c, t, p.Finished); err != nil {
 		return p, err
 	}
 	for _, x := range l.open[t.ID] {
@@ -238,27 +239,21 @@ func (g *gatherer) forget(l ledgerFacts) {
 	g.counted = keep
 }
 
-func (g *gatherer) unchanged(ctx context.Context, c *config.Config, t *config.Tenant, last *Finished) (int, error) {
-	if t.Level != config.LevelGroup || last == nil || c.Alerts.RosterRuns == 0 {
-		return 0, nil
+// group reads what is known of a practice's group once for each export that
+// completed.
+func (g *gatherer) group(ctx context.Context, c *config.Config, t *config.Tenant, last *Finished) (*GroupFacts, error) {
+	if last == nil {
+		return nil, nil //nolint:nilnil // nothing is known
 	}
-	if known, ok := g.rosters[t.ID]; ok && known.export == last.ID {
-		return known.runs, nil
+	rules := [2]int64{int64(c.Alerts.RosterRuns), int64(c.Alerts.RosterAfter)}
+	if known, ok := g.groups[t.ID]; ok && known.export == last.ID && known.rules == rules {
+		return known.facts, nil
 	}
-	notes, err := g.o.Store.In(t.ID).RosterNotes(ctx, c.Alerts.RosterRuns)
-	if err != nil {
-		return 0, err
+	facts, err := GroupOf(ctx, g.o.Store, c, t)
+	if err == nil {
+		g.groups[t.ID] = knownGroup{last.ID, rules, facts}
 	}
-	runs := 0
-	for _, n := range notes {
-		var members, joined, left int64
-		if _, err := fmt.Sscanf(n, "%d in the group, %d joined, %d left", &members, &joined, &left); err != nil || joined+left > 0 {
-			break
-		}
-		runs++
-	}
-	g.rosters[t.ID] = unchanged{last.ID, runs}
-	return runs, nil
+	return facts, err
 }
 
 func (g *gatherer) openExport(ctx context.Context, x store.Export, r Rules, now time.Time) (OpenExport, error) {

@@ -127,8 +127,8 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 		{"another question", func(p *PracticeFacts) {
 			p.Full.Questions = []quality.Question{{Kind: quality.KindErrors, About: "Condition", Says: "bad", Remedy: "Ask."}}
 		}, ""},
-		{"nobody joined in two weeks", func(p *PracticeFacts) { p.Unchanged = 14 }, "roster info practice"},
-		{"nobody joined in a week", func(p *PracticeFacts) { p.Unchanged = 7 }, ""},
+		{"nobody joined in fourteen lists", func(p *PracticeFacts) { p.Group = stillFor(14, 20*day1) }, "roster info practice"},
+		{"nobody joined in seven lists", func(p *PracticeFacts) { p.Group = stillFor(7, 20*day1) }, ""},
 		{"the agreement ends in three weeks", func(p *PracticeFacts) { p.Agreement.Ends = noon.Add(21 * day1) }, "agreement warning us"},
 		{"the agreement ends in three days", func(p *PracticeFacts) { p.Agreement.Ends = noon.Add(3 * day1) }, "agreement critical us"},
 		{"the agreement ends in three months", func(p *PracticeFacts) { p.Agreement.Ends = noon.Add(90 * day1) }, ""},

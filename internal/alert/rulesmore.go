@@ -11,7 +11,7 @@ import (
 
 // drift looks at the last full export: an incremental one says nothing about
 // how much there is.
-func drift(_ time.Time, p *PracticeFacts, _ Rules) []Condition {
+func drift(_ time.Time, p *PracticeFacts, r Rules) []Condition {
 	x := p.Full
 	switch {
 	case x == nil:
@@ -40,25 +40,14 @@ func drift(_ time.Time, p *PracticeFacts, _ Rules) []Condition {
 		}
 		seen = append(seen, q.About+": "+q.Says)
 	}
-	if len(seen) == 0 {
-		return nil
+	if len(seen) == 0 || p.Group.explains(x.ID, c.Severity == config.SeverityWarning, r) {
+		return nil // or the rule of groups says it
 	}
 	c.Summary = "the full export " + x.ID + " differs from the one before: " + strings.Join(seen[:min(len(seen), 3)], "; ")
 	if more := len(seen) - 3; more > 0 {
 		c.Summary += fmt.Sprintf("; and %d more types", more)
 	}
 	return one(c)
-}
-
-func roster(now time.Time, p *PracticeFacts, r Rules) []Condition {
-	if r.RosterRuns == 0 || p.Unchanged < r.RosterRuns || p.Finished == nil {
-		return nil
-	}
-	return one(Condition{
-		Kind: Roster, Severity: config.SeverityInfo, Party: Practice, Since: p.Finished.EndedAt,
-		Summary: fmt.Sprintf("nobody joined or left its group in %d exports or more: the list may be one that somebody must make anew", r.RosterRuns),
-		Remedy:  "Ask the practice to run the report again that fills the group; on eClinicalWorks groups are static until somebody does.",
-	})
 }
 
 func keys(now time.Time, reg RegistrationFacts) []Condition {

@@ -3,6 +3,8 @@ package alert
 import (
 	"testing"
 	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
 )
 
 // fleet fills a ledger with so many practices and exports of each, a day apart,
@@ -29,6 +31,11 @@ func (w *world) fleet(exports int) {
 			FROM json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]')) || ']}' FROM export`)
 	exec(`INSERT INTO event (tenant_id, export_id, at, actor, kind, detail)
 		SELECT tenant_id, export_id, ended_at, 'engine', CASE value WHEN 1 THEN 'roster' ELSE 'stored' END, '100 in the group, 1 joined, 0 left' FROM export, json_each('[1,2,3,4,5,6,7,8,9,10]')`)
+	for i := range w.config.Tenants {
+		t := &w.config.Tenants[i]
+		exec(`INSERT INTO group_list SELECT tenant_id, ?, ended_at, export_id, mode = 'full', 100, 1, 0 FROM export WHERE tenant_id = ?`,
+			export.Order{Config: w.config, Tenant: t}.Stream(), t.ID)
+	}
 	exec(`INSERT INTO rate_window SELECT tenant_id, fhir_base_url, ?, 10 FROM tenant`, now/60_000)
 	exec(`ANALYZE`)
 }

@@ -37,9 +37,15 @@ type Alerts struct {
 	// RefusedPercent is how many of a hundred lines of an export may be refused,
 	// in whole percent. Default: 1.
 	RefusedPercent int `yaml:"refused_percent"`
-	// RosterRuns is after how many exports in a row without anybody who joined
-	// or left a group counts as stale. Default: 14.
+	// RosterRuns is after how many full exports in a row without anybody who
+	// joined or left a group counts as stale. Default: 14.
 	RosterRuns int `yaml:"roster_runs"`
+	// RosterAfter is for how long nobody may join or leave a group, however
+	// many exports there were, before it counts as stale. Default: 90d.
+	RosterAfter Duration `yaml:"roster_after"`
+	// RosterPercent is by how many of a hundred patients a group may grow or
+	// shrink from one full export to the next. Default: 20.
+	RosterPercent int `yaml:"roster_percent"`
 	// Notice is how long before a date a person is told: the end of an
 	// agreement, of a key, of a certificate. Default: 30d.
 	Notice Duration `yaml:"notice"`
@@ -149,6 +155,8 @@ func (a *Alerts) fill(base string, least Size) {
 	a.UnknownAfter = or(a.UnknownAfter, minutes(15))
 	a.RefusedPercent = or(a.RefusedPercent, 1)
 	a.RosterRuns = or(a.RosterRuns, 14)
+	a.RosterAfter = or(a.RosterAfter, 90*day)
+	a.RosterPercent = or(a.RosterPercent, 20)
 	a.Notice = or(a.Notice, 30*day)
 	a.RateMinutes = or(a.RateMinutes, 45)
 	a.DiskFree = max(or(a.DiskFree, 5<<30), 2*least)
@@ -168,6 +176,7 @@ func (a *Alerts) fill(base string, least Size) {
 func (r *reader) checkAlerts(at place, c *Config) {
 	a := &c.Alerts
 	r.notNegative(at.at("roster_runs"), a.RosterRuns)
+	r.notNegative(at.at("roster_percent"), a.RosterPercent)
 	r.notNegative(at.at("refused_percent"), a.RefusedPercent)
 	r.notNegative(at.at("rate_minutes"), a.RateMinutes)
 	if a.RefusedPercent > 100 {

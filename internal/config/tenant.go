@@ -74,6 +74,10 @@ type Tenant struct {
 	// Group is the id of the group to export, as the practice's EHR shows it.
 	// Needed at level group, and only there.
 	Group string `yaml:"group"`
+	// GroupReport is how the practice calls the saved report that fills the
+	// group, for people: somebody there must run it again from time to time.
+	// Default: none.
+	GroupReport string `yaml:"group_report"`
 	// Types are the resource types to ask for. Default: those that the
 	// agreement names. `_type` is always sent: never "everything".
 	Types []string `yaml:"types"`

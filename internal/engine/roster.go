@@ -11,6 +11,9 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
+// Exports of groups show who is in them: that is recorded, in numbers of each
+// export, so that a list which nobody makes anew is found out.
+//
 // A server may leave out the older data of patients who joined a group after
 // the last export. The procedure for such a server is a chain of exports: who
 // is in the group, everything of those who are new, and then what has changed.
@@ -28,14 +31,27 @@ func (e *Engine) afterIngest(tx *store.Tx, x *store.Export) error {
 }
 
 // afterSinks goes on when every sink has the export. Only then are those whose
-// data it brought members of the group, and only if all of it came.
+// data it brought members of the group.
 func (e *Engine) afterSinks(tx *store.Tx, x *store.Export) error {
+	if !export.ShowsGroup(*x) {
+		return e.complete(tx, x)
+	}
 	whole, _, err := moves(tx, x)
 	if err != nil {
 		return err
 	}
 	cfg := e.config()
-	if t, err := cfg.Tenant(x.Tenant); err == nil && whole && export.ShowsMembers(cfg, t, *x) {
+	t, err := cfg.Tenant(x.Tenant)
+	if err != nil {
+		return e.complete(tx, x) // it is no longer configured: nobody watches its group
+	}
+	shows := whole && export.ShowsAll(*x)
+	if x.Mode == export.Incremental && !export.Watched(cfg, t, x.Intent) {
+		if shows, err = tx.KnowsGroup(x.Stream); err != nil {
+			return err
+		}
+	}
+	if shows {
 		return tx.AddStep(x.ID, export.ReadMembers, "", tx.Now())
 	}
 	return e.complete(tx, x)
@@ -44,20 +60,25 @@ func (e *Engine) afterSinks(tx *store.Tx, x *store.Export) error {
 // recordMembers notes who is in the group. A patient whose data is still to
 // come is no member yet.
 func (e *Engine) recordMembers(tx *store.Tx, x *store.Export, m export.Members) error {
-	members := m.Patients
+	shown := store.Shown{Patients: m.Patients, Whole: export.ShowsAll(*x), Held: x.Mode == export.Full}
 	if x.Purpose == store.Roster {
-		members = without(m.Patients, m.Strangers)
+		shown.Patients = without(m.Patients, m.Strangers)
 	}
-	joined, left, err := tx.Members(x.Stream, members, x.ServerErrors == 0 && x.ProblemCode == "")
+	list, err := tx.Members(x.Stream, shown)
 	if err != nil {
 		return err
 	}
 	if x.Purpose == store.Roster {
-		joined = int64(len(m.Strangers))
+		list.Joined, list.Members = int64(len(m.Strangers)), int64(len(m.Patients))
 	}
-	detail := fmt.Sprintf("%d in the group, %d joined, %d left", len(m.Patients), joined, left)
-	if err := tx.Note(x.ID, "engine", "roster", detail); err != nil {
+	if err := tx.PutGroupList(x, list); err != nil {
 		return err
+	}
+	if list.Whole || list.Joined > 0 {
+		detail := fmt.Sprintf("%d in the group, %d joined, %d left", list.Members, list.Joined, list.Left)
+		if err := tx.Note(x.ID, "engine", "roster", detail); err != nil {
+			return err
+		}
 	}
 	if err := e.complete(tx, x); err != nil || x.Purpose != store.Roster {
 		return err
@@ -83,7 +104,7 @@ func without(all, some []string) []string {
 // and goes on to what has changed.
 func (e *Engine) recordNewcomers(tx *store.Tx, x *store.Export) error {
 	if x.ServerErrors == 0 { // or else the next chain asks for them again
-		if _, _, err := tx.Members(x.Stream, x.Parameters.Patients, false); err != nil {
+		if _, err := tx.Members(x.Stream, store.Shown{Patients: x.Parameters.Patients, Held: true}); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -22,9 +23,16 @@ func Watched(c *config.Config, t *config.Tenant, i store.Intent) bool {
 	return i.Level == config.LevelGroup && c.NewMembers(t) == config.MembersExport
 }
 
-// ShowsMembers reports whether a delivery shows everybody who is in its group.
-func ShowsMembers(c *config.Config, t *config.Tenant, x store.Export) bool {
-	return Watched(c, t, x.Intent) && x.Purpose == store.Delivery && x.Mode == Full && x.Since == "" && x.Plain()
+// ShowsGroup reports whether a delivery shows who is in its group: a full one
+// shows everybody, one of changes only the patients of whom something changed.
+func ShowsGroup(x store.Export) bool {
+	return x.Level == config.LevelGroup && x.Purpose == store.Delivery && x.Plain() && slices.Contains(x.Types, "Patient")
+}
+
+// ShowsAll reports whether what came of an export shows everybody who is in its
+// group: nothing was left out by _since, and the server reported no errors.
+func ShowsAll(x store.Export) bool {
+	return x.Mode == Full && x.Since == "" && x.ServerErrors == 0 && x.ProblemCode == ""
 }
 
 // RosterOf gives the export that tells who is in the group of i now: the first

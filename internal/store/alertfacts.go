@@ -52,13 +52,6 @@ func (s *Scope) Durations(ctx context.Context, mode string, limit int) ([]time.D
 	return took, nil
 }
 
-// RosterNotes gives what the tenant's last exports noted of who is in their
-// groups, the latest first, at most limit.
-func (s *Scope) RosterNotes(ctx context.Context, limit int) ([]string, error) {
-	notes, err := s.store.queries().RosterNotes(ctx, gen.RosterNotesParams{TenantID: s.tenant, Limit: int64(limit)})
-	return notes, Explain(err)
-}
-
 // A RateWindow is what one tenant has asked one endpoint for in a clock minute.
 type RateWindow struct {
 	Tenant, Endpoint string

@@ -693,38 +693,6 @@ func (q *Queries) RateWindows(ctx context.Context, minute int64) ([]RateWindowsR
 	return items, nil
 }
 
-const rosterNotes = `-- name: RosterNotes :many
-SELECT detail FROM event WHERE tenant_id = ? AND kind = 'roster' ORDER BY event_id DESC LIMIT ?
-`
-
-type RosterNotesParams struct {
-	TenantID string
-	Limit    int64
-}
-
-func (q *Queries) RosterNotes(ctx context.Context, arg RosterNotesParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, rosterNotes, arg.TenantID, arg.Limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var detail string
-		if err := rows.Scan(&detail); err != nil {
-			return nil, err
-		}
-		items = append(items, detail)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const setAlertTold = `-- name: SetAlertTold :exec
 UPDATE alert SET told_at = ?1 WHERE alert_id IN (SELECT alert_id FROM alert_news WHERE notice_id = ?2 AND turn <> 'over')
 `

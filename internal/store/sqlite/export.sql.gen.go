@@ -55,22 +55,6 @@ func (q *Queries) CountEvents(ctx context.Context, arg CountEventsParams) (int64
 	return count, err
 }
 
-const countMembers = `-- name: CountMembers :one
-SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND left_at = 0
-`
-
-type CountMembersParams struct {
-	TenantID string
-	Stream   string
-}
-
-func (q *Queries) CountMembers(ctx context.Context, arg CountMembersParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countMembers, arg.TenantID, arg.Stream)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const dropPageFiles = `-- name: DropPageFiles :exec
 DELETE FROM output_file WHERE tenant_id = ? AND export_id = ? AND page >= ?
 `
@@ -672,25 +656,6 @@ func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, er
 		&i.Origin,
 	)
 	return i, err
-}
-
-const leaveMembers = `-- name: LeaveMembers :execrows
-UPDATE member SET left_at = ?1 WHERE tenant_id = ?2 AND stream = ?3
-  AND left_at = 0 AND seen_at < ?1
-`
-
-type LeaveMembersParams struct {
-	Now      int64
-	TenantID string
-	Stream   string
-}
-
-func (q *Queries) LeaveMembers(ctx context.Context, arg LeaveMembersParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, leaveMembers, arg.Now, arg.TenantID, arg.Stream)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const listEvents = `-- name: ListEvents :many

@@ -22,9 +22,6 @@ SELECT ended_at - kickoff_sent_at AS took FROM export
 WHERE tenant_id = ? AND mode = ? AND state = 'completed' AND purpose = 'delivery' AND kickoff_sent_at > 0
 ORDER BY ended_at DESC LIMIT ?;
 
--- name: RosterNotes :many
-SELECT detail FROM event WHERE tenant_id = ? AND kind = 'roster' ORDER BY event_id DESC LIMIT ?;
-
 -- name: RateWindows :many
 SELECT tenant_id, endpoint, requests FROM rate_window WHERE minute = ? ORDER BY tenant_id;
 

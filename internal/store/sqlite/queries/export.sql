@@ -144,13 +144,6 @@ ON CONFLICT (tenant_id, stream) DO UPDATE SET since = excluded.since, export_id 
 SELECT DISTINCT types FROM export WHERE tenant_id = ? AND NOT (endpoint = ? AND level = ? AND group_id = ?)
   AND (state IN ('publishing', 'completed') OR failed_in = 'publishing');
 
--- name: LeaveMembers :execrows
-UPDATE member SET left_at = sqlc.arg(now) WHERE tenant_id = sqlc.arg(tenant_id) AND stream = sqlc.arg(stream)
-  AND left_at = 0 AND seen_at < sqlc.arg(now);
-
--- name: CountMembers :one
-SELECT count(*) FROM member WHERE tenant_id = ? AND stream = ? AND left_at = 0;
-
 -- name: InsertStep :one
 INSERT INTO step (tenant_id, export_id, kind, subject, state, due_at, created_at)
 VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING step_id;
