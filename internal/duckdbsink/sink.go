@@ -87,15 +87,22 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := ctx.Err(); err != nil {
 		return sink.Receipt{}, context.Cause(ctx)
 	}
-	if s.turn.opened == nil {
-		if err := s.openFile(ctx); err != nil {
-			return sink.Receipt{}, err
-		}
+	if err := s.ready(ctx); err != nil {
+		return sink.Receipt{}, err
 	}
 	if err := s.at("attached"); err != nil {
 		return sink.Receipt{}, err
 	}
 	return publication{Engine: s.turn.opened.Engine, d: d, reach: s.at}.run(ctx)
+}
+
+// ready makes the file fit for use by who has the turn: as the one before left
+// it, or attached anew.
+func (s *Sink) ready(ctx context.Context) error {
+	if s.turn.opened != nil {
+		return s.turn.opened.Resume(ctx)
+	}
+	return s.openFile(ctx)
 }
 
 // openFile attaches the file for who has the turn, and for those after it.

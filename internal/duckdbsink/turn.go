@@ -69,9 +69,13 @@ func (t *turn) forget(who chan struct{}) bool {
 	return true
 }
 
-// pass gives the turn to the next, or frees it. What is open stays open for
-// the next, unless shut says otherwise; when nobody waits it is closed.
+// pass gives the turn to the next, or frees it. What is open stays so for the
+// next and lets other sinks work meanwhile; when nobody waits, or shut is true,
+// it is closed.
 func (t *turn) pass(ctx context.Context, shut bool) (err error) {
+	if t.opened != nil && !shut && t.wanted() {
+		shut = t.opened.Park(context.WithoutCancel(ctx)) != nil
+	}
 	if shut {
 		err = t.shut(ctx)
 	}
@@ -79,6 +83,13 @@ func (t *turn) pass(ctx context.Context, shut bool) (err error) {
 		err = errors.Join(err, t.shut(ctx))
 	}
 	return err
+}
+
+// wanted reports whether somebody waits for the turn.
+func (t *turn) wanted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting) > 0
 }
 
 // hand reports false when nobody waits and the file is still open.
@@ -99,11 +110,17 @@ func (t *turn) hand() bool {
 
 // shut detaches the file, which moves what was committed from the write-ahead
 // log into it, and lets go of it.
-func (t *turn) shut(ctx context.Context) error {
+func (t *turn) shut(ctx context.Context) (err error) {
 	o := t.opened
 	if o == nil {
 		return nil
 	}
 	t.opened = nil
-	return errors.Join(o.Exec(context.WithoutCancel(ctx), "DETACH "+database), o.Close(), o.lock.Release())
+	if o.Parked() {
+		err = o.Resume(context.WithoutCancel(ctx))
+	}
+	if err == nil {
+		err = o.Exec(context.WithoutCancel(ctx), "DETACH "+database)
+	}
+	return errors.Join(err, o.Close(), o.lock.Release())
 }

@@ -36,6 +36,8 @@ type Engine struct {
 	tempDir string
 	gate    Gate
 	chunk   int64
+	limit   int64
+	parked  bool
 }
 
 // Open waits at o.Gate and starts an engine. What an engine that crashed left
@@ -71,7 +73,7 @@ func start(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, Fault("start DuckDB", err)
 	}
-	e := &Engine{db: sql.OpenDB(connector), tempDir: o.TempDir, gate: o.Gate, chunk: o.ChunkRows}
+	e := &Engine{db: sql.OpenDB(connector), tempDir: o.TempDir, gate: o.Gate, chunk: o.ChunkRows, limit: o.MemoryLimit}
 	if err := e.configure(ctx, o); err != nil {
 		return nil, errors.Join(err, e.stop())
 	}
@@ -85,7 +87,7 @@ func (e *Engine) configure(ctx context.Context, o Options) (err error) {
 	return e.Exec(ctx,
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
-		fmt.Sprintf("SET memory_limit = '%dB'", o.MemoryLimit),
+		memory(o.MemoryLimit),
 		fmt.Sprintf("SET threads = %d", o.Threads),
 		"SET temp_directory = "+Literal(o.TempDir),
 		"SET preserve_insertion_order = false",
@@ -100,9 +102,41 @@ func (e *Engine) configure(ctx context.Context, o Options) (err error) {
 	)
 }
 
+// parkedMemory is what an engine may hold in its buffers while others work.
+const parkedMemory = 32 << 20
+
+func memory(bytes int64) string { return fmt.Sprintf("SET memory_limit = '%dB'", bytes) }
+
+// Park lets other engines through the gate; what e has attached stays so. Until
+// Resume it holds little memory, and only Close may be called. After an error it
+// is not parked.
+func (e *Engine) Park(ctx context.Context) error {
+	if err := e.Exec(ctx, memory(min(parkedMemory, e.limit))); err != nil {
+		return err
+	}
+	e.parked = true
+	e.gate.leave()
+	return nil
+}
+
+// Parked reports whether e is parked.
+func (e *Engine) Parked() bool { return e.parked }
+
+// Resume waits at the gate again, and makes a parked e fit for use. After an
+// error only Close may be called.
+func (e *Engine) Resume(ctx context.Context) error {
+	if err := e.gate.enter(ctx); err != nil {
+		return fmt.Errorf("wait for other publications: %w", err)
+	}
+	e.parked = false
+	return e.Exec(ctx, memory(e.limit))
+}
+
 // Close stops the engine and removes its spill folder. It is called once.
 func (e *Engine) Close() error {
-	defer e.gate.leave()
+	if !e.parked {
+		defer e.gate.leave()
+	}
 	return e.stop()
 }
 
