@@ -43,6 +43,12 @@ type Config struct {
 	Alerts Alerts `yaml:"alerts"`
 	// Metrics say where bulkhead run tells how it does. Default: nowhere.
 	Metrics Metrics `yaml:"metrics"`
+	// Traces say where OpenTelemetry traces of exports are sent. Default: nowhere.
+	Traces Traces `yaml:"traces"`
+	// Hooks let other programs ask for exports by signed requests. Default: none.
+	Hooks []Hook `yaml:"hooks"`
+	// Callbacks are other programs that are told how exports end. Default: none.
+	Callbacks []Callback `yaml:"callbacks"`
 	// Encryption says with what the files that are kept of practices are
 	// encrypted. Default: they are not.
 	Encryption Encryption `yaml:"encryption"`
@@ -281,6 +287,7 @@ func (c *Config) fill(base string) {
 	}
 	c.Alerts.fill(base, c.Limits.FreeBytes)
 	c.Metrics.fill(base)
+	c.fillTriggers(base)
 	c.Validation.fill(Validation{})
 	c.byID = make(map[string]int, len(c.Tenants))
 	for i := range c.Tenants {

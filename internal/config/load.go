@@ -60,6 +60,9 @@ func Parse(name string, text []byte) (*Config, error) {
 	r.check(root, tenants, c)
 	r.checkAlerts(root.at("alerts"), c)
 	r.checkMetrics(root.at("metrics"), c.Metrics)
+	r.checkTraces(root.at("traces"), c.Traces)
+	r.checkHooks(root.at("hooks"), c)
+	r.checkCallbacks(root.at("callbacks"), c)
 	r.checkEncryption(root.at("encryption"), c.Encryption)
 	if len(r.mistakes) > 0 {
 		return nil, invalid(name, r.mistakes.inOrder(r.files))

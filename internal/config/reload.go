@@ -4,7 +4,7 @@ import "strings"
 
 // startFields are the fields that a process takes up when it starts, and keeps
 // until it ends: what it holds open or has sized by them.
-var startFields = []string{"folder", "jwks", "web", "metrics", "encryption", "views", "limits.exports", "limits.downloads_per_export", "limits.retry"}
+var startFields = []string{"folder", "jwks", "web", "metrics", "traces", "encryption", "views", "limits.exports", "limits.downloads_per_export", "limits.retry"}
 
 func atStart(field string) bool {
 	for _, name := range startFields {
@@ -23,7 +23,7 @@ func (c *Config) Following(running *Config) *Config {
 	if next.Folder != running.Folder {
 		next.Folder, next.Sinks = running.Folder, running.Sinks // which may stand below it
 	}
-	next.JWKS, next.Web, next.Metrics, next.Views = running.JWKS, running.Web, running.Metrics, running.Views
+	next.JWKS, next.Web, next.Metrics, next.Traces, next.Views = running.JWKS, running.Web, running.Metrics, running.Traces, running.Views
 	next.Encryption = running.Encryption
 	next.Limits.Exports, next.Limits.DownloadsPerExport = running.Limits.Exports, running.Limits.DownloadsPerExport
 	next.Limits.Retry = running.Limits.Retry
