@@ -1,0 +1,184 @@
+package atrest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// A House wraps the practices' keys with the house key. It may be used by
+// several goroutines.
+type House struct {
+	name string // which key it is, for people and for key files; no secret
+	aead tink.AEADWithContext
+}
+
+// OpenHouse gives the house key that a configuration names; nil when it names
+// none. A key in a file or in the environment is read now, one in a Vault is
+// asked when it is needed, by the client. Problems: HouseKeyMissing,
+// HouseKeyWrong for a text that is no key, ConfigInvalid for a key file within
+// the state folder, which it should protect.
+func OpenHouse(c *config.Config, client *http.Client) (*House, error) {
+	e := c.Encryption
+	switch {
+	case e.KeyFile != "":
+		if rel, err := filepath.Rel(c.Folder, e.KeyFile); err == nil && !strings.HasPrefix(rel, "..") {
+			return nil, problem.New(problem.ConfigInvalid, "the house key "+e.KeyFile+" stands in the state folder: who takes the folder has the key",
+				"Move it out of "+c.Folder+", best to another disk, and correct encryption.key_file.")
+		}
+		text, err := readHouseKey(e.KeyFile)
+		if err != nil {
+			return nil, err
+		}
+		return houseOf(text, e.KeyFile)
+	case e.KeyEnv != "":
+		text := os.Getenv(e.KeyEnv)
+		if text == "" {
+			return nil, problem.New(problem.HouseKeyMissing, "the environment variable "+e.KeyEnv+", which should hold the house key, is not set",
+				"Set it to the text of a file that bulkhead encryption new-key FILE made.")
+		}
+		return houseOf([]byte(text), "the environment variable "+e.KeyEnv)
+	case e.KeyURL != "":
+		return &House{name: e.KeyURL, aead: newVault(e, client)}, nil
+	}
+	return nil, nil
+}
+
+func readHouseKey(path string) ([]byte, error) {
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, problem.Wrap(pathless(err), problem.HouseKeyMissing, "the house key "+path+" cannot be read",
+			"Put the file back from where you keep its copy, or correct encryption.key_file. Nothing is lost; without the key nothing that is encrypted can be opened. A first key is made by bulkhead encryption new-key "+path+".")
+	}
+	if runtime.GOOS != "windows" && stat.Mode().Perm()&0o077 != 0 {
+		return nil, problem.New(problem.HouseKeyMissing, fmt.Sprintf("the house key %s can be read by others than its owner (mode %04o)", path, stat.Mode().Perm()),
+			"Run chmod 600 "+path+". If others may have read it, bring in a new one with bulkhead encryption rotate --house.")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, problem.Wrap(pathless(err), problem.HouseKeyMissing, "the house key "+path+" cannot be read", "Give it to the user who runs bulkhead (chown), with mode 0600.")
+	}
+	return text, nil
+}
+
+// pathless takes the path out of an error of a file, which the summary has.
+func pathless(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// parseHouse reads a house key's text. Its error says nothing of the text.
+func parseHouse(text []byte, where string) (*keyset.Handle, error) {
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(text)))
+	if err != nil {
+		return nil, problem.New(problem.HouseKeyWrong, "what stands in "+where+" is no house key", "Use a file that bulkhead encryption new-key made, whole and unchanged.")
+	}
+	return handle, nil
+}
+
+func houseOf(text []byte, where string) (*House, error) {
+	handle, err := parseHouse(text, where)
+	if err != nil {
+		return nil, err
+	}
+	a, err := aead.New(handle)
+	if err != nil {
+		return nil, problem.New(problem.HouseKeyWrong, "what stands in "+where+" is a key for something else", "Use a file that bulkhead encryption new-key made.")
+	}
+	primary, err := handle.Primary()
+	if err != nil {
+		return nil, problem.New(problem.HouseKeyWrong, "the house key in "+where+" has no key that is in use", "Use a file that bulkhead encryption new-key made.")
+	}
+	return &House{name: fmt.Sprintf("house key %d", primary.KeyID()), aead: local{a}}, nil
+}
+
+// Name says which key it is. It is no secret.
+func (h *House) Name() string { return h.name }
+
+// local is a key that is at hand.
+type local struct{ tink.AEAD }
+
+// EncryptWithContext wraps.
+func (l local) EncryptWithContext(_ context.Context, plain, bound []byte) ([]byte, error) {
+	return l.Encrypt(plain, bound)
+}
+
+// DecryptWithContext unwraps.
+func (l local) DecryptWithContext(_ context.Context, wrapped, bound []byte) ([]byte, error) {
+	return l.Decrypt(wrapped, bound)
+}
+
+// wrap encrypts a practice's keyset for the practice: with another's id it does
+// not open. The id stands within, too, for a Vault that binds to nothing.
+func (h *House) wrap(ctx context.Context, tenant string, handle *keyset.Handle) ([]byte, error) {
+	var text bytes.Buffer
+	text.WriteString(tenant + "\x00")
+	if err := insecurecleartextkeyset.Write(handle, keyset.NewBinaryWriter(&text)); err != nil {
+		return nil, fmt.Errorf("encode the practice's keys: %w", err)
+	}
+	wrapped, err := h.aead.EncryptWithContext(ctx, text.Bytes(), purpose(tenant))
+	if err != nil {
+		return nil, fmt.Errorf("wrap the practice's keys: %w", err)
+	}
+	return wrapped, nil
+}
+
+func purpose(tenant string) []byte { return []byte("bulkhead keys at rest of " + tenant) }
+
+// unwrap gives a practice's keyset. House is nil where no key is configured.
+func (h *House) unwrap(ctx context.Context, tenant string, file keyFile) (*keyset.Handle, error) {
+	if h == nil {
+		return nil, off(tenant)
+	}
+	text, err := h.aead.DecryptWithContext(ctx, file.Wrapped, purpose(tenant))
+	if err != nil && h.refuses(err) {
+		return nil, h.wrong(tenant, file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unwrap the practice's keys: %w", err)
+	}
+	whose, rest, _ := bytes.Cut(text, []byte{0})
+	if string(whose) != tenant {
+		return nil, damagedKeys(tenant, errors.New("they are those of another practice"))
+	}
+	handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(rest)))
+	if err != nil {
+		return nil, damagedKeys(tenant, errors.New("they are no keyset"))
+	}
+	return handle, nil
+}
+
+// refuses reports whether an error means that the key is another one, and not
+// that it could not be asked.
+func (h *House) refuses(err error) bool {
+	if said, ok := errors.AsType[*vaultError](err); ok {
+		return said.wrong()
+	}
+	_, here := h.aead.(local)
+	return here
+}
+
+func (h *House) wrong(tenant string, file keyFile) error {
+	if _, here := h.aead.(local); here && file.House == h.name {
+		return damagedKeys(tenant, errors.New("the house key that wrapped them does not open them"))
+	}
+	return problem.New(problem.HouseKeyWrong, fmt.Sprintf("the practice's keys were wrapped by %s, and what is configured is %s, which does not open them", file.House, h.name),
+		"Name the former house key under `encryption` again. Nothing is lost as long as a copy of it is found.").For(tenant)
+}
