@@ -21,6 +21,7 @@ type Callback struct {
 	URL       string
 	State     string
 	Body      string
+	SettledAt time.Time // when that came to be
 	MadeAt    time.Time
 	DueAt     time.Time
 	Attempts  int64
@@ -29,11 +30,12 @@ type Callback struct {
 	LastError string    // in our words
 }
 
-// CallBack records a call-back of the tenant's, due at MadeAt.
+// CallBack records a call-back of the tenant's, due at MadeAt. Where the same
+// end was to be told there before, nothing changes.
 func (tx *Tx) CallBack(c Callback) error {
 	err := tx.q.InsertCallback(tx.ctx, gen.InsertCallbackParams{
 		DeliveryID: c.Delivery, TenantID: tx.tenant, ExportID: c.Export, RequestID: c.Request, Target: c.Target, Url: c.URL,
-		State: c.State, Body: c.Body, MadeAt: ms(c.MadeAt), DueAt: ms(c.MadeAt),
+		State: c.State, Body: c.Body, SettledAt: ms(c.SettledAt), MadeAt: ms(c.MadeAt), DueAt: ms(c.MadeAt),
 	})
 	if err != nil {
 		return fmt.Errorf("write a call-back: %w", err)
@@ -66,7 +68,7 @@ func callbacksOf(rows []gen.Callback, err error) ([]Callback, error) {
 	for i, r := range rows {
 		list[i] = Callback{
 			ID: r.CallbackID, Delivery: r.DeliveryID, Tenant: r.TenantID, Export: r.ExportID, Request: r.RequestID, Target: r.Target, URL: r.Url,
-			State: r.State, Body: r.Body, MadeAt: at(r.MadeAt), DueAt: at(r.DueAt), Attempts: r.Attempts, SentAt: at(r.SentAt),
+			State: r.State, Body: r.Body, SettledAt: at(r.SettledAt), MadeAt: at(r.MadeAt), DueAt: at(r.DueAt), Attempts: r.Attempts, SentAt: at(r.SentAt),
 			GivenUpAt: at(r.GivenUpAt), LastError: r.LastError,
 		}
 	}

@@ -74,10 +74,24 @@ func requestsOf(rows []gen.ExportRequest, err error) ([]ExportRequest, error) {
 	return list, nil
 }
 
-// NewRequests gives requests that are not taken up, whose tenants have no
-// export under way, the oldest first, at most limit.
-func (s *Store) NewRequests(ctx context.Context, limit int) ([]ExportRequest, error) {
-	return requestsOf(s.queries().NewRequests(ctx, int64(limit)))
+// A NewRequest is one that is not taken up.
+type NewRequest struct {
+	ExportRequest
+	Busy bool // its tenant has an export under way
+}
+
+// NewRequests gives requests that are not taken up, those whose tenants have no
+// export under way before the others, the oldest first, at most limit.
+func (s *Store) NewRequests(ctx context.Context, limit int) ([]NewRequest, error) {
+	rows, err := s.queries().NewRequests(ctx, int64(limit))
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list new requests: %w", err))
+	}
+	list := make([]NewRequest, len(rows))
+	for i, r := range rows {
+		list[i] = NewRequest{requestOf(r.ExportRequest), r.Busy}
+	}
+	return list, nil
 }
 
 // Request gives a request of the tenant by its number; it is the problem Usage
@@ -98,6 +112,12 @@ func (s *Scope) Requests(ctx context.Context, limit int) ([]ExportRequest, error
 // RequestsOf gives the tenant's requests that an export answers, by number.
 func (s *Scope) RequestsOf(ctx context.Context, export string) ([]ExportRequest, error) {
 	return requestsOf(s.store.queries().RequestsOf(ctx, gen.RequestsOfParams{TenantID: s.tenant, ExportID: export}))
+}
+
+// Untaken counts the tenant's requests that are not taken up.
+func (s *Scope) Untaken(ctx context.Context) (int64, error) {
+	n, err := s.store.queries().CountNewRequests(ctx, s.tenant)
+	return n, Explain(err)
 }
 
 // UnderWay counts the tenant's exports that have not ended.
@@ -121,12 +141,22 @@ func (tx *Tx) Ask(r ExportRequest) (int64, error) {
 // Asked gives the first request of r's caller with r's reference that was not
 // refused and was written before r; ok is false when there is none.
 func (tx *Tx) Asked(r ExportRequest) (known ExportRequest, ok bool, err error) {
+	return asked(tx.ctx, tx.q, tx.tenant, r)
+}
+
+// Asked is Tx.Asked, of what is committed.
+func (s *Scope) Asked(ctx context.Context, r ExportRequest) (known ExportRequest, ok bool, err error) {
+	known, ok, err = asked(ctx, s.store.queries(), s.tenant, r)
+	return known, ok, Explain(err)
+}
+
+func asked(ctx context.Context, q *gen.Queries, tenant string, r ExportRequest) (known ExportRequest, ok bool, err error) {
 	before := r.ID
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	row, err := tx.q.RequestByReference(tx.ctx, gen.RequestByReferenceParams{
-		TenantID: tx.tenant, Source: r.Source, RequestedBy: r.By, Reference: r.Reference, Before: before,
+	row, err := q.RequestByReference(ctx, gen.RequestByReferenceParams{
+		TenantID: tenant, Source: r.Source, RequestedBy: r.By, Reference: r.Reference, Before: before,
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return known, false, nil
@@ -138,13 +168,23 @@ func (tx *Tx) Asked(r ExportRequest) (known ExportRequest, ok bool, err error) {
 }
 
 // Answer binds a new request to the export that answers it. It is ErrFenced
-// when it was answered or refused before.
+// when it was answered or refused before. The end of an export that has come to
+// rest already is to be told again, to whom it was not told yet.
 func (tx *Tx) Answer(request int64, export string) error {
 	err := fenced(tx.q.AnswerRequest(tx.ctx, gen.AnswerRequestParams{
 		State: "requested", ExportID: export, StartedAt: ms(tx.now), TenantID: tx.tenant, RequestID: request,
 	}))
 	if err != nil {
 		return err
+	}
+	x, err := tx.Export(export)
+	if err != nil {
+		return err
+	}
+	if x.State.Settled() {
+		if err := tx.settleAt(&x, x.StateAt); err != nil {
+			return err
+		}
 	}
 	return tx.follow(export)
 }
@@ -172,9 +212,9 @@ func (tx *Tx) GoOnAs(export, next string) error {
 	return err
 }
 
-// settle notes that an export has come to rest.
-func (tx *Tx) settle(x *Export) error {
-	return tx.q.InsertSettled(tx.ctx, gen.InsertSettledParams{TenantID: tx.tenant, ExportID: x.ID, State: string(x.State), At: ms(tx.now)})
+// settleAt notes that an export has come to rest.
+func (tx *Tx) settleAt(x *Export, when time.Time) error {
+	return tx.q.InsertSettled(tx.ctx, gen.InsertSettledParams{TenantID: tx.tenant, ExportID: x.ID, State: string(x.State), At: ms(when)})
 }
 
 // A Settled export has come to rest, and nobody was told yet.
@@ -182,8 +222,8 @@ type Settled struct {
 	ID     int64
 	Tenant string
 	Export string
-	State  string // in which it came to rest; it may have been resumed since
-	At     time.Time
+	State  string    // in which it came to rest; it may have been resumed since
+	At     time.Time // when; it is the export's StateAt unless it was resumed
 }
 
 // Settled gives the exports that have come to rest and were not told, the

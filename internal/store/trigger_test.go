@@ -20,13 +20,19 @@ func foreign(t *testing.T, s *store.Store, by, reference string) {
 	}
 }
 
-func newRequests(t *testing.T, s *store.Store) []store.ExportRequest {
+// newRequests gives those that can be taken up.
+func newRequests(t *testing.T, s *store.Store) (free []store.ExportRequest) {
 	t.Helper()
 	list, err := s.NewRequests(t.Context(), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list
+	for _, r := range list {
+		if !r.Busy {
+			free = append(free, r.ExportRequest)
+		}
+	}
+	return free
 }
 
 // states gives the states of lakeside's requests, the first first.

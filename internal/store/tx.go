@@ -119,7 +119,7 @@ func (tx *Tx) Move(x *Export, e life.Event) error {
 	}
 	x.State = to
 	if to.Settled() {
-		if err := tx.settle(x); err != nil {
+		if err := tx.settleAt(x, tx.now); err != nil {
 			return err
 		}
 	}

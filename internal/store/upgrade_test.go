@@ -86,8 +86,8 @@ var since = map[int64][]string{
 	15: {
 		`INSERT INTO export_requests (tenant_id, requested_by, reference, state, export_id, started_at) VALUES ('lakeside', 'mirth', 'n-1', 'polling', '20250102-020000-bbbbbbbb', 7000)`,
 		`INSERT INTO settled (tenant_id, export_id, state, at) VALUES ('hillcrest', '20250101-020000-cccccccc', 'failed', 5000)`,
-		`INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, made_at, due_at)
-		VALUES ('d1', 'hillcrest', '20250101-020000-cccccccc', 0, 'mirth', 'https://mirth.example/done', 'failed', '{}', 5000, 5000)`,
+		`INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at)
+		VALUES ('d1', 'hillcrest', '20250101-020000-cccccccc', 0, 'mirth', 'https://mirth.example/done', 'failed', '{}', 5000, 5000, 5000)`,
 	},
 	17: {
 		`INSERT INTO web_session (token_hash, session_id, person_id, way, mark, factors, address, agent, began_at, proved_at, seen_at, expires_at)

@@ -137,6 +137,7 @@ type Callback struct {
 	Url        string
 	State      string
 	Body       string
+	SettledAt  int64
 	MadeAt     int64
 	DueAt      int64
 	Attempts   int64

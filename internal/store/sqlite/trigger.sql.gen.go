@@ -36,7 +36,7 @@ func (q *Queries) AnswerRequest(ctx context.Context, arg AnswerRequestParams) (i
 }
 
 const callbacksOf = `-- name: CallbacksOf :many
-SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE tenant_id = ? AND export_id = ? ORDER BY callback_id
+SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE tenant_id = ? AND export_id = ? ORDER BY callback_id
 `
 
 type CallbacksOfParams struct {
@@ -63,6 +63,7 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 			&i.Url,
 			&i.State,
 			&i.Body,
+			&i.SettledAt,
 			&i.MadeAt,
 			&i.DueAt,
 			&i.Attempts,
@@ -81,6 +82,17 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 		return nil, err
 	}
 	return items, nil
+}
+
+const countNewRequests = `-- name: CountNewRequests :one
+SELECT count(*) FROM export_requests WHERE tenant_id = ? AND state = 'new'
+`
+
+func (q *Queries) CountNewRequests(ctx context.Context, tenantID string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countNewRequests, tenantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const countOpenExports = `-- name: CountOpenExports :one
@@ -114,7 +126,7 @@ func (q *Queries) DropSettled(ctx context.Context, arg DropSettledParams) (int64
 }
 
 const dueCallbacks = `-- name: DueCallbacks :many
-SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY callback_id LIMIT ?
+SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY callback_id LIMIT ?
 `
 
 type DueCallbacksParams struct {
@@ -141,6 +153,7 @@ func (q *Queries) DueCallbacks(ctx context.Context, arg DueCallbacksParams) ([]C
 			&i.Url,
 			&i.State,
 			&i.Body,
+			&i.SettledAt,
 			&i.MadeAt,
 			&i.DueAt,
 			&i.Attempts,
@@ -230,8 +243,8 @@ func (q *Queries) GoOnAs(ctx context.Context, arg GoOnAsParams) error {
 }
 
 const insertCallback = `-- name: InsertCallback :exec
-INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, made_at, due_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, export_id, request_id, url, settled_at) DO NOTHING
 `
 
 type InsertCallbackParams struct {
@@ -243,6 +256,7 @@ type InsertCallbackParams struct {
 	Url        string
 	State      string
 	Body       string
+	SettledAt  int64
 	MadeAt     int64
 	DueAt      int64
 }
@@ -257,6 +271,7 @@ func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) 
 		arg.Url,
 		arg.State,
 		arg.Body,
+		arg.SettledAt,
 		arg.MadeAt,
 		arg.DueAt,
 	)
@@ -408,40 +423,46 @@ func (q *Queries) ListSettled(ctx context.Context, limit int64) ([]Settled, erro
 }
 
 const newRequests = `-- name: NewRequests :many
-SELECT request_id, tenant_id, kind, types, since, group_id, requested_by, reference, callback, source, state, export_id, code, problem, remedy, asked_at, started_at, ended_at FROM export_requests r WHERE r.state = 'new' AND NOT EXISTS (
-  SELECT 1 FROM export e WHERE e.tenant_id = r.tenant_id
-  AND e.state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing'))
-ORDER BY r.request_id LIMIT ?
+SELECT export_requests.request_id, export_requests.tenant_id, export_requests.kind, export_requests.types, export_requests.since, export_requests.group_id, export_requests.requested_by, export_requests.reference, export_requests.callback, export_requests.source, export_requests.state, export_requests.export_id, export_requests.code, export_requests.problem, export_requests.remedy, export_requests.asked_at, export_requests.started_at, export_requests.ended_at, EXISTS (
+  SELECT 1 FROM export e WHERE e.tenant_id = export_requests.tenant_id
+  AND e.state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing')) AS busy
+FROM export_requests WHERE export_requests.state = 'new' ORDER BY busy, export_requests.request_id LIMIT ?
 `
 
-func (q *Queries) NewRequests(ctx context.Context, limit int64) ([]ExportRequest, error) {
+type NewRequestsRow struct {
+	ExportRequest ExportRequest
+	Busy          bool
+}
+
+func (q *Queries) NewRequests(ctx context.Context, limit int64) ([]NewRequestsRow, error) {
 	rows, err := q.db.QueryContext(ctx, newRequests, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ExportRequest
+	var items []NewRequestsRow
 	for rows.Next() {
-		var i ExportRequest
+		var i NewRequestsRow
 		if err := rows.Scan(
-			&i.RequestID,
-			&i.TenantID,
-			&i.Kind,
-			&i.Types,
-			&i.Since,
-			&i.GroupID,
-			&i.RequestedBy,
-			&i.Reference,
-			&i.Callback,
-			&i.Source,
-			&i.State,
-			&i.ExportID,
-			&i.Code,
-			&i.Problem,
-			&i.Remedy,
-			&i.AskedAt,
-			&i.StartedAt,
-			&i.EndedAt,
+			&i.ExportRequest.RequestID,
+			&i.ExportRequest.TenantID,
+			&i.ExportRequest.Kind,
+			&i.ExportRequest.Types,
+			&i.ExportRequest.Since,
+			&i.ExportRequest.GroupID,
+			&i.ExportRequest.RequestedBy,
+			&i.ExportRequest.Reference,
+			&i.ExportRequest.Callback,
+			&i.ExportRequest.Source,
+			&i.ExportRequest.State,
+			&i.ExportRequest.ExportID,
+			&i.ExportRequest.Code,
+			&i.ExportRequest.Problem,
+			&i.ExportRequest.Remedy,
+			&i.ExportRequest.AskedAt,
+			&i.ExportRequest.StartedAt,
+			&i.ExportRequest.EndedAt,
+			&i.Busy,
 		); err != nil {
 			return nil, err
 		}

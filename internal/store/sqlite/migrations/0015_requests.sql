@@ -49,15 +49,16 @@ CREATE TABLE callback (
   url         TEXT NOT NULL,
   state       TEXT NOT NULL,                  -- what it tells
   body        TEXT NOT NULL,                  -- no PHI, no secret, no query of a URL
+  settled_at  INTEGER NOT NULL,               -- when that came to be: each is told once
   made_at     INTEGER NOT NULL,
   due_at      INTEGER NOT NULL,
   attempts    INTEGER NOT NULL DEFAULT 0,
   sent_at     INTEGER NOT NULL DEFAULT 0,
   given_up_at INTEGER NOT NULL DEFAULT 0,
-  last_error  TEXT NOT NULL DEFAULT ''        -- in our words
+  last_error  TEXT NOT NULL DEFAULT '',       -- in our words
+  UNIQUE (tenant_id, export_id, request_id, url, settled_at)
 ) STRICT;
 CREATE INDEX callback_due ON callback (due_at) WHERE sent_at = 0 AND given_up_at = 0;
-CREATE INDEX callback_by_export ON callback (tenant_id, export_id);
 CREATE INDEX callback_unsent ON callback (target, made_at) WHERE sent_at = 0;
 
 -- +goose Down

@@ -15,10 +15,13 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND source = sqlc.arg(source) AND requeste
 ORDER BY request_id LIMIT 1;
 
 -- name: NewRequests :many
-SELECT * FROM export_requests r WHERE r.state = 'new' AND NOT EXISTS (
-  SELECT 1 FROM export e WHERE e.tenant_id = r.tenant_id
-  AND e.state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing'))
-ORDER BY r.request_id LIMIT ?;
+SELECT sqlc.embed(export_requests), EXISTS (
+  SELECT 1 FROM export e WHERE e.tenant_id = export_requests.tenant_id
+  AND e.state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing')) AS busy
+FROM export_requests WHERE export_requests.state = 'new' ORDER BY busy, export_requests.request_id LIMIT ?;
+
+-- name: CountNewRequests :one
+SELECT count(*) FROM export_requests WHERE tenant_id = ? AND state = 'new';
 
 -- name: CountOpenExports :one
 SELECT count(*) FROM export WHERE tenant_id = ?
@@ -63,8 +66,8 @@ SELECT resource_type, section, count(*) AS files, CAST(sum(bytes) AS INTEGER) AS
 FROM output_file WHERE tenant_id = ? AND export_id = ? GROUP BY resource_type, section ORDER BY resource_type, section;
 
 -- name: InsertCallback :exec
-INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, made_at, due_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, export_id, request_id, url, settled_at) DO NOTHING;
 
 -- name: DueCallbacks :many
 SELECT * FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY callback_id LIMIT ?;
