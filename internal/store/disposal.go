@@ -116,12 +116,12 @@ func (tx *Tx) BeginDisposal(d Disposal) (began bool, err error) {
 	return n > 0, err
 }
 
-// EndDisposal records that nothing of it is left, and puts it on record; ended
-// is false when that was done before.
+// EndDisposal records that nothing of it is left, and puts it on record if there
+// was anything; ended is false when that was done before.
 func (tx *Tx) EndDisposal(d Disposal) (ended bool, err error) {
 	n, err := tx.q.EndDisposal(tx.ctx, gen.EndDisposalParams{EndedAt: ms(tx.now), TenantID: tx.tenant, ExportID: d.Export, Area: d.Area, EndingID: d.Ending})
-	if err != nil || n == 0 {
-		return false, err
+	if err != nil || n == 0 || d.Files == 0 {
+		return n > 0, err
 	}
 	return true, tx.Audit(audit.Event{
 		Action: audit.Disposed, Export: d.Export, Object: d.Area, Rule: d.Rule, Facts: map[string]any{"files": d.Files, "bytes": d.Bytes},
