@@ -48,6 +48,8 @@ const (
 	LegalHold        Action = "legal_hold"
 	SignedIn         Action = "signed_in"
 	AccessChanged    Action = "access_changed"
+	SessionsEnded    Action = "sessions_ended"
+	GlassBroken      Action = "glass_broken"
 	Paused           Action = "paused"
 	Unpaused         Action = "unpaused"
 )
@@ -94,6 +96,8 @@ var actions = []struct {
 	{Disposed, "what was kept of the practice was destroyed; facts: what"},
 	{LegalHold, "a legal hold was set or lifted"},
 	{SignedIn, "a person signed in, or was refused"},
+	{SessionsEnded, "sessions were ended from another one, or by an admin; object: whose"},
+	{GlassBroken, "a person signed in with a password beside the identity provider; object: who"},
 	{AccessChanged, "a person or a token was given access, or lost it; object: which, facts: the roles that it has now"},
 	{Paused, "a person paused a practice, a registration or all; object: which, reason: why, facts: until when"},
 	{Unpaused, "a person ended a pause; object: of what"},

@@ -50,11 +50,14 @@ type command struct {
 	Registry   configCommand             `cmd:"" name:"config" help:"Check the configuration, compare it with what is in force, and apply it."`
 	Plan       planCommand               `cmd:"" help:"Say what an export would do, without sending anything."`
 	Status     statusCommand             `cmd:"" help:"Say what is going on, and what went wrong."`
+	Pause      pauseCommand              `cmd:"" help:"Hold a practice back, a registration, or all; without a name, list what is."`
+	Unpause    unpauseCommand            `cmd:"" help:"End a pause."`
 	Cancel     cancelCommand             `cmd:"" help:"Stop a practice's export."`
 	Quarantine quarantineCommand         `cmd:"" help:"Look at the lines that were refused, and take them again."`
 	Query      queryCommand              `cmd:"" help:"Run SQL over the tables of all practices."`
 	Tables     tablesCommand             `cmd:"" help:"Say which tables there are, and what their columns mean."`
 	Alerts     alertsCommand             `cmd:"" help:"Say what needs somebody, and who has taken it on."`
+	Roster     rosterCommand            `cmd:"" help:"Say who joined and who left the groups, in numbers, and which lists nobody makes anew."`
 	Quality    qualityCommand            `cmd:"" help:"Say what the resources of an export are worth."`
 	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`

@@ -131,6 +131,7 @@ func (g *Globals) overview(ctx context.Context, s *store.Store, tenants []store.
 	}
 	if !g.JSON {
 		table.print(g)
+		return g.heldBack(ctx, s)
 	}
 	return nil
 }

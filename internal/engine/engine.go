@@ -77,6 +77,9 @@ type Engine struct {
 	changed    chan struct{}        // closed and replaced whenever an export moved
 	trouble    error                // why the ledger could not be written last; nil when it could
 
+	letGo     atomic.Int64 // when a pause was ended last, in Unix milliseconds
+	heldUntil atomic.Int64 // when admission may look at those held back again, in Unix milliseconds; 0: nothing ends by itself
+
 	stopTick context.CancelFunc
 	ticking  sync.WaitGroup
 }

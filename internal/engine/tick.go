@@ -29,6 +29,7 @@ func (e *Engine) tick(ctx context.Context) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	seen := time.Now().Round(0)
+	var looked time.Time // at waits
 	var follow time.Time // not before: a storage that cannot be written is complained of once a minute
 	for {
 		select {
@@ -43,7 +44,8 @@ func (e *Engine) tick(ctx context.Context) {
 				seen = time.Now().Round(0)
 			}
 			e.complain("look at schedules", e.startDue(ctx))
-			e.complain("look at waits", e.wake(ctx))
+			e.complain("hurry steps", e.hurry(ctx))
+			e.complain("look at waits", e.wake(ctx, &looked))
 			if now := time.Now(); !now.Before(follow) {
 				err := e.catchUp(ctx)
 				e.complain("follow settled exports", err)
@@ -89,12 +91,30 @@ func (e *Engine) beat(ctx context.Context) error {
 	return e.store.TakeUp(ctx, time.Now().Add(-leaseDies))
 }
 
-func (e *Engine) wake(ctx context.Context) error {
-	next, err := e.store.NextWaiting(ctx)
-	if err != nil || next.IsZero() || next.After(time.Now()) {
+// wake admits exports when one that waited for a time has become due, when what
+// held one back is over, and every ten seconds while there are any that could
+// be admitted: another process may have changed something.
+func (e *Engine) wake(ctx context.Context, looked *time.Time) error {
+	now := time.Now()
+	due, err := e.store.NextWaiting(ctx, looked.Add(-time.Millisecond))
+	if err != nil {
 		return err
 	}
-	return e.admit(ctx)
+	if over := e.heldUntil.Load(); (due.IsZero() || due.After(now)) && (over == 0 || now.UnixMilli() < over) {
+		if now.Sub(*looked) < beatEvery {
+			return nil
+		}
+		n, err := e.store.Candidates(ctx)
+		if err != nil || n == 0 {
+			*looked = now
+			return err
+		}
+	}
+	if err := e.admit(ctx); err != nil {
+		return err
+	}
+	*looked = now
+	return nil
 }
 
 func (e *Engine) putSchedules(ctx context.Context) error { return e.schedule(ctx, e.config()) }
@@ -127,12 +147,22 @@ func (e *Engine) startDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(due) == 0 {
+		return nil
+	}
+	ground, err := e.ground(ctx)
+	if err != nil {
+		return err
+	}
 	var failed error
-	cfg := e.config()
+	cfg := ground.Config
 	for _, s := range due {
 		t, err := cfg.Tenant(s.Tenant)
 		if err != nil || t.Schedule == "" {
 			continue
+		}
+		if _, paused := ground.Holds(t, schedule.Work, time.Now()); paused {
+			continue // it stays due, and is late when it starts
 		}
 		failed = errors.Join(failed, e.startScheduled(ctx, cfg, t)) // a practice that fails stands in no other's way
 	}

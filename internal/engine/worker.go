@@ -100,12 +100,16 @@ func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*
 	e.leased(lease)
 	r, found := e.unrecordedOf(lease)
 	if !found {
-		if wait := time.Until(due); wait > 0 {
+		if wait := time.Until(due); wait > 0 && !held(lease) {
 			return wait, e.giveBack(ctx, lease, result{}, due)
 		}
 		x, err := e.store.In(ref.Tenant).Export(ctx, ref.Export)
 		if err != nil {
 			return 0, err
+		}
+		back, again, err := e.holdBack(ctx, lease, &x)
+		if err != nil || back {
+			return again, fencedIsOver(err)
 		}
 		if lease.Attempt >= e.patience(lease) {
 			r.err = export.Exhausted(lease, errDied)
@@ -120,6 +124,15 @@ func (e *Engine) runStep(ctx context.Context, ref store.StepRef, complete func(*
 		e.keepUnrecorded(lease, r)
 	}
 	return again, err
+}
+
+// fencedIsOver is nil for a step that somebody else has: nothing is left to do
+// for it here.
+func fencedIsOver(err error) error {
+	if errors.Is(err, store.ErrFenced) {
+		return nil
+	}
+	return err
 }
 
 // errDied is the weather of a step at which processes keep dying.
@@ -172,7 +185,7 @@ func (e *Engine) giveBack(ctx context.Context, l store.Lease, r result, due time
 		if err := e.recordStored(tx, &x, &l, r); err != nil {
 			return err
 		}
-		return tx.Postpone(l, due, l.Attempt)
+		return tx.PutOff(l, due, l.Held)
 	})
 }
 

@@ -60,6 +60,12 @@ func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
 type Candidate struct {
 	Export, Tenant, Registration, Endpoint, Group string
 	State                                         life.State
+
+	By    string    // who asked for it
+	Since time.Time // since when it could have been admitted
+
+	Purpose  Purpose
+	FailedIn life.State // of one that is resumed: where it goes on; empty otherwise
 }
 
 // Admission is what an admission pass sees: who waits, in fair order, and who
@@ -91,10 +97,19 @@ func (s *Store) admitting(ctx context.Context, tx *sql.Tx, f func(a *Admission) 
 	}
 	a := &Admission{store: s, ctx: ctx, tx: tx}
 	for _, r := range waiting {
-		a.Waiting = append(a.Waiting, Candidate{r.ExportID, r.TenantID, r.Registration, r.Endpoint, r.GroupID, life.State(r.State)})
+		since := r.RequestedAt
+		if r.State == string(life.Waiting) {
+			since = r.WaitingUntil
+		}
+		a.Waiting = append(a.Waiting, Candidate{
+			Export: r.ExportID, Tenant: r.TenantID, Registration: r.Registration, Endpoint: r.Endpoint, Group: r.GroupID, State: life.State(r.State),
+			By: r.RequestedBy, Since: at(since), Purpose: Purpose(r.Purpose), FailedIn: life.State(r.FailedIn),
+		})
 	}
 	for _, r := range holding {
-		a.Holding = append(a.Holding, Candidate{r.ExportID, r.TenantID, r.Registration, r.Endpoint, r.GroupID, life.State(r.State)})
+		a.Holding = append(a.Holding, Candidate{
+			Export: r.ExportID, Tenant: r.TenantID, Registration: r.Registration, Endpoint: r.Endpoint, Group: r.GroupID, State: life.State(r.State),
+		})
 	}
 	return f(a)
 }
@@ -110,10 +125,18 @@ func (tx *Tx) Admitting(s *Store, f func(a *Admission) error) error {
 	return s.admitting(tx.ctx, tx.sql, f)
 }
 
-// NextWaiting gives when the first waiting export becomes due, or the zero time.
-func (s *Store) NextWaiting(ctx context.Context) (time.Time, error) {
-	t, err := s.queries().NextWaiting(ctx)
+// NextWaiting gives when the first export becomes due of those that wait until
+// a time after the given one; the zero time when there is none.
+func (s *Store) NextWaiting(ctx context.Context, after time.Time) (time.Time, error) {
+	t, err := s.queries().NextWaiting(ctx, ms(after))
 	return at(t), err
+}
+
+// Candidates counts the exports that could be admitted now, as far as they
+// themselves are concerned.
+func (s *Store) Candidates(ctx context.Context) (int64, error) {
+	n, err := s.queries().CountCandidates(ctx, ms(time.Now()))
+	return n, Explain(err)
 }
 
 // Take leases a step to owner: its epoch grows, so that whoever held it before
@@ -132,7 +155,7 @@ func (s *Store) Take(ctx context.Context, ref StepRef, owner string) (l Lease, d
 		ok, due = true, at(r.DueAt)
 		l = Lease{
 			StepRef: StepRef{ID: r.StepID, Tenant: r.TenantID, Export: r.ExportID, Kind: r.Kind, Due: due},
-			Subject: r.Subject, Epoch: r.Epoch, Attempt: r.Attempt,
+			Subject: r.Subject, Epoch: r.Epoch, Attempt: r.Attempt, Held: r.Held,
 		}
 		return nil
 	})
@@ -187,20 +210,37 @@ func (s *Store) TakeUp(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// wakeExecutor frees the executor's rows that say running, or later, of steps
-// that the ledger says are overdue: giving a step back and the executor's own
-// note of it are two transactions, it gives the second up after three failures,
-// and a clock may be set between them.
+// wakeExecutor frees the executor's rows that say running of steps that the
+// ledger says were due before a time, and those that say later of steps that
+// are due: giving a step back and the executor's own note of it are two
+// transactions, it gives the second up after three failures, and a clock may be
+// set, or a step let go, between them.
 func (s *Store) wakeExecutor(ctx context.Context, before time.Time) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ?
-			WHERE state IN ('running', 'retryable', 'scheduled') AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`,
+			WHERE state = 'running' AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at < ?)`,
 			executorNow(), ms(before))
 		if err != nil {
 			return fmt.Errorf("wake the executor: %w", err)
 		}
-		return nil
+		return hurry(ctx, tx, time.Now())
 	})
+}
+
+// Hurry has the executor run the steps now that are due, and of which it has
+// noted that they are for later.
+func (s *Store) Hurry(ctx context.Context) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error { return hurry(ctx, tx, time.Now()) })
+}
+
+func hurry(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ?
+		WHERE state IN ('retryable', 'scheduled') AND json_extract(args, '$.step') IN (SELECT step_id FROM step WHERE state = 'ready' AND due_at <= ?)`,
+		executorNow(), ms(now))
+	if err != nil {
+		return fmt.Errorf("wake the executor: %w", err)
+	}
+	return nil
 }
 
 // Sweep makes every step that a dead process held ready again, one attempt

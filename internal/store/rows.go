@@ -183,7 +183,8 @@ type Lease struct {
 	StepRef
 	Subject string // the file or the sink
 	Epoch   int64
-	Attempt int64 // failures in a row that waiting may cure
+	Attempt int64  // failures in a row that waiting may cure
+	Held    string // what it was put off for, HeldByPause and so on; empty for its own failure, or for nothing
 }
 
 // An Entry is one line of an export's timeline.

@@ -171,9 +171,7 @@ func (tx *Tx) Finish(l Lease) error {
 // Postpone gives the leased step back until due, with the failures in a row.
 // What it is about from now on is the lease's subject.
 func (tx *Tx) Postpone(l Lease, due time.Time, attempt int64) error {
-	return fenced(tx.q.PostponeStep(tx.ctx, gen.PostponeStepParams{
-		Subject: l.Subject, DueAt: tx.due(due), Attempt: attempt, TenantID: tx.tenant, StepID: l.ID, Epoch: l.Epoch,
-	}))
+	return tx.putOff(l, due, attempt, "")
 }
 
 func fenced(rows int64, err error) error {

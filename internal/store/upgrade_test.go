@@ -83,6 +83,11 @@ var since = map[int64][]string{
 		`INSERT INTO person_grant VALUES ('anna', 'operator', 'lakeside')`,
 		`INSERT INTO api_token (token_id, name, secret_hash, grants, created_by, created_at, expires_at) VALUES ('t1', 'mirth', 'ab', '[]', 'anna', 1000, 9000)`,
 	},
+	14: {
+		`INSERT INTO pause (scope, object, reason, paused_by, paused_at) VALUES ('tenant', 'lakeside', 'they move house', 'anna', 1000)`,
+		`INSERT INTO circuit (origin, failures, last_error, opened_at, probe_at) VALUES ('https://ehr.example', 5, 'connection refused', 1000, 61000)`,
+		`UPDATE step SET held = 'pause' WHERE kind = 'poll'`,
+	},
 	15: {
 		`INSERT INTO export_requests (tenant_id, requested_by, reference, state, export_id, started_at) VALUES ('lakeside', 'mirth', 'n-1', 'polling', '20250102-020000-bbbbbbbb', 7000)`,
 		`INSERT INTO settled (tenant_id, export_id, state, at) VALUES ('hillcrest', '20250101-020000-cccccccc', 'failed', 5000)`,
@@ -234,6 +239,12 @@ func upgraded(t *testing.T, s *store.Store, version int64) {
 	p, ok, err := s.Person(ctx, "anna")
 	if err != nil || ok != (version >= 12) || ok && (p.PasswordHash != "x" || !p.PasswordUntil.IsZero() || p.Grants[len(p.Grants)-1].Role != "operator") {
 		t.Errorf("anna is %+v, %v", p, err)
+	}
+	if pauses, err := s.Pauses(ctx); err != nil || (len(pauses) == 1) != (version >= 14) {
+		t.Errorf("%d pauses, %v", len(pauses), err)
+	}
+	if open, err := s.OpenCircuits(ctx); err != nil || (len(open) == 1) != (version >= 14) {
+		t.Errorf("%d circuits, %v", len(open), err)
 	}
 	goneOn(t, s)
 }

@@ -37,7 +37,7 @@ func (q *Queries) BeatSteps(ctx context.Context, arg BeatStepsParams) error {
 
 const candidates = `-- name: Candidates :many
 
-SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
+SELECT export_id, tenant_id, registration, endpoint, group_id, state, requested_by, requested_at, waiting_until, failed_in, purpose FROM export
 WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= ?1)
 ORDER BY CASE state WHEN 'waiting' THEN waiting_until ELSE requested_at END, export_id
 `
@@ -49,6 +49,11 @@ type CandidatesRow struct {
 	Endpoint     string
 	GroupID      string
 	State        string
+	RequestedBy  string
+	RequestedAt  int64
+	WaitingUntil int64
+	FailedIn     string
+	Purpose      string
 }
 
 // Queries over every tenant: what admission, the tick, the sweep and the
@@ -69,6 +74,11 @@ func (q *Queries) Candidates(ctx context.Context, now int64) ([]CandidatesRow, e
 			&i.Endpoint,
 			&i.GroupID,
 			&i.State,
+			&i.RequestedBy,
+			&i.RequestedAt,
+			&i.WaitingUntil,
+			&i.FailedIn,
+			&i.Purpose,
 		); err != nil {
 			return nil, err
 		}
@@ -81,6 +91,17 @@ func (q *Queries) Candidates(ctx context.Context, now int64) ([]CandidatesRow, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const countCandidates = `-- name: CountCandidates :one
+SELECT count(*) FROM export WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= ?1)
+`
+
+func (q *Queries) CountCandidates(ctx context.Context, now int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countCandidates, now)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const dueSchedules = `-- name: DueSchedules :many
@@ -177,11 +198,11 @@ func (q *Queries) ListTenants(ctx context.Context) ([]Tenant, error) {
 }
 
 const nextWaiting = `-- name: NextWaiting :one
-SELECT CAST(coalesce(min(waiting_until), 0) AS INTEGER) AS at FROM export WHERE state = 'waiting'
+SELECT CAST(coalesce(min(waiting_until), 0) AS INTEGER) AS at FROM export WHERE state = 'waiting' AND waiting_until > ?
 `
 
-func (q *Queries) NextWaiting(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, nextWaiting)
+func (q *Queries) NextWaiting(ctx context.Context, waitingUntil int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, nextWaiting, waitingUntil)
 	var at int64
 	err := row.Scan(&at)
 	return at, err

@@ -2,7 +2,7 @@
 -- overview need. Each returns tenant_id with every row, or counts only.
 
 -- name: Candidates :many
-SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
+SELECT export_id, tenant_id, registration, endpoint, group_id, state, requested_by, requested_at, waiting_until, failed_in, purpose FROM export
 WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= sqlc.arg(now))
 ORDER BY CASE state WHEN 'waiting' THEN waiting_until ELSE requested_at END, export_id;
 
@@ -11,7 +11,10 @@ SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
 WHERE state IN ('kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing');
 
 -- name: NextWaiting :one
-SELECT CAST(coalesce(min(waiting_until), 0) AS INTEGER) AS at FROM export WHERE state = 'waiting';
+SELECT CAST(coalesce(min(waiting_until), 0) AS INTEGER) AS at FROM export WHERE state = 'waiting' AND waiting_until > ?;
+
+-- name: CountCandidates :one
+SELECT count(*) FROM export WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= sqlc.arg(now));
 
 -- name: DueSchedules :many
 SELECT tenant_id, spec, next_at FROM schedule WHERE next_at <= ? ORDER BY next_at;

@@ -1,0 +1,39 @@
+-- What holds exports back: pauses that a person set, and circuits that opened
+-- because a server could not be reached.
+
+-- +goose Up
+CREATE TABLE pause (
+  pause_id  INTEGER PRIMARY KEY,
+  scope     TEXT NOT NULL CHECK (scope IN ('tenant', 'registration', 'all')),
+  object    TEXT NOT NULL,             -- the tenant's id or the registration's name; empty for all
+  reason    TEXT NOT NULL,             -- a person's words: nothing of a patient
+  paused_by TEXT NOT NULL,
+  paused_at INTEGER NOT NULL,
+  until     INTEGER NOT NULL DEFAULT 0,  -- when it passes by itself; 0: when somebody ends it
+  ended_by  TEXT NOT NULL DEFAULT '',
+  ended_at  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX pause_open ON pause (scope, object) WHERE ended_at = 0;
+
+CREATE TABLE circuit (
+  origin     TEXT PRIMARY KEY,           -- scheme, host and port of a server
+  failures   INTEGER NOT NULL,           -- connections in a row that failed
+  last_error TEXT NOT NULL,              -- in our words
+  opened_at  INTEGER NOT NULL,
+  probe_at   INTEGER NOT NULL,           -- when one request may try it next
+  closed_at  INTEGER NOT NULL DEFAULT 0  -- 0 while it is open
+) STRICT, WITHOUT ROWID;
+CREATE INDEX circuit_open ON circuit (origin) WHERE closed_at = 0;
+
+-- Why a step that is ready was put off, where it is not for its own failure:
+-- pause, maintenance, quiet, circuit, or server (which said until when).
+ALTER TABLE step ADD COLUMN held TEXT NOT NULL DEFAULT '';
+CREATE INDEX step_held ON step (held, tenant_id) WHERE held <> '';
+
+-- +goose Down
+DROP INDEX step_held;
+ALTER TABLE step DROP COLUMN held;
+DROP INDEX circuit_open;
+DROP TABLE circuit;
+DROP INDEX pause_open;
+DROP TABLE pause;

@@ -1,0 +1,45 @@
+-- What holds exports back. Pauses and circuits concern several tenants: each
+-- query gives all of them, or names what it is about.
+
+-- name: PausesInForce :many
+SELECT * FROM pause WHERE ended_at = 0 AND (until = 0 OR until > sqlc.arg(now)) ORDER BY paused_at, pause_id;
+
+-- name: LatestPauses :many
+SELECT * FROM pause ORDER BY pause_id DESC LIMIT ?;
+
+-- name: EndPause :execrows
+UPDATE pause SET ended_by = CASE WHEN until > 0 AND until <= sqlc.arg(now) THEN '' ELSE sqlc.arg(ended_by) END,
+  ended_at = CASE WHEN until > 0 AND until <= sqlc.arg(now) THEN until ELSE sqlc.arg(now) END
+WHERE scope = sqlc.arg(scope) AND object = sqlc.arg(object) AND ended_at = 0;
+
+-- name: InsertPause :one
+INSERT INTO pause (scope, object, reason, paused_by, paused_at, until) VALUES (?, ?, ?, ?, ?, ?) RETURNING pause_id;
+
+-- name: PutCircuit :exec
+INSERT INTO circuit (origin, failures, last_error, opened_at, probe_at, closed_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (origin) DO UPDATE SET failures = excluded.failures, last_error = excluded.last_error, opened_at = excluded.opened_at,
+  probe_at = excluded.probe_at, closed_at = excluded.closed_at;
+
+-- name: OpenCircuits :many
+SELECT * FROM circuit WHERE closed_at = 0 ORDER BY origin;
+
+-- name: LatestCircuits :many
+SELECT * FROM circuit ORDER BY opened_at DESC LIMIT ?;
+
+-- name: WaitOfServer :one
+SELECT CAST(coalesce(max(due_at), 0) AS INTEGER) FROM step
+WHERE tenant_id = ? AND export_id = ? AND held = 'server' AND state = 'ready';
+
+-- name: FreeTenantSteps :exec
+UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state = 'ready' AND tenant_id = sqlc.arg(tenant_id);
+
+-- name: FreeRegistrationSteps :exec
+UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state = 'ready'
+  AND export_id IN (SELECT x.export_id FROM export x WHERE x.registration = sqlc.arg(registration) AND x.tenant_id = step.tenant_id);
+
+-- name: FreeAllSteps :exec
+UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state = 'ready';
+
+-- name: PutOffStep :execrows
+UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ?, held = ?
+WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
