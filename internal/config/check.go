@@ -84,6 +84,7 @@ func (r *reader) checkRegistration(at place, name string, c *Config) {
 	r.checkURL(at.at("jwks_url"), reg.JWKSURL, true)
 	r.checkURL(at.at("token_url"), reg.TokenURL, true)
 	r.notNegative(at.at("exports"), reg.Exports)
+	r.checkWindows(at.at("maintenance"), reg.Maintenance)
 }
 
 func (r *reader) checkProfileName(at place, name string, c *Config) {
@@ -146,6 +147,7 @@ func (r *reader) checkTenant(at place, t *Tenant, c *Config) {
 	if _, err := time.LoadLocation(t.TimeZone); err != nil || t.TimeZone == "Local" {
 		r.miss(at.at("time_zone"), "must be an IANA zone such as America/New_York")
 	}
+	r.checkWindows(at.at("quiet"), t.Quiet)
 	r.checkSinkNames(at.at("sinks"), t.Sinks, c)
 	r.notNegative(at.at("requests_per_minute"), t.RequestsPerMinute)
 	r.checkAttachments(at.at("attachments"), &t.Attachments)

@@ -12,6 +12,7 @@ func (r *reader) checkProfile(at place, p *Profile) {
 	if !idShape.MatchString(p.Name) {
 		r.miss(at.at("name"), idRule)
 	}
+	r.checkWindows(at.at("maintenance"), p.Maintenance)
 	r.checkKickoff(at, p)
 	r.checkStatus(at, p)
 	r.checkFiles(at, p)

@@ -31,6 +31,8 @@ type Config struct {
 	Folder string `yaml:"folder"`
 	// Limits bound what runs at once on this machine.
 	Limits Limits `yaml:"limits"`
+	// Scheduling says how the schedules of all practices are kept.
+	Scheduling Scheduling `yaml:"scheduling"`
 	// TLS says which servers are trusted.
 	TLS TLS `yaml:"tls"`
 	// JWKS says where `bulkhead run` publishes the registrations' public keys.

@@ -20,6 +20,7 @@ environment variable (` + "`key_env`" + `) or folder (` + "`key_folder`" + `). A
 
 A duration is written as ` + "`90s`, `36h`, `30d` or `2w`" + `. A moment is a FHIR instant (` + "`2026-01-31T08:00:00Z`" + `) or a date, which means
 midnight in the tenant's time zone. A size is written as ` + "`500kB`, `20MiB`" + ` or a number of bytes. Where a list is wanted, one value alone will do.
+A window is a time of the week, ` + "`mon-fri 08:00-18:00`" + ` or ` + "`sat,sun 22:00-04:00 America/Chicago`" + `, or comes once, from an instant to another: ` + "`2026-01-31T22:00:00Z/2026-02-01T04:00:00Z`" + `.
 
 Editors complete and check the fields by a JSON Schema: [config.schema.json](config.schema.json) for the file, and
 [tenant.schema.json](tenant.schema.json) for a file that holds one practice; ` + "`bulkhead config schema [--tenant]`" + ` prints them. Name it in the
@@ -39,6 +40,7 @@ var sections = []struct {
 	{"The file", "Config", ""},
 	{"limits", "Limits", ""},
 	{"limits: retry", "Retry", ""},
+	{"scheduling", "Scheduling", "What decides when an export starts: [scheduling.md](scheduling.md)."},
 	{"tls", "TLS", ""},
 	{"jwks", "JWKS", ""},
 	{"web", "Web", ""},

@@ -119,6 +119,10 @@ type Profile struct {
 	// RequestsPerMinute is the most requests to one practice's server in one
 	// clock minute, tokens included. 0 means no known limit.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
+	// Maintenance are windows in which the vendor's servers are not to be asked
+	// for anything, such as "sun 02:00-06:00 America/New_York"; without a zone in
+	// UTC. What falls into one waits for its end. Default: none.
+	Maintenance []Window `yaml:"maintenance"`
 	// Tolerate names the departures from the standard that are accepted.
 	Tolerate []Tolerance `yaml:"tolerate"`
 
@@ -162,7 +166,7 @@ func (p *Profile) copy() *Profile {
 	} {
 		*list = slices.Clone(*list)
 	}
-	c.BusyStatuses, c.Tolerate = slices.Clone(p.BusyStatuses), slices.Clone(p.Tolerate)
+	c.BusyStatuses, c.Tolerate, c.Maintenance = slices.Clone(p.BusyStatuses), slices.Clone(p.Tolerate), slices.Clone(p.Maintenance)
 	c.Scope.ByType = maps.Clone(p.Scope.ByType)
 	c.Name, c.Extends, c.Facts, c.Sources = "", "", nil, nil
 	return &c

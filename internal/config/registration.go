@@ -45,6 +45,10 @@ type Registration struct {
 	// Exports is how many exports may run at once under this registration.
 	// Default: 0, no limit besides that of the machine.
 	Exports int `yaml:"exports"`
+	// Maintenance are windows in which the servers of this registration's
+	// practices are not to be asked for anything, besides those of the vendor
+	// profile; without a zone in UTC. Default: none.
+	Maintenance []Window `yaml:"maintenance"`
 	// TermsVersion is the version of the vendor's terms that we accepted, for
 	// people. Default: none.
 	TermsVersion string `yaml:"terms_version"`

@@ -38,6 +38,10 @@ var valueTypes = map[string]node{
 		"description": "A duration such as 30d, or a cron expression of five fields.",
 		"type":        "string", "minLength": 1,
 	},
+	"Window": {
+		"description": "A time of the week such as mon-fri 08:00-18:00, or once, from an instant to another.",
+		"type":        "string", "pattern": `^([A-Za-z,-]+ +)?[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}( +[A-Za-z0-9_+/-]+)?$|^[0-9T:.-]+(Z|[+-][0-9]{2}:[0-9]{2})/[0-9T:.-]+(Z|[+-][0-9]{2}:[0-9]{2})$`,
+	},
 }
 
 // A drawer makes the schema of types, each once.
@@ -61,7 +65,7 @@ func (d *drawer) of(t reflect.Type, words string) node {
 	case reflect.Slice:
 		item := d.of(t.Elem(), words)
 		list := node{"type": "array", "items": item}
-		if t.Elem().Kind() == reflect.Struct {
+		if t.Elem().Kind() == reflect.Struct && valueTypes[t.Elem().Name()] == nil {
 			return list
 		}
 		return node{"anyOf": []node{item, list}}

@@ -112,6 +112,24 @@ type Tenant struct {
 	// Schedule is when an export starts, as a cron expression of five fields.
 	// Default: none, only when asked.
 	Schedule string `yaml:"schedule"`
+	// Spread is over how much time the start of this practice's schedule may be
+	// put off, so that practices do not all begin at once. Default: that of
+	// scheduling.
+	Spread Duration `yaml:"spread"`
+	// CatchUp is once or none: whether an export that was due while bulkhead was
+	// down, or the practice paused, is made up for. Default: that of scheduling.
+	CatchUp string `yaml:"catch_up" words:"once none"`
+	// CatchUpWithin is how late one may start to make up for one that was
+	// missed. Default: that of scheduling.
+	CatchUpWithin Duration `yaml:"catch_up_within"`
+	// Priority is high, normal or low: how soon this practice's scheduled exports
+	// get a slot where slots are scarce. What a person asks for goes first, and
+	// whoever waits rises with time. Default: normal.
+	Priority string `yaml:"priority" words:"high normal low"`
+	// Quiet are windows in which the server is not asked to start an export, such
+	// as "mon-fri 08:00-18:00", on the practice's clock: a schedule that falls
+	// into one begins at its end. What runs goes on. Default: none.
+	Quiet []Window `yaml:"quiet"`
 	// TimeZone is the IANA zone of Schedule and of dates. Default: UTC.
 	TimeZone string `yaml:"time_zone"`
 	// FullEvery is how often a scheduled export is a full one, which also
