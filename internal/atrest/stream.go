@@ -98,6 +98,9 @@ type escaper struct {
 }
 
 func (e *escaper) Write(p []byte) (int, error) {
+	if len(e.start) == 0 && len(p) >= len(magic) && !bytes.HasPrefix(p, []byte(magic)) {
+		e.past = true
+	}
 	if e.past {
 		return e.to.Write(p)
 	}

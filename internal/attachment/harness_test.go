@@ -255,7 +255,7 @@ func (b *bench) stored() map[string]int64 {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		all[string(e.Key)] = e.Size
+		all[string(e.Key)] = e.Stored
 	}
 	return maps.Clone(all)
 }

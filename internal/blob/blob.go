@@ -3,8 +3,12 @@
 // bucket; the local one is ours and makes every commit durable before it
 // returns.
 //
+// Where a house key is configured every file is encrypted by its tenant's key,
+// and bound to its own key in the store: callers see the content only.
+//
 // It never lets one tenant's scope name another tenant's file, never takes a
-// name from a server, and never shows a file that is not whole.
+// name from a server, never shows a file that is not whole, and never gives a
+// name to the content of an encrypted one.
 //
 // Layout: DESIGN section 6. The portable bucket: https://gocloud.dev/howto/blob/
 package blob
@@ -12,16 +16,21 @@ package blob
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"gocloud.dev/blob"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 )
 
 // A Store holds the files of all tenants. Its methods and those of its scopes
 // may be called concurrently.
 type Store struct {
 	bucket *blob.Bucket
+	keys   *atrest.Keys // nil: nothing is encrypted, and nothing that is can be opened
 	local  *localBucket // nil when the bucket is not our own local one
 	spool  string       // where LocalPath puts copies of remote files
+	held   atomic.Int64 // bytes of decrypted files in memory
 }
 
 // OpenLocal returns the store in the folder dir, which it makes when needed,
@@ -45,6 +54,11 @@ func (s *Store) Watch(point func(name string) error) {
 		s.local.fault = func(of Area, step string) error { return point(string(of) + ": " + step) }
 	}
 }
+
+// Encrypt has files written from now on be encrypted by their tenants' keys, if
+// keys are on, and those that are encrypted be opened by them. It is called
+// before the first file. Files that are not encrypted stay readable as they are.
+func (s *Store) Encrypt(keys *atrest.Keys) { s.keys = keys }
 
 // New returns a store over a bucket of any kind; the store closes it. The
 // folder spool takes the copies that LocalPath makes.

@@ -12,7 +12,10 @@ import (
 // explain says what the operator must do about err when it is about the
 // machine's storage, and otherwise names the operation.
 func explain(err error, operation string) error {
+	_, told := errors.AsType[*problem.Problem](err)
 	switch {
+	case told:
+		return err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return problem.Wrap(err, problem.StorageFull, "no space is left in the storage folder",
 			"Free space on the disk of the state folder, or move the folder to a larger disk; then resume with bulkhead export --resume. Nothing is lost.")
@@ -24,4 +27,11 @@ func explain(err error, operation string) error {
 		return fmt.Errorf("%s: %w", operation, fs.ErrNotExist)
 	}
 	return fmt.Errorf("%s: %w", operation, err)
+}
+
+// noPath is the problem of a system on which what is encrypted can be given to
+// no sink.
+func noPath(err error) error {
+	return problem.Wrap(err, problem.StorageUnwritable, "this system has no files without a name, through which sinks read what is encrypted",
+		"Run bulkhead on Linux with /proc mounted, or without `encryption` on a disk that is encrypted.")
 }

@@ -15,6 +15,8 @@ import (
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 )
 
 // A Scope reaches the files of one tenant and of no other (I7).
@@ -28,9 +30,11 @@ func (s *Scope) Tenant() string { return s.tenant }
 
 // An Entry is a stored file.
 type Entry struct {
-	Key      Key
-	Size     int64 // bytes as stored
-	Modified time.Time
+	Key       Key
+	Size      int64 // bytes of its content; 0 in a List, which opens nothing
+	Stored    int64 // bytes that it takes
+	Encrypted bool  // false in a List, too
+	Modified  time.Time
 }
 
 // Create starts a file. It becomes visible, whole and durable, when Commit of
@@ -41,29 +45,25 @@ func (s *Scope) Create(ctx context.Context, k Key) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create file: %w", err)
 	}
-	return newWriter(ctx, s.store.bucket, name)
+	return newWriter(ctx, s.store.bucket, name, s.sealing(ctx, name))
 }
 
 // Open reads a file from its start. A file that is not there is fs.ErrNotExist.
+// Problems, of one that is encrypted: those of atrest.Keys.
 func (s *Scope) Open(ctx context.Context, k Key) (io.ReadCloser, error) {
-	return s.OpenRange(ctx, k, 0, -1)
-}
-
-// OpenRange reads at most length bytes from offset; a negative length reads to
-// the end. A file that is not there is fs.ErrNotExist.
-func (s *Scope) OpenRange(ctx context.Context, k Key, offset, length int64) (io.ReadCloser, error) {
 	name, err := s.own(k)
 	if err != nil {
 		return nil, fmt.Errorf("open file: %w", err)
 	}
-	r, err := s.store.bucket.NewRangeReader(ctx, name, offset, length, nil)
+	r, err := s.store.bucket.NewRangeReader(ctx, name, 0, -1, nil)
 	if err != nil {
 		return nil, explain(missing(err), "open file")
 	}
-	return r, nil
+	return s.content(ctx, name, r)
 }
 
-// Stat describes a file. A file that is not there is fs.ErrNotExist.
+// Stat describes a file. A file that is not there is fs.ErrNotExist. It needs no
+// key, also when the file is encrypted.
 func (s *Scope) Stat(ctx context.Context, k Key) (Entry, error) {
 	name, err := s.own(k)
 	if err != nil {
@@ -73,7 +73,13 @@ func (s *Scope) Stat(ctx context.Context, k Key) (Entry, error) {
 	if err != nil {
 		return Entry{}, explain(missing(err), "stat file")
 	}
-	return Entry{Key: k, Size: a.Size, Modified: a.ModTime}, nil
+	kind, err := s.kind(ctx, name, a.Size)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{
+		Key: k, Size: atrest.ContentSize(kind, a.Size), Stored: a.Size, Encrypted: kind == atrest.Encrypted, Modified: a.ModTime,
+	}, nil
 }
 
 // List walks the files of one export in one area, in the order of their keys.
@@ -99,7 +105,7 @@ func (s *Scope) walk(ctx context.Context, prefix string, yield func(Entry, error
 			yield(Entry{}, explain(err, "list files"))
 			return
 		}
-		if !yield(Entry{Key: Key(o.Key), Size: o.Size, Modified: o.ModTime}, nil) {
+		if !yield(Entry{Key: Key(o.Key), Stored: o.Size, Modified: o.ModTime}, nil) {
 			return
 		}
 	}
@@ -165,17 +171,22 @@ func fileOf(a Area, k Key) string {
 
 // LocalPath returns a path at which the file can be read until release is
 // called. For a local store it is the file itself and must not be changed; for
-// any other it is a copy, which release removes.
+// any other it is a copy, which release removes. What was encrypted has a path
+// without a name in any folder, which ends with the process, however that ends,
+// and which is for this process only.
 func (s *Scope) LocalPath(ctx context.Context, k Key) (path string, release func(), err error) {
 	name, err := s.own(k)
 	if err != nil {
 		return "", nil, fmt.Errorf("find file: %w", err)
 	}
-	if s.store.local == nil {
-		return s.copyToSpool(ctx, k)
-	}
-	if _, err := s.Stat(ctx, k); err != nil {
+	e, err := s.Stat(ctx, k)
+	switch {
+	case err != nil:
 		return "", nil, err
+	case e.Encrypted, s.store.local != nil && e.Size != e.Stored:
+		return s.nameless(ctx, e)
+	case s.store.local == nil:
+		return s.copyToSpool(ctx, k)
 	}
 	return filepath.Join(s.store.local.dir, pathOf(name)), func() {}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 
 	"gocloud.dev/blob"
 )
@@ -17,12 +18,13 @@ var errEnded = errors.New("file was already committed or closed")
 type Writer struct {
 	to     *blob.Writer
 	buf    *bufio.Writer
+	seal   io.WriteCloser // encrypts into buf, or leaves as it is
 	cancel context.CancelFunc
 	size   int64
 	ended  bool
 }
 
-func newWriter(ctx context.Context, b *blob.Bucket, name string) (*Writer, error) {
+func newWriter(ctx context.Context, b *blob.Bucket, name string, sealing func(io.Writer) (io.WriteCloser, error)) (*Writer, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	to, err := b.NewWriter(ctx, name, &blob.WriterOptions{
 		ContentType: defaultContentType, DisableContentTypeDetection: true,
@@ -31,12 +33,17 @@ func newWriter(ctx context.Context, b *blob.Bucket, name string) (*Writer, error
 		cancel()
 		return nil, explain(err, "create file")
 	}
-	return &Writer{to: to, buf: bufio.NewWriterSize(to, writeBuffer), cancel: cancel}, nil
+	w := &Writer{to: to, buf: bufio.NewWriterSize(to, writeBuffer), cancel: cancel}
+	if w.seal, err = sealing(w.buf); err != nil {
+		w.abort()
+		return nil, explain(err, "create file")
+	}
+	return w, nil
 }
 
 // Write appends p to the file.
 func (w *Writer) Write(p []byte) (int, error) {
-	n, err := w.buf.Write(p)
+	n, err := w.seal.Write(p)
 	w.size += int64(n)
 	if err != nil {
 		return n, explain(err, "write file")
@@ -44,7 +51,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Size returns the number of bytes written so far.
+// Size returns the number of bytes of the content so far.
 func (w *Writer) Size() int64 { return w.size }
 
 // Commit makes the file visible. When it returns nil the file is whole and
@@ -54,7 +61,7 @@ func (w *Writer) Commit() error {
 	if w.ended {
 		return errEnded
 	}
-	if err := w.buf.Flush(); err != nil {
+	if err := errors.Join(w.seal.Close(), w.buf.Flush()); err != nil {
 		w.abort()
 		return explain(err, "write file")
 	}
