@@ -2,8 +2,10 @@ package disposal_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -13,7 +15,6 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
-	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -23,6 +24,27 @@ const day = 24 * time.Hour
 
 // canary stands in every file of a practice, and in its rows of members.
 const canary = "zz-canary-zz"
+
+// empty is a ledger without rows, made once.
+var empty []byte
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "disposal-*")
+	if err == nil {
+		var s *store.Store
+		if s, err = store.Open(context.Background(), filepath.Join(dir, "ledger.db")); err == nil {
+			err = s.Close()
+		}
+	}
+	if err == nil {
+		empty, err = os.ReadFile(filepath.Join(dir, "ledger.db"))
+	}
+	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // A house is a ledger, a store of files and a sink, with two practices.
 type house struct {
@@ -37,6 +59,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{T: t, dir: t.TempDir(), tables: &tables{rows: map[string]int64{}}}
+	h.must(os.WriteFile(filepath.Join(h.dir, "ledger.db"), empty, 0o600))
 	h.open()
 	t.Cleanup(h.close)
 	err := h.ledger.PutTenants(t.Context(), []store.Tenant{{ID: "lakeside", Name: "Lakeside"}, {ID: "hillcrest", Name: "Hillcrest"}})
@@ -160,7 +183,9 @@ func (h *house) export(o order) string {
 				err = tx.SetFileStored(&x, store.File{Name: file, Bytes: 64, WireBytes: 60, SHA256: "cd34"})
 			}
 			if err == nil && e == life.Ingested {
-				err = tx.SetUnitIngested(&x, file, []ingest.Summary{}, nil)
+				err = tx.SetIngested(&x, []store.File{{Name: file, Lines: 2, Delivered: 1, Quarantined: 1}}, []store.Part{
+					{Table: "patient", Key: "staged/" + o.tenant + "/" + id + "/patient/" + file + "-0.parquet", Rows: 1},
+				})
 			}
 			if err == nil {
 				err = tx.Move(&x, e)
@@ -169,7 +194,7 @@ func (h *house) export(o order) string {
 				return err
 			}
 		}
-		if _, _, err := tx.Members("s", []string{canary}, true); err != nil {
+		if _, err := tx.Members("s", store.Shown{Patients: []string{canary}, Whole: true, Held: true}); err != nil {
 			return err
 		}
 		return tx.Log(id, "kickoff", map[string]int{"n": 1})

@@ -199,7 +199,7 @@ func list(ctx context.Context, p place) ([]Item, error) {
 // item describes a stored file.
 func (p place) item(e blob.Entry, files []store.File, rows map[string]int64) Item {
 	prefix := fmt.Sprintf("%s/%s/%s/", p.Area.Files, p.files.Tenant(), p.Export.ID)
-	item := Item{Name: strings.TrimPrefix(string(e.Key), prefix), Bytes: e.Size, Rows: rows[string(e.Key)]}
+	item := Item{Name: strings.TrimPrefix(string(e.Key), prefix), Bytes: e.Stored, Rows: rows[string(e.Key)]}
 	name, _, _ := strings.Cut(path.Base(item.Name), ".")
 	for _, f := range files {
 		switch {

@@ -103,7 +103,7 @@ func (q *Queries) CountHistory(ctx context.Context, arg CountHistoryParams) (Cou
 }
 
 const disposalMarks = `-- name: DisposalMarks :many
-SELECT export_id, area, ending_id, rule, begun_at, ended_at FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id, area
+SELECT export_id, area, ending_id, rule, begun_at, ended_at FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id = '', export_id, area
 `
 
 type DisposalMarksRow struct {
@@ -275,6 +275,18 @@ type DropEventsParams struct {
 
 func (q *Queries) DropEvents(ctx context.Context, arg DropEventsParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, dropEvents, arg.TenantID, arg.ExportID, arg.Limit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const dropGroupLists = `-- name: DropGroupLists :execrows
+DELETE FROM group_list WHERE tenant_id = ?
+`
+
+func (q *Queries) DropGroupLists(ctx context.Context, tenantID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropGroupLists, tenantID)
 	if err != nil {
 		return 0, err
 	}
@@ -537,7 +549,7 @@ func (q *Queries) InsertEnding(ctx context.Context, arg InsertEndingParams) (int
 }
 
 const listDisposals = `-- name: ListDisposals :many
-SELECT tenant_id, export_id, area, ending_id, rule, begun_at, ended_at, files, bytes, listing FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id, area
+SELECT tenant_id, export_id, area, ending_id, rule, begun_at, ended_at, files, bytes, listing FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id = '', export_id, area
 `
 
 func (q *Queries) ListDisposals(ctx context.Context, tenantID string) ([]Disposal, error) {

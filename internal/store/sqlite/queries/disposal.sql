@@ -6,10 +6,10 @@ SELECT x.* FROM export x WHERE x.tenant_id = sqlc.arg(tenant_id)
 ORDER BY x.requested_at, x.export_id;
 
 -- name: ListDisposals :many
-SELECT * FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id, area;
+SELECT * FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id = '', export_id, area;
 
 -- name: DisposalMarks :many
-SELECT export_id, area, ending_id, rule, begun_at, ended_at FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id, area;
+SELECT export_id, area, ending_id, rule, begun_at, ended_at FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id = '', export_id, area;
 
 -- name: DisposalMarksOf :many
 SELECT area, begun_at FROM disposal WHERE tenant_id = ? AND export_id = ?;
@@ -66,6 +66,9 @@ DELETE FROM attachment_pending WHERE tenant_id = ?;
 
 -- name: DropWatermarks :execrows
 DELETE FROM watermark WHERE tenant_id = ?;
+
+-- name: DropGroupLists :execrows
+DELETE FROM group_list WHERE tenant_id = ?;
 
 -- name: ForgetParameters :execrows
 UPDATE export SET parameters = '{}', status_url = '', page_url = '' WHERE tenant_id = ? AND (parameters <> '{}' OR status_url <> '' OR page_url <> '');
