@@ -102,8 +102,9 @@ func (e *Engine) configure(ctx context.Context, o Options) (err error) {
 	)
 }
 
-// parkedMemory is what an engine may hold in its buffers while others work.
-const parkedMemory = 32 << 20
+// parkedMemory is how many bytes of buffers an engine may hold while others
+// work: what was committed and is not yet in the file. Less of it spills.
+const parkedMemory = 96 << 20
 
 func memory(bytes int64) string { return fmt.Sprintf("SET memory_limit = '%dB'", bytes) }
 
