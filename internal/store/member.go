@@ -140,6 +140,16 @@ func (s *Scope) GroupLists(ctx context.Context, stream string, whole bool, limit
 	return lists, nil
 }
 
+// GroupListOf gives when an export showed the stream's group; false when it
+// did not.
+func (s *Scope) GroupListOf(ctx context.Context, stream, export string) (time.Time, bool, error) {
+	rows, err := s.store.queries().GroupListOf(ctx, gen.GroupListOfParams{TenantID: s.tenant, Stream: stream, ExportID: export})
+	if err != nil || len(rows) == 0 {
+		return time.Time{}, false, Explain(err)
+	}
+	return at(rows[0]), true, nil
+}
+
 // GroupChanged gives when a list of the stream's group last showed somebody
 // who joined or left, or else its first list, and how many whole lists came
 // after that. The time is zero without any list.

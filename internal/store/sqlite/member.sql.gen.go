@@ -99,6 +99,39 @@ func (q *Queries) GroupChanged(ctx context.Context, arg GroupChangedParams) (int
 	return changed_at, err
 }
 
+const groupListOf = `-- name: GroupListOf :many
+SELECT seen_at FROM group_list WHERE tenant_id = ? AND stream = ? AND export_id = ? ORDER BY seen_at DESC LIMIT 1
+`
+
+type GroupListOfParams struct {
+	TenantID string
+	Stream   string
+	ExportID string
+}
+
+func (q *Queries) GroupListOf(ctx context.Context, arg GroupListOfParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, groupListOf, arg.TenantID, arg.Stream, arg.ExportID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var seen_at int64
+		if err := rows.Scan(&seen_at); err != nil {
+			return nil, err
+		}
+		items = append(items, seen_at)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const groupLists = `-- name: GroupLists :many
 SELECT tenant_id, stream, seen_at, export_id, whole, members, joined, departed FROM group_list WHERE tenant_id = ?1 AND stream = ?2 AND whole >= ?3
 ORDER BY seen_at DESC, export_id DESC LIMIT ?4

@@ -31,3 +31,6 @@ SELECT count(*) FROM group_list WHERE tenant_id = ? AND stream = ? AND whole = 1
 -- name: GroupChanged :one
 SELECT CAST(coalesce(max(CASE WHEN joined + departed > 0 THEN seen_at END), min(seen_at), 0) AS INTEGER) AS changed_at
 FROM group_list WHERE tenant_id = ? AND stream = ?;
+
+-- name: GroupListOf :many
+SELECT seen_at FROM group_list WHERE tenant_id = ? AND stream = ? AND export_id = ? ORDER BY seen_at DESC LIMIT 1;
