@@ -9,6 +9,7 @@ type Action string
 const (
 	Policy Action = "policy" // object: the stage of the decision
 
+	RequestTaken    Action = "request_taken"
 	ExportRequested Action = "export_requested"
 	ExportKickedOff Action = "export_kicked_off"
 	ExportPutOff    Action = "export_put_off"
@@ -44,6 +45,7 @@ const (
 	ConfigChanged    Action = "config_changed"
 	AgreementChanged Action = "agreement_changed"
 	LedgerRestored   Action = "ledger_restored"
+	AlertTakenOn     Action = "alert_acknowledged"
 	Disposed         Action = "disposed"
 	LegalHold        Action = "legal_hold"
 	SignedIn         Action = "signed_in"
@@ -60,6 +62,7 @@ var actions = []struct {
 	means  string
 }{
 	{Policy, "a stage was permitted or refused by the practice's agreement; object: the stage, rule: what decided"},
+	{RequestTaken, "a request of another program was received (done), taken up (allowed) or refused; object: its number, facts: the kind"},
 	{ExportRequested, "an export was asked for; facts: mode, level, types, sinks, purpose"},
 	{ExportKickedOff, "the server took the kick-off; object: the status URL"},
 	{ExportPutOff, "the server wants the kick-off later: it has an export already (a duplicate), or wants a pause"},
@@ -93,6 +96,7 @@ var actions = []struct {
 	{ConfigChanged, "the configuration was changed; facts: what"},
 	{AgreementChanged, "the practice's agreement was recorded, changed, suspended or ended"},
 	{LedgerRestored, "the ledger was replaced by a copy"},
+	{AlertTakenOn, "a person took an alert on; object: its number, facts: its kind, until when it is not told again"},
 	{Disposed, "what was kept of the practice was destroyed; facts: what"},
 	{LegalHold, "a legal hold was set or lifted"},
 	{SignedIn, "a person signed in, or was refused"},

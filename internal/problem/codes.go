@@ -17,6 +17,8 @@ const (
 	ViewInvalid   Code = "view_invalid"   // a ViewDefinition cannot be used
 	QueryInvalid  Code = "query_invalid"  // the SQL of bulkhead query failed
 
+	RequestInvalid Code = "request_invalid" // another program's request for an export cannot be taken
+
 	StorageUnwritable Code = "storage_unwritable" // a folder or file cannot be written
 	StorageFull       Code = "storage_full"       // no space left
 	StorageDamaged    Code = "storage_damaged"    // stored bytes are not what was stored
@@ -80,7 +82,7 @@ var kinds = map[Code]Kind{
 	Internal: bug,
 
 	Usage: usage, ConfigInvalid: usage, ConfigMissing: usage, TenantUnknown: usage,
-	ViewInvalid: usage, QueryInvalid: usage, KeyMissing: usage, KeyInvalid: usage, SinkMissing: usage,
+	ViewInvalid: usage, QueryInvalid: usage, RequestInvalid: usage, KeyMissing: usage, KeyInvalid: usage, SinkMissing: usage,
 
 	StorageUnwritable: machine, StorageFull: machine, StorageDamaged: machine,
 	LedgerLocked: machine, LedgerNewer: machine, LedgerDamaged: machine, SinkFailed: machine, AuditBroken: machine,

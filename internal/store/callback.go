@@ -75,10 +75,15 @@ func callbacksOf(rows []gen.Callback, err error) ([]Callback, error) {
 	return list, nil
 }
 
-// SetCalledBack records that a call-back of the tenant's has arrived.
-func (s *Scope) SetCalledBack(ctx context.Context, callback int64) error {
+// SetCalledBack records that a call-back of the tenant's has arrived; what was
+// put off because its target did not answer is due now.
+func (s *Scope) SetCalledBack(ctx context.Context, c Callback) error {
 	return s.store.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).SetCallbackSent(ctx, gen.SetCallbackSentParams{SentAt: ms(time.Now()), TenantID: s.tenant, CallbackID: callback})
+		q, now := gen.New(tx), ms(time.Now())
+		if err := q.BringForwardCallbacks(ctx, gen.BringForwardCallbacksParams{Now: now, Target: c.Target}); err != nil {
+			return err
+		}
+		return q.SetCallbackSent(ctx, gen.SetCallbackSentParams{SentAt: now, TenantID: s.tenant, CallbackID: c.ID})
 	})
 }
 
@@ -96,12 +101,18 @@ func (s *Scope) SetNotCalledBack(ctx context.Context, callback int64, due time.T
 	})
 }
 
-// PutOffCallbacks puts off until due what has not left to a target and was
-// made after a time.
-func (s *Store) PutOffCallbacks(ctx context.Context, target string, due, after time.Time, why string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).PutOffCallbacks(ctx, gen.PutOffCallbacksParams{Due: ms(due), Why: why, Target: target, Younger: ms(after)})
+// PutOffCallbacks puts off until due what has not left to a target that does
+// not answer, and gives up what was made before a time. It gives how many.
+func (s *Store) PutOffCallbacks(ctx context.Context, target string, due, older time.Time, why string) (givenUp int64, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		q := gen.New(tx)
+		givenUp, err = q.GiveUpCallbacks(ctx, gen.GiveUpCallbacksParams{Now: ms(time.Now()), Why: why, Target: target, Older: ms(older)})
+		if err != nil {
+			return err
+		}
+		return q.PutOffCallbacks(ctx, gen.PutOffCallbacksParams{Due: ms(due), Why: why, Target: target})
 	})
+	return givenUp, err
 }
 
 // NotCalledBack are the call-backs to one target that were tried and have not

@@ -35,6 +35,21 @@ func (q *Queries) AnswerRequest(ctx context.Context, arg AnswerRequestParams) (i
 	return result.RowsAffected()
 }
 
+const bringForwardCallbacks = `-- name: BringForwardCallbacks :exec
+UPDATE callback SET due_at = ?1
+WHERE target = ?2 AND sent_at = 0 AND given_up_at = 0 AND attempts = 0 AND due_at > ?1
+`
+
+type BringForwardCallbacksParams struct {
+	Now    int64
+	Target string
+}
+
+func (q *Queries) BringForwardCallbacks(ctx context.Context, arg BringForwardCallbacksParams) error {
+	_, err := q.db.ExecContext(ctx, bringForwardCallbacks, arg.Now, arg.Target)
+	return err
+}
+
 const callbacksOf = `-- name: CallbacksOf :many
 SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE tenant_id = ? AND export_id = ? ORDER BY callback_id
 `
@@ -224,6 +239,31 @@ func (q *Queries) GetRequest(ctx context.Context, arg GetRequestParams) (ExportR
 		&i.EndedAt,
 	)
 	return i, err
+}
+
+const giveUpCallbacks = `-- name: GiveUpCallbacks :execrows
+UPDATE callback SET given_up_at = ?1, last_error = ?2
+WHERE target = ?3 AND sent_at = 0 AND given_up_at = 0 AND made_at < ?4
+`
+
+type GiveUpCallbacksParams struct {
+	Now    int64
+	Why    string
+	Target string
+	Older  int64
+}
+
+func (q *Queries) GiveUpCallbacks(ctx context.Context, arg GiveUpCallbacksParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, giveUpCallbacks,
+		arg.Now,
+		arg.Why,
+		arg.Target,
+		arg.Older,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const goOnAs = `-- name: GoOnAs :exec
@@ -508,23 +548,17 @@ func (q *Queries) PruneRequests(ctx context.Context, endedAt int64) error {
 
 const putOffCallbacks = `-- name: PutOffCallbacks :exec
 UPDATE callback SET due_at = ?1, last_error = ?2
-WHERE target = ?3 AND sent_at = 0 AND given_up_at = 0 AND due_at < ?1 AND made_at > ?4
+WHERE target = ?3 AND sent_at = 0 AND given_up_at = 0 AND due_at < ?1
 `
 
 type PutOffCallbacksParams struct {
-	Due     int64
-	Why     string
-	Target  string
-	Younger int64
+	Due    int64
+	Why    string
+	Target string
 }
 
 func (q *Queries) PutOffCallbacks(ctx context.Context, arg PutOffCallbacksParams) error {
-	_, err := q.db.ExecContext(ctx, putOffCallbacks,
-		arg.Due,
-		arg.Why,
-		arg.Target,
-		arg.Younger,
-	)
+	_, err := q.db.ExecContext(ctx, putOffCallbacks, arg.Due, arg.Why, arg.Target)
 	return err
 }
 

@@ -86,7 +86,15 @@ UPDATE callback SET attempts = attempts + 1, due_at = ?, given_up_at = ?, last_e
 
 -- name: PutOffCallbacks :exec
 UPDATE callback SET due_at = sqlc.arg(due), last_error = sqlc.arg(why)
-WHERE target = sqlc.arg(target) AND sent_at = 0 AND given_up_at = 0 AND due_at < sqlc.arg(due) AND made_at > sqlc.arg(younger);
+WHERE target = sqlc.arg(target) AND sent_at = 0 AND given_up_at = 0 AND due_at < sqlc.arg(due);
+
+-- name: GiveUpCallbacks :execrows
+UPDATE callback SET given_up_at = sqlc.arg(now), last_error = sqlc.arg(why)
+WHERE target = sqlc.arg(target) AND sent_at = 0 AND given_up_at = 0 AND made_at < sqlc.arg(older);
+
+-- name: BringForwardCallbacks :exec
+UPDATE callback SET due_at = sqlc.arg(now)
+WHERE target = sqlc.arg(target) AND sent_at = 0 AND given_up_at = 0 AND attempts = 0 AND due_at > sqlc.arg(now);
 
 -- name: UndeliveredCallbacks :many
 SELECT target, count(*) AS callbacks, CAST(count(nullif(given_up_at, 0)) AS INTEGER) AS given_up, CAST(min(made_at) AS INTEGER) AS since, CAST(max(last_error) AS TEXT) AS last_error
