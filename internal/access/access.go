@@ -1,11 +1,12 @@
 // Package access says who may do what to whose practice, and checks how they
-// prove who they are: passwords, API tokens, and the code of the first start.
+// prove who they are: passwords, the codes of authenticator apps, API tokens.
 //
 // It keeps nothing itself and opens no connection. It never returns, words or
 // compares a secret in a way that shows it: passwords are kept as argon2id,
 // tokens as hashes.
 //
-// Model: four roles, each in one practice or in all; deny by default.
+// Model: five roles, each in one practice or in all; deny by default. Codes:
+// https://www.rfc-editor.org/rfc/rfc6238
 // Passwords and tokens: https://owasp.org/www-project-application-security-verification-standard/
 package access
 
@@ -21,12 +22,13 @@ type Role string
 const (
 	Viewer         Role = "viewer"          // sees states, counts, problems
 	Operator       Role = "operator"        // also starts, cancels, resumes, pauses, acknowledges
+	BreakGlass     Role = "break_glass"     // sees states, and contents when it must be, with a reason; for an operator who is on call
 	PrivacyOfficer Role = "privacy_officer" // sees states, refused lines' contents with a reason, and the audit trail
 	Admin          Role = "admin"           // sees states; people, tokens, configuration
 )
 
 // Roles are all roles, from least to most.
-var Roles = []Role{Viewer, Operator, PrivacyOfficer, Admin}
+var Roles = []Role{Viewer, Operator, BreakGlass, PrivacyOfficer, Admin}
 
 // An Act is something that is done on a page or by the API.
 type Act string
@@ -44,6 +46,7 @@ const (
 var permits = map[Role][]Act{
 	Viewer:         {See},
 	Operator:       {See, Operate},
+	BreakGlass:     {See, Reveal},
 	PrivacyOfficer: {See, Reveal, Examine},
 	Admin:          {See, Administer, Examine},
 }
@@ -67,7 +70,7 @@ func ParseGrant(text string) (Grant, error) {
 		}
 	}
 	if !slices.Contains(Roles, g.Role) {
-		return Grant{}, fmt.Errorf("%q is no role: use viewer, operator, privacy_officer or admin, with @practice for one practice", g.Role)
+		return Grant{}, fmt.Errorf("%q is no role: use viewer, operator, break_glass, privacy_officer or admin, with @practice for one practice", g.Role)
 	}
 	if g.Tenant == "" {
 		return Grant{}, fmt.Errorf("%q names no practice after the @", text)

@@ -39,6 +39,10 @@ func TestARoleInOnePracticeIsNothingInAnother(t *testing.T) {
 		{of("privacy_officer@lakeside"), Reveal, "lakeside", true},
 		{of("privacy_officer@lakeside"), Reveal, "hillcrest", false},
 		{of("privacy_officer"), Administer, "", false},
+		{of("operator", "break_glass@lakeside"), Reveal, "lakeside", true},
+		{of("operator", "break_glass@lakeside"), Reveal, "hillcrest", false},
+		{of("break_glass"), Operate, "lakeside", false},
+		{of("break_glass"), Examine, "", false},
 		{of("operator@lakeside", "viewer@hillcrest"), Operate, "hillcrest", false},
 		{of("operator@lakeside", "viewer@hillcrest"), See, "hillcrest", true},
 	} {
@@ -66,6 +70,7 @@ func TestAGrantIsReadStrictly(t *testing.T) {
 }
 
 func TestAPasswordIsKeptAsAHashOfItsOwn(t *testing.T) {
+	t.Attr("asvs", "2.4.1 2.4.4")
 	const password = "a lantern by the harbour"
 	one, two := HashPassword(password), HashPassword(password)
 	if one == two {
@@ -88,13 +93,20 @@ func TestAPasswordIsKeptAsAHashOfItsOwn(t *testing.T) {
 }
 
 func TestWeakPasswordsAreRefused(t *testing.T) {
-	for _, bad := range []string{"", "short", strings.Repeat("ab", 10), "wide-anna-water", strings.Repeat("xyzuvw", 30), "\xff\xfe not text at all"} {
-		if CheckPassword("anna", bad) == nil {
+	t.Attr("asvs", "2.1.1 2.1.2 2.1.7 2.1.9")
+	for _, bad := range []string{
+		"", "short", "fourteen chars", strings.Repeat("ab", 10), strings.Repeat("xyzuvw", 30), "\xff\xfe not text at all", "aaaaaaaaaaaaaaaaaaaa",
+		"Password12345678!", "P@ssw0rd P@ssw0rd", "passwordpassword2026", "qwertyuiopasdfghjkl", "1qaz2wsx3edc4rfv5tgb", "abcdefghijklmnop", "welcome to bulkhead", "AnnaMillerAnnaMiller",
+		"anna-miller-2026!", "summer2026summer2026", "letmeinletmein99", "98765432109876543210", "hospital admin pass 1", "!!!!!!!!!!!!!!!!!!!a2c4",
+	} {
+		if CheckPassword(bad, "anna", "Anna Miller") == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}
-	if err := CheckPassword("anna", "a lantern by the harbour"); err != nil {
-		t.Error(err)
+	for _, good := range []string{"a lantern by the harbour", "correct horse battery staple", "Ein Ofen steht im Keller", "x7#kQ2!vT9@mZ4$w", "éclairs et thé à midi", strings.Repeat("ox4 tree blue ", 10)[:128]} {
+		if err := CheckPassword(good, "anna", "Anna Miller"); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ const (
 	LedgerRestored   Action = "ledger_restored"
 	AlertTakenOn     Action = "alert_acknowledged"
 	Disposed         Action = "disposed"
+	HandedBack       Action = "handed_back"
 	LegalHold        Action = "legal_hold"
 	SignedIn         Action = "signed_in"
 	AccessChanged    Action = "access_changed"
@@ -97,7 +98,8 @@ var actions = []struct {
 	{AgreementChanged, "the practice's agreement was recorded, changed, suspended or ended"},
 	{LedgerRestored, "the ledger was replaced by a copy"},
 	{AlertTakenOn, "a person took an alert on; object: its number, facts: its kind, until when it is not told again"},
-	{Disposed, "what was kept of the practice was destroyed; facts: what"},
+	{Disposed, "what was kept of the practice was destroyed; object: the area, or the certificate; facts: how much"},
+	{HandedBack, "what was kept of the practice was handed back to it, in a folder; facts: how many files, a hash of their manifest"},
 	{LegalHold, "a legal hold was set or lifted"},
 	{SignedIn, "a person signed in, or was refused"},
 	{SessionsEnded, "sessions were ended from another one, or by an admin; object: whose"},
@@ -127,7 +129,7 @@ func Actions() []Action {
 }
 
 // seeing are the acts by which a person sees a practice's records.
-var seeing = []Action{LinesViewed, LinesRevealed, TablesQueried, PatientsListed}
+var seeing = []Action{LinesViewed, LinesRevealed, TablesQueried, PatientsListed, HandedBack}
 
 // Sees reports whether by the action a person sees, or may see, what a
 // practice's records say.

@@ -24,7 +24,7 @@ func recordRestore(ctx context.Context, ledger string, r store.Restored) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.Sessions().EndAll(ctx); err != nil {
+	if err := s.EndAllSessions(ctx); err != nil {
 		return err
 	}
 	chains, err := s.AuditChains(ctx)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +17,11 @@ type Person struct {
 	ID           string
 	Name         string
 	PasswordHash string // empty for a person of an identity provider
+	// PasswordUntil says that somebody else set the password: it opens until
+	// then, and only to choose another. Zero: it is the person's own.
+	PasswordUntil time.Time
+	Factor        string // the second factor's secret, sealed with the password; empty: none
+	FactorStep    int64  // of the last code that was taken
 	Subject      string // issuer and subject there; empty for a local person
 	Grants       []access.Grant
 	CreatedAt    time.Time
@@ -30,10 +34,58 @@ func (p Person) Actor() access.Actor {
 	return access.Actor{ID: p.ID, Name: p.Name, Grants: p.Grants}
 }
 
+// Local reports whether the person signs in with a password of ours.
+func (p Person) Local() bool { return p.Subject == "" }
+
+// ErrLastAdmin says that nobody would be left who signs in with a password and
+// may administer: nobody could mend anything then.
+var ErrLastAdmin = errors.New("this would leave no admin who signs in with a password")
+
 // PutPerson adds a person, or replaces what is known of the one of that id,
-// who may then sign in again. ev goes on record with it.
+// who may then sign in again; the sessions and the second factor of before end.
+// ev goes on record with it. ErrLastAdmin refuses it.
 func (s *Store) PutPerson(ctx context.Context, p Person, ev audit.Event) error {
-	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) { return true, putPerson(ctx, tx, p) })
+	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
+		return true, keepAdmin(ctx, tx, func() error {
+			return errors.Join(putPerson(ctx, tx, p), endSessions(ctx, tx, p.ID, ""))
+		})
+	})
+}
+
+// PutGrants replaces the name and the grants of a person, who may then sign in
+// again; false says that there is none of that id. ErrLastAdmin refuses it.
+func (s *Store) PutGrants(ctx context.Context, p Person, ev audit.Event) (done bool, err error) {
+	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
+		err := keepAdmin(ctx, tx, func() error {
+			n, err := gen.New(tx).NamePerson(ctx, gen.NamePersonParams{Name: p.Name, PersonID: p.ID})
+			if done = n > 0; err != nil || !done {
+				return err
+			}
+			return putGrants(ctx, gen.New(tx), p)
+		})
+		return done, err
+	})
+	return done && err == nil, err
+}
+
+// keepAdmin does a change, and refuses it when it takes the last admin.
+func keepAdmin(ctx context.Context, tx *sql.Tx, change func() error) error {
+	q := gen.New(tx)
+	before, err := q.CountAdmins(ctx)
+	if err != nil {
+		return fmt.Errorf("count admins: %w", err)
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	after, err := q.CountAdmins(ctx)
+	if err != nil {
+		return fmt.Errorf("count admins: %w", err)
+	}
+	if before > 0 && after == 0 {
+		return ErrLastAdmin
+	}
+	return nil
 }
 
 // onRecord does something about who may what, and puts it on record in the
@@ -74,10 +126,14 @@ func (s *Store) PutFirstPerson(ctx context.Context, p Person, ev audit.Event) er
 func putPerson(ctx context.Context, tx *sql.Tx, p Person) error {
 	q := gen.New(tx)
 	if err := q.PutPerson(ctx, gen.PutPersonParams{
-		PersonID: p.ID, Name: p.Name, PasswordHash: p.PasswordHash, Subject: p.Subject, CreatedAt: ms(time.Now()),
+		PersonID: p.ID, Name: p.Name, PasswordHash: p.PasswordHash, PasswordUntil: ms(p.PasswordUntil), Subject: p.Subject, CreatedAt: ms(time.Now()),
 	}); err != nil {
 		return fmt.Errorf("record person: %w", err)
 	}
+	return putGrants(ctx, q, p)
+}
+
+func putGrants(ctx context.Context, q *gen.Queries, p Person) error {
 	if err := q.DropGrants(ctx, p.ID); err != nil {
 		return fmt.Errorf("record grants: %w", err)
 	}
@@ -110,6 +166,7 @@ func (s *Store) person(ctx context.Context, r gen.Person, err error) (Person, bo
 	}
 	p := Person{
 		ID: r.PersonID, Name: r.Name, PasswordHash: r.PasswordHash, Subject: r.Subject,
+		PasswordUntil: at(r.PasswordUntil), Factor: r.Factor, FactorStep: r.FactorStep,
 		CreatedAt: at(r.CreatedAt), DisabledAt: at(r.DisabledAt), SignedInAt: at(r.SignedInAt),
 	}
 	rows, err := s.queries().ListGrants(ctx, p.ID)
@@ -139,109 +196,18 @@ func (s *Store) People(ctx context.Context) ([]Person, error) {
 	return all, nil
 }
 
-// DisablePerson takes a person's access; false says there is none to take.
+// DisablePerson takes a person's access and ends their sessions; false says
+// there is none to take. ErrLastAdmin refuses it.
 func (s *Store) DisablePerson(ctx context.Context, id string, ev audit.Event) (done bool, err error) {
 	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
-		n, err := gen.New(tx).DisablePerson(ctx, gen.DisablePersonParams{DisabledAt: ms(time.Now()), PersonID: id})
-		done = n > 0
-		return done, err
-	})
-	return done, err
-}
-
-// SignedIn records that a person has signed in.
-func (s *Store) SignedIn(ctx context.Context, id string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).PersonSignedIn(ctx, gen.PersonSignedInParams{SignedInAt: ms(time.Now()), PersonID: id})
-	})
-}
-
-// A Token lets a program use the API. Its secret is known to nobody here.
-type Token struct {
-	ID         string
-	Name       string // what it is for
-	Hash       string // of its secret
-	Grants     []access.Grant
-	CreatedBy  string
-	CreatedAt  time.Time
-	ExpiresAt  time.Time
-	LastUsedAt time.Time
-	RevokedAt  time.Time
-}
-
-// Actor is the token as one who asks.
-func (t Token) Actor() access.Actor {
-	return access.Actor{ID: "token:" + t.ID, Name: t.Name, Grants: t.Grants}
-}
-
-// AddToken records a new token.
-func (s *Store) AddToken(ctx context.Context, t Token, ev audit.Event) error {
-	grants, err := json.Marshal(t.Grants)
-	if err != nil {
-		return err
-	}
-	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
-		return true, gen.New(tx).InsertToken(ctx, gen.InsertTokenParams{
-			TokenID: t.ID, Name: t.Name, SecretHash: t.Hash, Grants: string(grants), CreatedBy: t.CreatedBy,
-			CreatedAt: ms(time.Now()), ExpiresAt: ms(t.ExpiresAt),
+		err := keepAdmin(ctx, tx, func() error {
+			n, err := gen.New(tx).DisablePerson(ctx, gen.DisablePersonParams{DisabledAt: ms(time.Now()), PersonID: id})
+			if done = n > 0; err != nil || !done {
+				return err
+			}
+			return endSessions(ctx, tx, id, "")
 		})
-	})
-}
-
-// Token gives the token of that id; false when there is none.
-func (s *Store) Token(ctx context.Context, id string) (Token, bool, error) {
-	r, err := s.queries().GetToken(ctx, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Token{}, false, nil
-	}
-	if err != nil {
-		return Token{}, false, Explain(fmt.Errorf("read token: %w", err))
-	}
-	t, err := tokenOf(r)
-	return t, err == nil, err
-}
-
-// Tokens gives all tokens, the newest first.
-func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := s.queries().ListTokens(ctx)
-	if err != nil {
-		return nil, Explain(fmt.Errorf("list tokens: %w", err))
-	}
-	var all []Token
-	for _, r := range rows {
-		t, err := tokenOf(r)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
-func tokenOf(r gen.ApiToken) (Token, error) {
-	t := Token{
-		ID: r.TokenID, Name: r.Name, Hash: r.SecretHash, CreatedBy: r.CreatedBy, CreatedAt: at(r.CreatedAt),
-		ExpiresAt: at(r.ExpiresAt), LastUsedAt: at(r.LastUsedAt), RevokedAt: at(r.RevokedAt),
-	}
-	if err := json.Unmarshal([]byte(r.Grants), &t.Grants); err != nil {
-		return Token{}, fmt.Errorf("read the grants of token %s: %w", r.TokenID, err)
-	}
-	return t, nil
-}
-
-// RevokeToken ends a token at once; false says there is none to end.
-func (s *Store) RevokeToken(ctx context.Context, id string, ev audit.Event) (done bool, err error) {
-	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
-		n, err := gen.New(tx).RevokeToken(ctx, gen.RevokeTokenParams{RevokedAt: ms(time.Now()), TokenID: id})
-		done = n > 0
 		return done, err
 	})
-	return done, err
-}
-
-// TokenUsed records that a token was used.
-func (s *Store) TokenUsed(ctx context.Context, id string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).TokenUsed(ctx, gen.TokenUsedParams{LastUsedAt: ms(time.Now()), TokenID: id})
-	})
+	return done && err == nil, err
 }

@@ -3,10 +3,8 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,37 +112,6 @@ func TestATokenIsKnownUntilItIsRevoked(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].RevokedAt.IsZero() {
 		t.Error(all, err)
 	}
-}
-
-func TestASessionEndsByTheClock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		sessions := s.Sessions()
-		if err := sessions.Commit("cookie", []byte("held"), time.Now().Add(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-		if held, ok, err := sessions.Find("cookie"); string(held) != "held" || !ok || err != nil {
-			t.Fatal(string(held), ok, err)
-		}
-		<-time.After(time.Minute)
-		if _, ok, err := sessions.Find("cookie"); ok || err != nil {
-			t.Error("a session outlived its time", err)
-		}
-		if err := sessions.Commit("other", []byte("held"), time.Now().Add(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-		if err := sessions.Delete("other"); err != nil {
-			t.Fatal(err)
-		}
-		if _, ok, _ := sessions.Find("other"); ok {
-			t.Error("a session outlived its end")
-		}
-	})
 }
 
 func TestStandingsShowTheLatestAndTheLastDelivery(t *testing.T) {

@@ -95,13 +95,16 @@ func (s *Server) allowed(a huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		act, _ := ctx.Operation().Metadata[actKey].(access.Act)
-		actor, is, err := s.who(r)
+		actor, v, is, err := s.who(r)
 		tenant := ctx.Param("tenant")
 		if err == nil && act == anybody {
 			err = errNotFound // an operation that says nothing is for nobody
 		}
 		if err == nil {
 			err = allow(route{Act: act}, actor, is, tenant)
+		}
+		if err == nil {
+			err = s.unsettled(v)
 		}
 		if err == nil && tenant != "" {
 			err = s.known(r.Context(), tenant)

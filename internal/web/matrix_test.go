@@ -21,17 +21,18 @@ type ask struct {
 	api          bool
 	tenant       bool // it names a practice
 	house        bool
+	person       bool // it asks for a person: no token opens it
 }
 
 // asks gives every route of the pages and every operation of the API as it
 // describes itself, so that a new one is in the matrix by itself.
 func asks(h *house) []ask {
 	h.Helper()
-	fill := strings.NewReplacer("{tenant}", "lakeside", "{export}", h.exports["lakeside"], "{person}", "nobody", "{token}", "none", "{$}", "")
+	fill := strings.NewReplacer("{tenant}", "lakeside", "{export}", h.exports["lakeside"], "{person}", "nobody", "{token}", "none", "{session}", "none", "{$}", "")
 	s := &Server{}
 	var all []ask
 	for _, r := range s.routes() {
-		all = append(all, ask{r.Method, fill.Replace(r.Path), r.Act, false, strings.Contains(r.Path, "{tenant}"), r.House})
+		all = append(all, ask{r.Method, fill.Replace(r.Path), r.Act, false, strings.Contains(r.Path, "{tenant}"), r.House, r.House || r.Person})
 	}
 	var described struct {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
@@ -45,7 +46,7 @@ func asks(h *house) []ask {
 			if method == "post" {
 				act = access.Operate
 			}
-			all = append(all, ask{strings.ToUpper(method), fill.Replace(path), act, true, strings.Contains(path, "{tenant}"), false})
+			all = append(all, ask{strings.ToUpper(method), fill.Replace(path), act, true, strings.Contains(path, "{tenant}"), false, false})
 		}
 	}
 	if len(all) < 20 {
@@ -55,13 +56,14 @@ func asks(h *house) []ask {
 }
 
 func TestEveryRouteIsOpenOnlyToThoseWhoMay(t *testing.T) {
+	t.Attr("asvs", "4.1.1 4.1.2 4.1.3 4.1.5 4.3.2 13.1.4 13.2.1")
 	h := newHouse(t)
 	all := asks(h)
 	for name, grants := range map[string][]string{
 		"nobody": nil, "viewer": {"viewer"}, "operator": {"operator"}, "privacy": {"privacy_officer"}, "admin": {"admin"},
 		"viewer-here": {"viewer@lakeside"}, "operator-here": {"operator@lakeside"}, "privacy-here": {"privacy_officer@lakeside"},
 		"viewer-there": {"viewer@hillcrest"}, "operator-there": {"operator@hillcrest"}, "privacy-there": {"privacy_officer@hillcrest"},
-		"mixed": {"operator@hillcrest", "viewer@lakeside"},
+		"mixed": {"operator@hillcrest", "viewer@lakeside"}, "on-call-here": {"operator@hillcrest", "break_glass@lakeside"}, "on-call-there": {"operator@lakeside", "break_glass@hillcrest"},
 	} {
 		for _, way := range []string{"person", "token"} {
 			t.Run(way+" "+name, func(t *testing.T) {
@@ -84,7 +86,7 @@ func TestEveryRouteIsOpenOnlyToThoseWhoMay(t *testing.T) {
 						body, kind = "{}", "application/json"
 					}
 					got := v.ask(a.method, a.path, kind, body)
-					checkDecision(t, a, actor, len(grants) > 0 && (way == "person" || !a.house), len(grants) > 0, got)
+					checkDecision(t, a, actor, len(grants) > 0 && (way == "person" || !a.person), len(grants) > 0, got)
 				}
 			})
 		}
@@ -105,6 +107,8 @@ func checkDecision(t *testing.T, a ask, who access.Actor, opens, known bool, got
 			return true
 		case access.Operate:
 			return g.Role == access.Operator
+		case access.Reveal:
+			return g.Role == access.PrivacyOfficer || g.Role == access.BreakGlass
 		case access.Administer:
 			return g.Role == access.Admin
 		}
@@ -139,6 +143,7 @@ func checkDecision(t *testing.T, a ask, who access.Actor, opens, known bool, got
 }
 
 func TestNothingOfAnotherPracticeIsShown(t *testing.T) {
+	t.Attr("asvs", "4.2.1 8.3.4")
 	h := newHouse(t)
 	marks := []string{"hillcrest", "Hillcrest", "HILLCR", h.exports["hillcrest"]}
 	for _, v := range []*visitor{h.person("anna", "viewer@lakeside", "operator@lakeside", "privacy_officer@lakeside"), h.program("operator@lakeside")} {

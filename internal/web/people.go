@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,12 +13,17 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
+// firstUse is how long a password that an admin set opens, to choose another.
+const firstUse = 7 * 24 * time.Hour
+
 // people is what the page of people and tokens shows.
 type people struct {
-	People []store.Person
-	Tokens []store.Token
-	Wrong  string
-	Token  string // a new one, shown once
+	People   []store.Person
+	Sessions map[string]int64 // how many each person has
+	Tokens   []store.Token
+	Wrong    string
+	Token    string // a new one, shown once
+	Follows  string // the id of the one in whose place it comes; or empty
 }
 
 func (s *Server) peoplePage(w http.ResponseWriter, r *http.Request) error {
@@ -28,6 +32,9 @@ func (s *Server) peoplePage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) showPeople(w http.ResponseWriter, r *http.Request, code int, p people) (err error) {
 	if p.People, err = s.opts.Store.People(r.Context()); err != nil {
+		return err
+	}
+	if p.Sessions, err = s.opts.Store.CountSessions(r.Context(), time.Now().Add(-idleAtMost)); err != nil {
 		return err
 	}
 	if p.Tokens, err = s.opts.Store.Tokens(r.Context()); err != nil {
@@ -57,42 +64,87 @@ func (f filledForm) check() error {
 		return errors.New("the name to sign in with is 2 to 64 lower-case letters, digits and . _ @ -, a letter first")
 	case slices.Contains(reserved, f.id):
 		return errors.New("this name to sign in with is bulkhead's own, in its record")
-	case f.password != f.again:
-		return errors.New("the two passwords differ")
 	case len(f.name) > 100:
 		return errors.New("the name is longer than 100 characters")
 	}
-	return access.CheckPassword(f.id, f.password)
+	return nil
 }
 
+func (f filledForm) checkPassword() error {
+	if f.password != f.again {
+		return errors.New("the two passwords differ")
+	}
+	return access.CheckPassword(f.password, f.id, f.name)
+}
+
+// person is who the form describes, without a password.
 func (f filledForm) person(grants []access.Grant) store.Person {
 	if f.name == "" {
 		f.name = f.id
 	}
-	return store.Person{ID: f.id, Name: f.name, PasswordHash: access.HashPassword(f.password), Grants: grants}
+	return store.Person{ID: f.id, Name: f.name, Grants: grants}
 }
 
+// addPerson adds a person, or changes the one of that id: their roles, and their
+// password where one is given, which takes their second factor and sessions too.
+// A password that an admin sets is good for choosing another.
 func (s *Server) addPerson(w http.ResponseWriter, r *http.Request) error {
 	form := personForm(r)
 	grants, err := grantsOf(r.FormValue("grants"))
-	if err = errors.Join(form.check(), err); err != nil {
-		return s.showPeople(w, r, http.StatusUnprocessableEntity, people{Wrong: sentence(err)})
+	was, there, missing := s.opts.Store.Person(r.Context(), form.id)
+	if missing != nil {
+		return missing
 	}
-	was, there, err := s.opts.Store.Person(r.Context(), form.id)
+	keeps := there && form.password == "" && form.again == ""
+	if err = errors.Join(form.check(), err); err == nil && !keeps {
+		err = form.checkPassword()
+	}
+	conflict := ""
 	switch {
 	case err != nil:
-		return err
+		return s.showPeople(w, r, http.StatusUnprocessableEntity, people{Wrong: sentence(err)})
 	case there && r.FormValue("change") == "":
-		return s.showPeople(w, r, http.StatusConflict, people{Wrong: "Somebody has that name to sign in with already; tick the box if you mean to change them."})
+		conflict = "Somebody has that name to sign in with already; tick the box if you mean to change them."
+	case there && !was.Local():
+		conflict = "The identity provider says who this person is and what they may do: change it there, or take their access here."
 	case there && form.id == actorOf(r.Context()).ID && !admin(grants):
-		return s.showPeople(w, r, http.StatusConflict, people{Wrong: "Nobody takes their own access: another admin must."})
+		conflict = "Nobody takes their own access: another admin must."
+	}
+	if conflict != "" {
+		return s.showPeople(w, r, http.StatusConflict, people{Wrong: conflict})
 	}
 	ev := accessChanged("person", form.id, grants)
-	ev.Facts["password"], ev.Facts["was"] = "set", texts(was.Grants)
-	if err := s.opts.Store.PutPerson(r.Context(), form.person(grants), ev); err != nil {
+	ev.Facts["was"] = texts(was.Grants)
+	p := form.person(grants)
+	if keeps {
+		_, err = s.opts.Store.PutGrants(r.Context(), p, ev)
+	} else {
+		ev.Facts["password"] = "set"
+		err = s.putPassword(r, p, form.password, ev)
+	}
+	return s.peopleChanged(w, r, "person recorded", form.id, err)
+}
+
+// putPassword records a person with a password that somebody else knows.
+func (s *Server) putPassword(r *http.Request, p store.Person, password string, ev audit.Event) (err error) {
+	if p.PasswordHash, err = s.hash(r.Context(), password); err != nil {
 		return err
 	}
-	s.opts.Log.Info("person recorded", "person", form.id, "by", actorOf(r.Context()).ID)
+	if p.ID != actorOf(r.Context()).ID {
+		p.PasswordUntil = time.Now().Add(firstUse)
+	}
+	return s.opts.Store.PutPerson(r.Context(), p, ev)
+}
+
+// peopleChanged leads back to the page, or says why the last admin stays.
+func (s *Server) peopleChanged(w http.ResponseWriter, r *http.Request, what, id string, err error) error {
+	if errors.Is(err, store.ErrLastAdmin) {
+		return s.showPeople(w, r, http.StatusConflict, people{Wrong: sentence(err)})
+	}
+	if err != nil {
+		return err
+	}
+	s.opts.Log.Info(what, "person", id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)
 	return nil
 }
@@ -123,51 +175,23 @@ func (s *Server) disablePerson(w http.ResponseWriter, r *http.Request) error {
 		return s.showPeople(w, r, http.StatusConflict, people{Wrong: "Nobody takes their own access: another admin must."})
 	}
 	done, err := s.opts.Store.DisablePerson(r.Context(), id, accessChanged("person", id, nil))
-	if err != nil || !done {
-		return errors.Join(err, orNotFound(done))
+	if err == nil && !done {
+		return errNotFound
 	}
-	s.opts.Log.Info("person disabled", "person", id, "by", actorOf(r.Context()).ID)
-	http.Redirect(w, r, "/people", http.StatusSeeOther)
-	return nil
+	return s.peopleChanged(w, r, "person disabled", id, err)
 }
 
-// tokenDays bounds the life of a token.
-const tokenDays = 366
-
-func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
-	name := strings.TrimSpace(r.FormValue("name"))
-	grants, err := grantsOf(r.FormValue("grants"))
-	days, badDays := strconv.Atoi(r.FormValue("days"))
-	switch {
-	case err != nil:
-	case slices.ContainsFunc(grants, func(g access.Grant) bool { return g.Role != access.Viewer && g.Role != access.Operator }):
-		err = errors.New("a token is for a program: give it viewer or operator")
-	case name == "" || len(name) > 100:
-		err = errors.New("say what the token is for, in 100 characters at most")
-	case badDays != nil || days < 1 || days > tokenDays:
-		err = errors.New("a token lives 1 to 366 days")
+// endSessionsOf ends all sessions of somebody.
+func (s *Server) endSessionsOf(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("person")
+	_, there, err := s.opts.Store.Person(r.Context(), id)
+	if err != nil || !there {
+		return errors.Join(err, orNotFound(there))
 	}
-	if err != nil {
-		return s.showPeople(w, r, http.StatusUnprocessableEntity, people{Wrong: sentence(err)})
+	but := ""
+	if v := visitOf(r); v.person.ID == id {
+		but = v.secret
 	}
-	token, id, hash := access.NewToken()
-	by := actorOf(r.Context()).ID
-	if err := s.opts.Store.AddToken(r.Context(), store.Token{
-		ID: id, Name: name, Hash: hash, Grants: grants, CreatedBy: by, ExpiresAt: time.Now().AddDate(0, 0, days),
-	}, accessChanged("token", id, grants)); err != nil {
-		return err
-	}
-	s.opts.Log.Info("token made", "token", id, "by", by)
-	return s.showPeople(w, r, http.StatusCreated, people{Token: token})
-}
-
-func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("token")
-	done, err := s.opts.Store.RevokeToken(r.Context(), id, accessChanged("token", id, nil))
-	if err != nil || !done {
-		return errors.Join(err, orNotFound(done))
-	}
-	s.opts.Log.Info("token revoked", "token", id, "by", actorOf(r.Context()).ID)
-	http.Redirect(w, r, "/people", http.StatusSeeOther)
-	return nil
+	err = s.opts.Store.EndSessionsOf(r.Context(), id, but, audit.Event{Action: audit.SessionsEnded, Object: id})
+	return s.peopleChanged(w, r, "sessions ended", id, err)
 }

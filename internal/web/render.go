@@ -105,7 +105,9 @@ func failureOf(err error) failure {
 	case http.StatusNotFound:
 		f.Remedy = "Check the address; or ask an admin for a role in the practice that you look for."
 	case http.StatusForbidden:
-		f.Remedy = "Ask an admin for a role that allows it."
+		f.Remedy = remedyOf(err)
+	case http.StatusServiceUnavailable:
+		f.Remedy = "Wait some seconds, then try again."
 	case http.StatusUnauthorized:
 		f.Remedy = "Sign in, or bring a token as Authorization: Bearer."
 	case http.StatusTooManyRequests:

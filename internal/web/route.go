@@ -29,29 +29,40 @@ type route struct {
 	// House asks for the act in the whole house, of a person who has signed in:
 	// no token opens it.
 	House bool
+	// Person asks for a person who has signed in: no token opens it.
+	Person bool
+	// Settle opens it also to a person who must choose a password, or set up a
+	// second factor, before anything else.
+	Settle bool
 
 	serve func(http.ResponseWriter, *http.Request) error
 }
 
 func (s *Server) routes() []route {
-	return []route{
+	return append(s.pageRoutes(), []route{
 		{Method: "GET", Path: "/sign-in", Act: anybody, serve: s.signInPage},
 		{Method: "POST", Path: "/sign-in", Act: anybody, serve: s.signIn},
 		{Method: "POST", Path: "/sign-out", Act: anybody, serve: s.signOut},
 		{Method: "GET", Path: "/first", Act: anybody, serve: s.firstPage},
 		{Method: "POST", Path: "/first", Act: anybody, serve: s.first},
-		{Method: "GET", Path: "/{$}", Act: access.See, serve: s.overviewPage},
-		{Method: "GET", Path: "/practices/{tenant}", Act: access.See, serve: s.practicePage},
-		{Method: "GET", Path: "/practices/{tenant}/exports/{export}", Act: access.See, serve: s.exportPage},
-		{Method: "POST", Path: "/practices/{tenant}/exports", Act: access.Operate, serve: s.startExport},
-		{Method: "POST", Path: "/practices/{tenant}/exports/{export}/resume", Act: access.Operate, serve: s.resumeExport},
-		{Method: "POST", Path: "/practices/{tenant}/exports/{export}/cancel", Act: access.Operate, serve: s.cancelExport},
 		{Method: "GET", Path: "/people", Act: access.Administer, House: true, serve: s.peoplePage},
 		{Method: "POST", Path: "/people", Act: access.Administer, House: true, serve: s.addPerson},
 		{Method: "POST", Path: "/people/{person}/disable", Act: access.Administer, House: true, serve: s.disablePerson},
+		{Method: "POST", Path: "/people/{person}/sessions/end", Act: access.Administer, House: true, serve: s.endSessionsOf},
 		{Method: "POST", Path: "/tokens", Act: access.Administer, House: true, serve: s.addToken},
 		{Method: "POST", Path: "/tokens/{token}/revoke", Act: access.Administer, House: true, serve: s.revokeToken},
-	}
+		{Method: "POST", Path: "/tokens/{token}/rotate", Act: access.Administer, House: true, serve: s.rotateToken},
+		{Method: "GET", Path: "/me", Act: access.See, Person: true, serve: s.mePage},
+		{Method: "POST", Path: "/me/sessions/{session}/end", Act: access.See, Person: true, serve: s.endMySession},
+		{Method: "POST", Path: "/me/sessions/end", Act: access.See, Person: true, serve: s.endMySessions},
+		{Method: "GET", Path: "/me/password", Act: access.See, Person: true, Settle: true, serve: s.passwordPage},
+		{Method: "POST", Path: "/me/password", Act: access.See, Person: true, Settle: true, serve: s.changePassword},
+		{Method: "GET", Path: "/me/factor", Act: access.See, Person: true, Settle: true, serve: s.factorPage},
+		{Method: "POST", Path: "/me/factor", Act: access.See, Person: true, Settle: true, serve: s.setFactor},
+		{Method: "POST", Path: "/me/factor/remove", Act: access.See, Person: true, serve: s.removeFactor},
+		{Method: "GET", Path: "/me/proof", Act: access.See, Person: true, serve: s.proofPage},
+		{Method: "POST", Path: "/me/proof", Act: access.See, Person: true, serve: s.prove},
+	}...)
 }
 
 var (
@@ -90,28 +101,49 @@ func actorOf(ctx context.Context) access.Actor {
 // guard lets through who is allowed to, and shows what fails as a page.
 func (s *Server) guard(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		actor, known, err := s.who(req)
+		actor, v, known, err := s.who(req)
 		if err == nil {
 			err = allow(r, actor, known, req.PathValue("tenant"))
 		}
-		if err == nil && r.House && req.Header.Get("Authorization") != "" {
+		if err == nil && (r.House || r.Person) && v.secret == "" {
 			err = errForbidden
+		}
+		if err == nil && r.Act != anybody && !r.Settle {
+			err = s.unsettled(v)
 		}
 		if err == nil && req.PathValue("tenant") != "" {
 			err = s.known(req.Context(), req.PathValue("tenant"))
 		}
-		req = req.WithContext(as(req, actor))
-		if errors.Is(err, errNobody) && req.Method == http.MethodGet {
-			http.Redirect(w, req, "/sign-in?next="+url.QueryEscape(req.URL.Path), http.StatusSeeOther)
-			return
-		}
+		req = req.WithContext(context.WithValue(as(req, actor), visitKey{}, v))
 		if err == nil {
 			err = r.serve(w, req)
+		}
+		if to := before(err, req); to != "" {
+			http.Redirect(w, req, to, http.StatusSeeOther)
+			return
 		}
 		if err != nil {
 			s.fail(w, req, err)
 		}
 	})
+}
+
+// before gives the page that somebody must pass before the one that they asked
+// for; empty when there is none.
+func before(err error, r *http.Request) string {
+	switch {
+	case r.Method != http.MethodGet:
+		return ""
+	case errors.Is(err, errNobody):
+		return "/sign-in?next=" + url.QueryEscape(r.URL.Path)
+	case errors.Is(err, errProof):
+		return "/me/proof?next=" + url.QueryEscape(r.URL.Path)
+	case errors.Is(err, errNewPassword):
+		return "/me/password"
+	case errors.Is(err, errSecondFactor):
+		return "/me/factor"
+	}
+	return ""
 }
 
 // as gives the context of a request by an actor: what is done in it is on record
@@ -142,24 +174,17 @@ func (s *Server) known(ctx context.Context, tenant string) error {
 	return err
 }
 
-// who gives who asks: the holder of a token, or of a session.
-func (s *Server) who(r *http.Request) (a access.Actor, known bool, err error) {
+// who gives who asks: the holder of a token, or of a session, whose visit it is.
+func (s *Server) who(r *http.Request) (a access.Actor, v visit, known bool, err error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		t, ok, err := s.tokenOf(r.Context(), header)
 		if !ok {
-			return a, false, err
+			return a, v, false, err
 		}
-		return t.Actor(), true, nil
+		return t.Actor(), v, true, nil
 	}
-	id := s.sessions.GetString(r.Context(), sessionPerson)
-	if id == "" {
-		return a, false, nil
-	}
-	p, ok, err := s.opts.Store.Person(r.Context(), id)
-	if err != nil || !ok || !s.awake(r) || !p.DisabledAt.IsZero() || !access.SameHash(s.sessions.GetString(r.Context(), sessionMark), access.HashSecret(p.PasswordHash)) {
-		return a, false, err
-	}
-	return p.Actor(), true, nil
+	v, known, err = s.visitor(r)
+	return v.person.Actor(), v, known, err
 }
 
 // status gives the HTTP status of what failed.
@@ -168,10 +193,14 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, errNotFound):
 		return http.StatusNotFound
-	case errors.Is(err, errForbidden):
+	case errors.Is(err, errForbidden), errors.Is(err, errProof), errors.Is(err, errNewPassword), errors.Is(err, errSecondFactor):
 		return http.StatusForbidden
+	case errors.Is(err, errCrowd):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, errNobody):
 		return http.StatusUnauthorized
+	case errors.Is(err, errAsked):
+		return http.StatusUnprocessableEntity
 	case errors.Is(err, errTooOften):
 		return http.StatusTooManyRequests
 	case errors.As(err, &tooLong):
@@ -200,11 +229,22 @@ var statuses = map[problem.Code]int{
 // export gives the export that the path names, errNotFound when the practice
 // has none of that id.
 func (s *Server) export(r *http.Request) (store.Export, error) {
-	x, err := s.opts.Store.In(r.PathValue("tenant")).Export(r.Context(), r.PathValue("export"))
-	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.Usage {
+	return s.exportOf(r.Context(), r.PathValue("tenant"), r.PathValue("export"))
+}
+
+func (s *Server) exportOf(ctx context.Context, tenant, id string) (store.Export, error) {
+	x, err := s.opts.Store.In(tenant).Export(ctx, id)
+	if isUsage(err) {
 		return x, errNotFound
 	}
 	return x, err
+}
+
+// isUsage reports whether an error says that what was asked for is not there,
+// or cannot be done.
+func isUsage(err error) bool {
+	p, ok := errors.AsType[*problem.Problem](err)
+	return ok && p.Code == problem.Usage
 }
 
 // local gives a path of these pages that a person may be sent to; anything else

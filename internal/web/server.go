@@ -15,11 +15,8 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"sync"
-	"time"
 
-	"github.com/alexedwards/scs/v2"
-
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -34,15 +31,27 @@ type Work interface {
 	Resume(ctx context.Context, tenant, id string) error
 	// Cancel stops an export that has not ended.
 	Cancel(ctx context.Context, tenant, id, by string) error
+	// Replay takes the refused lines of an export again and returns the id of
+	// the export that does.
+	Replay(ctx context.Context, tenant string, r export.Retake) (string, error)
+	// Pause holds back what p names; Unpause ends that, and says whether there
+	// was anything to end.
+	Pause(ctx context.Context, p store.Pause) (store.Pause, error)
+	Unpause(ctx context.Context, scope, object, reason string) (ok bool, err error)
 }
 
 // Options are what a Server is made of.
 type Options struct {
 	Config func() *config.Config // the configuration in force
 	Store  *store.Store
+	Files  *blob.Store // of refused lines; nil shows none
 	Work   Work
 	Log    *slog.Logger
 	TLS    bool // people reach it over TLS: cookies are for TLS only
+
+	// Anchors is the file in which the ends of the record's chains are kept.
+	// Without it a chain is compared with itself alone.
+	Anchors string
 
 	// Code lets whoever knows it make the first person, as long as there is
 	// none. Empty lets nobody.
@@ -52,37 +61,25 @@ type Options struct {
 // A Server answers requests. It is safe for concurrent use and keeps no
 // goroutine; its sessions are in the ledger.
 type Server struct {
-	opts     Options
-	sessions *scs.SessionManager
-	pages    map[string]*template.Template
-	doors    *doors
-	hashing  sync.Mutex // one password at a time: each takes 19 MiB
-	handler  http.Handler
+	opts    Options
+	pages   map[string]*template.Template
+	doors   *doors
+	desk    desk
+	keys    keyEnds
+	handler http.Handler
 }
-
-// How long a session lasts, without use and at most (ASVS 3.3).
-const (
-	idleAtMost    = 30 * time.Minute
-	sessionAtMost = 12 * time.Hour
-)
 
 // New makes a server. The error is of a page that is not a template, or of an API
 // that cannot be described: a bug.
 func New(o Options) (*Server, error) {
-	s := &Server{opts: o, doors: newDoors()}
+	if o.Config == nil {
+		o.Config = func() *config.Config { return &config.Config{} }
+	}
+	s := &Server{opts: o, doors: newDoors(), desk: newDesk()}
 	var err error
 	if s.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
-	s.sessions = scs.New()
-	s.sessions.Store = o.Store.Sessions()
-	s.sessions.Lifetime = sessionAtMost
-	s.sessions.Cookie.Name = "bulkhead"
-	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
-	if o.TLS {
-		s.sessions.Cookie.Name, s.sessions.Cookie.Secure = "__Host-bulkhead", true
-	}
-	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, err) }
 	s.handler, err = s.build()
 	return s, err
 }
@@ -101,7 +98,7 @@ func (s *Server) build() (http.Handler, error) {
 	mux.Handle("GET /asset/", assets())
 	mux.Handle("/", s.guard(route{Act: anybody, serve: func(w http.ResponseWriter, r *http.Request) error { return errNotFound }}))
 	crossOrigin := http.NewCrossOriginProtection()
-	return s.headers(limitBody(crossOrigin.Handler(s.sessions.LoadAndSave(mux)))), nil
+	return s.headers(limitBody(crossOrigin.Handler(mux))), nil
 }
 
 // maxBody is how long a request's body may be, in bytes: forms and wishes are
@@ -121,11 +118,12 @@ func (s *Server) headers(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // with no-referrer Safari says of our own forms that they are from nowhere
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Vary", "Cookie")
 		if s.opts.TLS {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

@@ -12,39 +12,22 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// What a session holds: the id of who has signed in, a mark of the password at
-// that time, so that a new password ends the sessions of the old one, and when
-// the person last did something.
-const sessionPerson, sessionMark, sessionSeen = "person", "mark", "seen"
-
-// byItself is the header of a page that looks for what is new by itself.
-const byItself = "Bulkhead-Live"
-
-// awake reports whether a session's person did something of late, and notes
-// that they do now: once a minute, and not for a page that looks by itself.
-func (s *Server) awake(r *http.Request) bool {
-	idle := time.Since(time.Unix(s.sessions.GetInt64(r.Context(), sessionSeen), 0))
-	if idle > idleAtMost {
-		return false
-	}
-	if idle > time.Minute && r.Header.Get(byItself) == "" {
-		s.sessions.Put(r.Context(), sessionSeen, time.Now().Unix())
-	}
-	return true
-}
-
 // signIns is what the page of signing in shows.
 type signIns struct {
 	Next, Name, Wrong string
-	First             bool // nobody may sign in yet, and whoever knows the code may be the first
+	First             bool   // nobody may sign in yet, and whoever knows the code may be the first
+	Provider          string // how the identity provider is called; empty: there is none
 }
 
 func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) error {
-	first, err := s.nobodyYet(r.Context())
-	if err != nil {
+	return s.showSignIn(w, r, http.StatusOK, signIns{Next: local(r.URL.Query().Get("next"))})
+}
+
+func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, code int, v signIns) (err error) {
+	if v.First, err = s.nobodyYet(r.Context()); err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, "sign-in", signIns{Next: local(r.URL.Query().Get("next")), First: first})
+	return s.show(w, r, code, "sign-in", v)
 }
 
 // nobodyYet reports whether the first person may be made.
@@ -56,59 +39,80 @@ func (s *Server) nobodyYet(ctx context.Context) (bool, error) {
 	return len(people) == 0, err
 }
 
+// signIn takes a name, a password, and the code of an app where the person has
+// one: all at once, so that nobody learns which of them was right.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
-	name, password, next := strings.TrimSpace(r.FormValue("name")), r.FormValue("password"), local(r.FormValue("next"))
-	if len(name) > 200 || !s.doors.try(name, r) {
-		return errTooOften
+	name, next := strings.TrimSpace(r.FormValue("name")), local(r.FormValue("next"))
+	if err := s.knock(name, r); err != nil {
+		return err
 	}
-	p, ok, err := s.opts.Store.Person(r.Context(), name)
+	p, known, err := s.opts.Store.Person(r.Context(), name)
 	if err != nil {
 		return err
 	}
-	if !s.verify(p.PasswordHash, password) || !ok || !p.DisabledAt.IsZero() {
-		s.opts.Log.Warn("sign-in refused", "person", known(ok, name), "address", address(r))
-		if err := s.record(r, audit.Event{Action: audit.SignedIn, Object: known(ok, name), Outcome: audit.Refused}); err != nil {
+	factors, err := s.proof(r, p)
+	if err != nil {
+		return err
+	}
+	if factors == 0 || !known || !p.DisabledAt.IsZero() || lapsed(p) {
+		if err := s.refused(r, knownAs(known, name)); err != nil {
 			return err
 		}
-		return s.show(w, r, http.StatusUnauthorized, "sign-in", signIns{Next: next, Name: name, Wrong: "Name and password do not belong together."})
+		return s.showSignIn(w, r, http.StatusUnauthorized, signIns{Next: next, Name: name, Wrong: "Name, password and code do not belong together."})
 	}
-	return s.enter(w, r, p, next)
+	s.doors.welcome(name, r)
+	return s.enter(w, r, entry{
+		person: p, way: store.ByPassword, factors: factors, lasts: sessionAtMost, event: audit.Event{Action: audit.SignedIn, Object: p.ID},
+	}, next)
+}
+
+// lapsed reports whether a password that somebody else set was not used in time.
+func lapsed(p store.Person) bool {
+	return !p.PasswordUntil.IsZero() && !time.Now().Before(p.PasswordUntil)
+}
+
+// refused puts on record and in the log that somebody was not let in.
+func (s *Server) refused(r *http.Request, name string) error {
+	s.opts.Log.Warn("sign-in refused", "person", name, "address", address(r))
+	return s.record(r, audit.Event{Action: audit.SignedIn, Object: name, Outcome: audit.Refused})
+}
+
+// proof counts the factors by which the form of a request shows that it comes
+// from the person: 0 says that it does not. The work is the same for nobody.
+func (s *Server) proof(r *http.Request, p store.Person) (factors int64, err error) {
+	password := r.FormValue("password")
+	right, err := s.verify(r.Context(), p.PasswordHash, password)
+	if err != nil || !right {
+		return 0, err
+	}
+	if p.Factor == "" {
+		return 1, nil
+	}
+	var secret []byte
+	opened := false
+	if err := s.desk.take(r.Context(), func() { secret, opened = access.OpenFactor(p.Factor, password) }); err != nil || !opened {
+		return 0, err
+	}
+	step, ok := access.CheckCode(secret, r.FormValue("code"), time.Now())
+	if !ok {
+		return 0, nil
+	}
+	first, err := s.opts.Store.FactorUsed(r.Context(), p.ID, step)
+	if err != nil || !first {
+		return 0, err
+	}
+	return 2, nil
 }
 
 // How the record and the log name those who are nobody of ours.
 const nobody, unknownPerson = "nobody", "unknown"
 
-// known hides a name that is nobody's: people type their passwords there.
-func known(is bool, name string) string {
+// knownAs hides a name that is nobody's: people type their passwords there.
+func knownAs(is bool, name string) string {
 	if !is {
 		return unknownPerson
 	}
 	return name
-}
-
-// verify checks one password at a time: each takes memory.
-func (s *Server) verify(hash, password string) bool {
-	s.hashing.Lock()
-	defer s.hashing.Unlock()
-	return access.VerifyPassword(hash, password)
-}
-
-// enter begins a session of a person, with a new cookie (ASVS 3.2.1).
-func (s *Server) enter(w http.ResponseWriter, r *http.Request, p store.Person, next string) error {
-	r = r.WithContext(as(r, p.Actor()))
-	err := errors.Join(s.opts.Store.SignedIn(r.Context(), p.ID), s.record(r, audit.Event{Action: audit.SignedIn, Object: p.ID}))
-	if err != nil { // no session without its record
-		return err
-	}
-	if err := s.sessions.RenewToken(r.Context()); err != nil {
-		return err
-	}
-	s.sessions.Put(r.Context(), sessionPerson, p.ID)
-	s.sessions.Put(r.Context(), sessionMark, access.HashSecret(p.PasswordHash))
-	s.sessions.Put(r.Context(), sessionSeen, time.Now().Unix())
-	s.opts.Log.Info("signed in", "person", p.ID, "address", address(r))
-	http.Redirect(w, r, next, http.StatusSeeOther)
-	return nil
 }
 
 // record puts what a person did on record, in the chain of the house.
@@ -129,9 +133,12 @@ func texts(grants []access.Grant) []string {
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
-	if err := s.sessions.Destroy(r.Context()); err != nil {
-		return err
+	if c, err := r.Cookie(s.cookieName()); err == nil {
+		if err := s.opts.Store.EndSession(r.Context(), c.Value); err != nil {
+			return err
+		}
 	}
+	s.leave(w)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }
@@ -158,11 +165,11 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request) error {
 	if first, err := s.nobodyYet(r.Context()); err != nil || !first {
 		return errors.Join(err, orNotFound(first))
 	}
-	if !s.doors.try("the first person", r) {
-		return errTooOften
+	if err := s.knock("the first person", r); err != nil {
+		return err
 	}
 	form := personForm(r)
-	wrong := form.check()
+	wrong := errors.Join(form.check(), form.checkPassword())
 	if !access.SameHash(access.HashSecret(s.opts.Code), access.HashSecret(strings.ToUpper(strings.TrimSpace(r.FormValue("code"))))) {
 		wrong = errors.New("this is not the code that bulkhead showed at its start")
 	}
@@ -170,36 +177,18 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request) error {
 		return s.show(w, r, http.StatusUnprocessableEntity, "first", firsts{form.id, form.name, sentence(wrong)})
 	}
 	p := form.person([]access.Grant{{Role: access.Admin, Tenant: access.Every}, {Role: access.Operator, Tenant: access.Every}})
+	hash, err := s.hash(r.Context(), form.password)
+	if err != nil {
+		return err
+	}
+	p.PasswordHash = hash
 	r = r.WithContext(as(r, p.Actor()))
-	err := s.opts.Store.PutFirstPerson(r.Context(), p, accessChanged("person", p.ID, p.Grants))
+	err = s.opts.Store.PutFirstPerson(r.Context(), p, accessChanged("person", p.ID, p.Grants))
 	if errors.Is(err, store.ErrPeople) {
 		return errNotFound
 	}
 	if err != nil {
 		return err
 	}
-	return s.enter(w, r, p, "/")
-}
-
-// tokenOf gives the token that a request brings; false for one that is not
-// good, or no longer.
-func (s *Server) tokenOf(ctx context.Context, header string) (t store.Token, ok bool, err error) {
-	scheme, text, _ := strings.Cut(header, " ")
-	id, hash, is := access.SplitToken(text)
-	if !is || !strings.EqualFold(scheme, "Bearer") {
-		return t, false, nil
-	}
-	now := time.Now()
-	t, ok, err = s.opts.Store.Token(ctx, id)
-	if err != nil || !ok || !access.SameHash(t.Hash, hash) || !t.RevokedAt.IsZero() || !now.Before(t.ExpiresAt) {
-		return store.Token{}, false, err
-	}
-	maker, made, err := s.opts.Store.Person(ctx, t.CreatedBy)
-	if err != nil || made && !maker.DisabledAt.IsZero() { // a token ends with its maker's access
-		return store.Token{}, false, err
-	}
-	if now.Sub(t.LastUsedAt) > time.Minute { // not a write for each request
-		err = s.opts.Store.TokenUsed(ctx, id)
-	}
-	return t, err == nil, err
+	return s.enter(w, r, entry{person: p, way: store.ByPassword, factors: 1, lasts: sessionAtMost, event: audit.Event{Action: audit.SignedIn, Object: p.ID}}, "/")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -53,6 +54,7 @@ func TestWithoutACodeThereIsNoFirstPerson(t *testing.T) {
 }
 
 func TestSigningInSaysTheSameOfAWrongNameAndAWrongPassword(t *testing.T) {
+	t.Attr("asvs", "2.2.1 7.4.1")
 	h := newHouse(t)
 	h.person("anna", "viewer")
 	v := h.visit()
@@ -66,10 +68,11 @@ func TestSigningInSaysTheSameOfAWrongNameAndAWrongPassword(t *testing.T) {
 }
 
 func TestGuessingIsSlowedDown(t *testing.T) {
+	t.Attr("asvs", "2.2.1 11.1.4")
 	h := newHouse(t)
 	h.person("anna", "viewer")
 	v, refused := h.visit(), 0
-	for range nameBurst + 2 {
+	for range pairBurst + 2 {
 		if got := v.post("/sign-in", "name", "anna", "password", "guess"); got.code == http.StatusTooManyRequests {
 			refused++
 		}
@@ -83,6 +86,7 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 }
 
 func TestASessionBeginsWithANewCookieAndEndsWithSigningOut(t *testing.T) {
+	t.Attr("asvs", "3.1.1 3.2.1 3.3.1 3.4.2 3.4.3 3.4.5")
 	h := newHouse(t)
 	v := h.visit()
 	if got := v.post("/sign-in", "name", "nobody", "password", "guess"); len(got.header.Values("Set-Cookie")) > 0 {
@@ -108,6 +112,7 @@ func TestASessionBeginsWithANewCookieAndEndsWithSigningOut(t *testing.T) {
 }
 
 func TestASessionEndsWithThePersonsAccessOrPassword(t *testing.T) {
+	t.Attr("asvs", "3.3.3 4.1.5")
 	h := newHouse(t)
 	anna, bert := h.person("anna", "viewer"), h.person("bert", "viewer")
 	if _, err := h.store.DisablePerson(t.Context(), "anna", accessChanged("person", "anna", nil)); err != nil {
@@ -128,6 +133,7 @@ func TestASessionEndsWithThePersonsAccessOrPassword(t *testing.T) {
 }
 
 func TestATokenEnds(t *testing.T) {
+	t.Attr("asvs", "3.5.2")
 	h := newHouse(t)
 	v := h.program("viewer")
 	if got := v.get("/api/v1/practices"); got.code != http.StatusOK {
@@ -165,6 +171,7 @@ func TestATokenEnds(t *testing.T) {
 func tokenID(token string) string { return strings.Split(token, "_")[1] }
 
 func TestAFormFromElsewhereIsRefused(t *testing.T) {
+	t.Attr("asvs", "4.2.2 13.2.3")
 	h := newHouse(t)
 	v := h.person("anna", "operator")
 	path := "/practices/lakeside/exports"
@@ -182,6 +189,7 @@ func TestAFormFromElsewhereIsRefused(t *testing.T) {
 }
 
 func TestNobodyIsSentElsewhere(t *testing.T) {
+	t.Attr("asvs", "5.1.5")
 	h := newHouse(t)
 	h.person("anna", "viewer")
 	for next, want := range map[string]string{
@@ -194,12 +202,13 @@ func TestNobodyIsSentElsewhere(t *testing.T) {
 }
 
 func TestEveryAnswerForbidsWhatBrowsersMightDo(t *testing.T) {
+	t.Attr("asvs", "8.2.1 14.4.1 14.4.3 14.4.4 14.4.5 14.4.6 14.4.7")
 	h := newHouse(t, func(o *Options) { o.TLS = true })
 	v := h.visit()
 	for _, path := range []string{"/", "/sign-in", "/nowhere", "/asset/style.css", "/asset/", "/api/v1/practices", "/api/openapi.json"} {
 		got := v.get(path)
 		for name, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 			"Strict-Transport-Security": "max-age=", "Cross-Origin-Opener-Policy": "same-origin",
 		} {
 			if !strings.Contains(got.header.Get(name), want) {
@@ -227,6 +236,7 @@ func TestALongBodyIsRefused(t *testing.T) {
 }
 
 func TestWhoSignsInAndWhoMayIsOnRecord(t *testing.T) {
+	t.Attr("asvs", "7.1.3 7.2.1 7.2.2")
 	h := newHouse(t)
 	v := h.person("anna", "admin")
 	v.post("/sign-in", "name", "anna", "password", "wrong")
@@ -268,6 +278,7 @@ func TestWhoSignsInAndWhoMayIsOnRecord(t *testing.T) {
 
 func TestATokenEndsWithItsMakersAccess(t *testing.T) {
 	h := newHouse(t)
+	h.person("boss", "admin")
 	made := h.person("anna", "admin").post("/tokens", "name", "mirth", "grants", "operator@lakeside", "days", "30").body
 	v := h.visit()
 	v.token = made[strings.Index(made, "bhk_"):]
@@ -284,6 +295,7 @@ func TestATokenEndsWithItsMakersAccess(t *testing.T) {
 }
 
 func TestNoTokenRulesTheHouse(t *testing.T) {
+	t.Attr("asvs", "3.5.2 4.1.3")
 	h := newHouse(t)
 	anna := h.person("anna", "admin")
 	for _, grants := range []string{"admin", "privacy_officer@lakeside", "viewer admin"} {
@@ -307,6 +319,15 @@ func TestNobodyIsTakenOverByMistake(t *testing.T) {
 	if got := anna.post("/people", append(fields, "change", "1")...); got.code != http.StatusSeeOther {
 		t.Errorf("changing somebody: status %d", got.code)
 	}
+	if got := anna.post("/people", "id", "bert", "grants", "operator@lakeside", "change", "1"); got.code != http.StatusSeeOther {
+		t.Errorf("changing somebody's roles: status %d", got.code)
+	}
+	if p, _, err := h.store.Person(t.Context(), "bert"); err != nil || len(p.Grants) != 1 || p.Grants[0].Role != "operator" || !access.VerifyPassword(p.PasswordHash, password) {
+		t.Errorf("new roles left %+v, %v", p, err)
+	}
+	if got := anna.post("/people", "id", "cleo", "grants", "viewer"); got.code != http.StatusUnprocessableEntity {
+		t.Errorf("somebody new without a password: status %d", got.code)
+	}
 	for _, id := range []string{"nobody", "bulkhead", "schedule"} {
 		if got := anna.post("/people", "id", id, "grants", "viewer", "password", password, "again", password); got.code != http.StatusUnprocessableEntity {
 			t.Errorf("a person called %s: status %d", id, got.code)
@@ -318,12 +339,13 @@ func TestNobodyIsTakenOverByMistake(t *testing.T) {
 }
 
 func TestAPageThatLooksByItselfKeepsNobodySignedIn(t *testing.T) {
+	t.Attr("asvs", "3.3.2")
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	web, err := New(Options{Store: s, Log: slog.New(slog.DiscardHandler)}) // the sessions' library begins a goroutine of its own
+	web, err := New(Options{Store: s, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,18 @@ import (
 	"context"
 )
 
+const countAdmins = `-- name: CountAdmins :one
+SELECT count(*) FROM person p JOIN person_grant g ON g.person_id = p.person_id
+WHERE p.disabled_at = 0 AND p.password_hash <> '' AND g.role = 'admin'
+`
+
+func (q *Queries) CountAdmins(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countAdmins)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countPeople = `-- name: CountPeople :one
 SELECT count(*) FROM person
 `
@@ -46,35 +58,25 @@ func (q *Queries) DropGrants(ctx context.Context, personID string) error {
 	return err
 }
 
-const dropOldSessions = `-- name: DropOldSessions :exec
-DELETE FROM web_session WHERE expires_at <= ?
+const factorUsed = `-- name: FactorUsed :execrows
+UPDATE person SET factor_step = ?1 WHERE person_id = ?2 AND factor_step < ?1
 `
 
-func (q *Queries) DropOldSessions(ctx context.Context, expiresAt int64) error {
-	_, err := q.db.ExecContext(ctx, dropOldSessions, expiresAt)
-	return err
+type FactorUsedParams struct {
+	Step     int64
+	PersonID string
 }
 
-const dropSession = `-- name: DropSession :exec
-DELETE FROM web_session WHERE token_hash = ?
-`
-
-func (q *Queries) DropSession(ctx context.Context, tokenHash string) error {
-	_, err := q.db.ExecContext(ctx, dropSession, tokenHash)
-	return err
-}
-
-const dropSessions = `-- name: DropSessions :exec
-DELETE FROM web_session
-`
-
-func (q *Queries) DropSessions(ctx context.Context) error {
-	_, err := q.db.ExecContext(ctx, dropSessions)
-	return err
+func (q *Queries) FactorUsed(ctx context.Context, arg FactorUsedParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, factorUsed, arg.Step, arg.PersonID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const getPerson = `-- name: GetPerson :one
-SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at FROM person WHERE person_id = ?
+SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at, password_until, factor, factor_step FROM person WHERE person_id = ?
 `
 
 func (q *Queries) GetPerson(ctx context.Context, personID string) (Person, error) {
@@ -88,12 +90,15 @@ func (q *Queries) GetPerson(ctx context.Context, personID string) (Person, error
 		&i.CreatedAt,
 		&i.DisabledAt,
 		&i.SignedInAt,
+		&i.PasswordUntil,
+		&i.Factor,
+		&i.FactorStep,
 	)
 	return i, err
 }
 
 const getPersonBySubject = `-- name: GetPersonBySubject :one
-SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at FROM person WHERE subject = ? AND subject <> ''
+SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at, password_until, factor, factor_step FROM person WHERE subject = ? AND subject <> ''
 `
 
 func (q *Queries) GetPersonBySubject(ctx context.Context, subject string) (Person, error) {
@@ -107,24 +112,11 @@ func (q *Queries) GetPersonBySubject(ctx context.Context, subject string) (Perso
 		&i.CreatedAt,
 		&i.DisabledAt,
 		&i.SignedInAt,
+		&i.PasswordUntil,
+		&i.Factor,
+		&i.FactorStep,
 	)
 	return i, err
-}
-
-const getSession = `-- name: GetSession :one
-SELECT content FROM web_session WHERE token_hash = ?1 AND expires_at > ?2
-`
-
-type GetSessionParams struct {
-	TokenHash string
-	Now       int64
-}
-
-func (q *Queries) GetSession(ctx context.Context, arg GetSessionParams) ([]byte, error) {
-	row := q.db.QueryRowContext(ctx, getSession, arg.TokenHash, arg.Now)
-	var content []byte
-	err := row.Scan(&content)
-	return content, err
 }
 
 const getToken = `-- name: GetToken :one
@@ -203,7 +195,7 @@ func (q *Queries) ListGrants(ctx context.Context, personID string) ([]PersonGran
 }
 
 const listPeople = `-- name: ListPeople :many
-SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at FROM person ORDER BY person_id
+SELECT person_id, name, password_hash, subject, created_at, disabled_at, signed_in_at, password_until, factor, factor_step FROM person ORDER BY person_id
 `
 
 func (q *Queries) ListPeople(ctx context.Context) ([]Person, error) {
@@ -223,6 +215,9 @@ func (q *Queries) ListPeople(ctx context.Context) ([]Person, error) {
 			&i.CreatedAt,
 			&i.DisabledAt,
 			&i.SignedInAt,
+			&i.PasswordUntil,
+			&i.Factor,
+			&i.FactorStep,
 		); err != nil {
 			return nil, err
 		}
@@ -274,6 +269,23 @@ func (q *Queries) ListTokens(ctx context.Context) ([]ApiToken, error) {
 	return items, nil
 }
 
+const namePerson = `-- name: NamePerson :execrows
+UPDATE person SET name = ?, disabled_at = 0 WHERE person_id = ?
+`
+
+type NamePersonParams struct {
+	Name     string
+	PersonID string
+}
+
+func (q *Queries) NamePerson(ctx context.Context, arg NamePersonParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, namePerson, arg.Name, arg.PersonID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const personSignedIn = `-- name: PersonSignedIn :exec
 UPDATE person SET signed_in_at = ? WHERE person_id = ?
 `
@@ -304,16 +316,18 @@ func (q *Queries) PutGrant(ctx context.Context, arg PutGrantParams) error {
 }
 
 const putPerson = `-- name: PutPerson :exec
-INSERT INTO person (person_id, name, password_hash, subject, created_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, subject = excluded.subject, disabled_at = 0
+INSERT INTO person (person_id, name, password_hash, password_until, subject, created_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, password_until = excluded.password_until,
+  subject = excluded.subject, factor = '', factor_step = 0, disabled_at = 0
 `
 
 type PutPersonParams struct {
-	PersonID     string
-	Name         string
-	PasswordHash string
-	Subject      string
-	CreatedAt    int64
+	PersonID      string
+	Name          string
+	PasswordHash  string
+	PasswordUntil int64
+	Subject       string
+	CreatedAt     int64
 }
 
 func (q *Queries) PutPerson(ctx context.Context, arg PutPersonParams) error {
@@ -321,25 +335,32 @@ func (q *Queries) PutPerson(ctx context.Context, arg PutPersonParams) error {
 		arg.PersonID,
 		arg.Name,
 		arg.PasswordHash,
+		arg.PasswordUntil,
 		arg.Subject,
 		arg.CreatedAt,
 	)
 	return err
 }
 
-const putSession = `-- name: PutSession :exec
-INSERT INTO web_session (token_hash, content, expires_at) VALUES (?, ?, ?)
-ON CONFLICT (token_hash) DO UPDATE SET content = excluded.content, expires_at = excluded.expires_at
+const putProvided = `-- name: PutProvided :exec
+INSERT INTO person (person_id, name, subject, created_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (person_id) DO UPDATE SET name = excluded.name WHERE subject = excluded.subject
 `
 
-type PutSessionParams struct {
-	TokenHash string
-	Content   []byte
-	ExpiresAt int64
+type PutProvidedParams struct {
+	PersonID  string
+	Name      string
+	Subject   string
+	CreatedAt int64
 }
 
-func (q *Queries) PutSession(ctx context.Context, arg PutSessionParams) error {
-	_, err := q.db.ExecContext(ctx, putSession, arg.TokenHash, arg.Content, arg.ExpiresAt)
+func (q *Queries) PutProvided(ctx context.Context, arg PutProvidedParams) error {
+	_, err := q.db.ExecContext(ctx, putProvided,
+		arg.PersonID,
+		arg.Name,
+		arg.Subject,
+		arg.CreatedAt,
+	)
 	return err
 }
 
@@ -354,6 +375,63 @@ type RevokeTokenParams struct {
 
 func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, revokeToken, arg.RevokedAt, arg.TokenID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setFactor = `-- name: SetFactor :exec
+UPDATE person SET factor = ?, factor_step = ? WHERE person_id = ?
+`
+
+type SetFactorParams struct {
+	Factor     string
+	FactorStep int64
+	PersonID   string
+}
+
+func (q *Queries) SetFactor(ctx context.Context, arg SetFactorParams) error {
+	_, err := q.db.ExecContext(ctx, setFactor, arg.Factor, arg.FactorStep, arg.PersonID)
+	return err
+}
+
+const setPassword = `-- name: SetPassword :execrows
+UPDATE person SET password_hash = ?1, password_until = 0, factor = ?2 WHERE person_id = ?3 AND password_hash = ?4
+`
+
+type SetPasswordParams struct {
+	NewHash  string
+	Factor   string
+	PersonID string
+	OldHash  string
+}
+
+func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setPassword,
+		arg.NewHash,
+		arg.Factor,
+		arg.PersonID,
+		arg.OldHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const shortenToken = `-- name: ShortenToken :execrows
+UPDATE api_token SET expires_at = min(expires_at, ?1) WHERE token_id = ?2 AND revoked_at = 0 AND expires_at > ?3
+`
+
+type ShortenTokenParams struct {
+	Ends    interface{}
+	TokenID string
+	Now     int64
+}
+
+func (q *Queries) ShortenToken(ctx context.Context, arg ShortenTokenParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, shortenToken, arg.Ends, arg.TokenID, arg.Now)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,27 @@
 -- name: PutPerson :exec
-INSERT INTO person (person_id, name, password_hash, subject, created_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, subject = excluded.subject, disabled_at = 0;
+INSERT INTO person (person_id, name, password_hash, password_until, subject, created_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, password_until = excluded.password_until,
+  subject = excluded.subject, factor = '', factor_step = 0, disabled_at = 0;
+
+-- name: PutProvided :exec
+INSERT INTO person (person_id, name, subject, created_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (person_id) DO UPDATE SET name = excluded.name WHERE subject = excluded.subject;
+
+-- name: NamePerson :execrows
+UPDATE person SET name = ?, disabled_at = 0 WHERE person_id = ?;
+
+-- name: SetPassword :execrows
+UPDATE person SET password_hash = sqlc.arg(new_hash), password_until = 0, factor = sqlc.arg(factor) WHERE person_id = sqlc.arg(person_id) AND password_hash = sqlc.arg(old_hash);
+
+-- name: SetFactor :exec
+UPDATE person SET factor = ?, factor_step = ? WHERE person_id = ?;
+
+-- name: FactorUsed :execrows
+UPDATE person SET factor_step = sqlc.arg(step) WHERE person_id = sqlc.arg(person_id) AND factor_step < sqlc.arg(step);
+
+-- name: CountAdmins :one
+SELECT count(*) FROM person p JOIN person_grant g ON g.person_id = p.person_id
+WHERE p.disabled_at = 0 AND p.password_hash <> '' AND g.role = 'admin';
 
 -- name: GetPerson :one
 SELECT * FROM person WHERE person_id = ?;
@@ -41,21 +62,8 @@ SELECT * FROM api_token ORDER BY created_at DESC, token_id;
 -- name: RevokeToken :execrows
 UPDATE api_token SET revoked_at = ? WHERE token_id = ? AND revoked_at = 0;
 
+-- name: ShortenToken :execrows
+UPDATE api_token SET expires_at = min(expires_at, sqlc.arg(ends)) WHERE token_id = sqlc.arg(token_id) AND revoked_at = 0 AND expires_at > sqlc.arg(now);
+
 -- name: TokenUsed :exec
 UPDATE api_token SET last_used_at = ? WHERE token_id = ?;
-
--- name: GetSession :one
-SELECT content FROM web_session WHERE token_hash = sqlc.arg(token_hash) AND expires_at > sqlc.arg(now);
-
--- name: PutSession :exec
-INSERT INTO web_session (token_hash, content, expires_at) VALUES (?, ?, ?)
-ON CONFLICT (token_hash) DO UPDATE SET content = excluded.content, expires_at = excluded.expires_at;
-
--- name: DropSession :exec
-DELETE FROM web_session WHERE token_hash = ?;
-
--- name: DropOldSessions :exec
-DELETE FROM web_session WHERE expires_at <= ?;
-
--- name: DropSessions :exec
-DELETE FROM web_session;

@@ -1,0 +1,133 @@
+package web
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// How long a session lasts, without use and at most (ASVS 3.3), and for how
+// long a proof of who somebody is holds before what is most delicate.
+const (
+	idleAtMost    = 30 * time.Minute
+	sessionAtMost = 12 * time.Hour
+	proofHolds    = 5 * time.Minute
+)
+
+// byItself is the header of a page that looks for what is new by itself.
+const byItself = "Bulkhead-Live"
+
+// A visit is who asks by a session: the person, the session, and its secret.
+type visit struct {
+	person  store.Person
+	session store.Session
+	secret  string
+}
+
+// fresh reports whether the person proved a moment ago who they are.
+func (v visit) fresh() bool { return time.Since(v.session.ProvedAt) < proofHolds }
+
+type visitKey struct{}
+
+// visitOf gives the visit of a request that came with a session; the zero visit
+// of one that came with none, or with a token.
+func visitOf(r *http.Request) visit {
+	v, _ := r.Context().Value(visitKey{}).(visit)
+	return v
+}
+
+func (s *Server) cookieName() string {
+	if s.opts.TLS {
+		return "__Host-bulkhead"
+	}
+	return "bulkhead"
+}
+
+// cookie makes a cookie as all of ours are: for this server alone, for no
+// script, and not sent along from other sites' forms (ASVS 3.4).
+func (s *Server) cookie(name, value string) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.opts.TLS, SameSite: http.SameSiteLaxMode}
+}
+
+// visitor gives the session that a request comes with; false for none that
+// still stands: it has ended, nobody did anything in it for long, or the
+// password of its beginning is no longer the person's.
+func (s *Server) visitor(r *http.Request) (v visit, known bool, err error) {
+	c, err := r.Cookie(s.cookieName())
+	if err != nil || c.Value == "" || len(c.Value) > 200 {
+		return v, false, nil
+	}
+	v.secret = c.Value
+	if v.session, known, err = s.opts.Store.Session(r.Context(), v.secret); err != nil || !known {
+		return visit{}, false, err
+	}
+	idle := time.Since(v.session.SeenAt)
+	if idle > idleAtMost {
+		return visit{}, false, nil
+	}
+	v.person, known, err = s.opts.Store.Person(r.Context(), v.session.Person)
+	if err != nil || !known || !v.person.DisabledAt.IsZero() || !access.SameHash(v.session.Mark, access.HashSecret(v.person.PasswordHash)) {
+		return visit{}, false, err
+	}
+	if idle > time.Minute && r.Header.Get(byItself) == "" { // not a write for each request
+		err = s.opts.Store.SessionSeen(r.Context(), v.secret)
+	}
+	return v, err == nil, err
+}
+
+// An entry is how somebody has shown who they are.
+type entry struct {
+	person          store.Person
+	way             string // one of the store's
+	factors         int64
+	providerSession string
+	lasts           time.Duration
+	event           audit.Event
+}
+
+// enter begins a session of a person under a new secret (ASVS 3.2.1), ends the
+// one that the browser had, and leads on. There is no session without its
+// record.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, e entry, next string) error {
+	r = r.WithContext(as(r, e.person.Actor()))
+	if c, err := r.Cookie(s.cookieName()); err == nil && c.Value != "" {
+		if err := s.opts.Store.EndSession(r.Context(), c.Value); err != nil {
+			return err
+		}
+	}
+	secret := rand.Text() + rand.Text()
+	begun := store.Session{
+		Person: e.person.ID, Way: e.way, Mark: access.HashSecret(e.person.PasswordHash), Factors: e.factors, Address: address(r), Agent: agent(r),
+		ProviderSession: e.providerSession, EndsAt: time.Now().Add(min(e.lasts, sessionAtMost)),
+	}
+	if err := s.opts.Store.BeginSession(r.Context(), secret, begun, e.event); err != nil {
+		return err
+	}
+	http.SetCookie(w, s.cookie(s.cookieName(), secret))
+	s.opts.Log.Info("signed in", "person", e.person.ID, "way", e.way, "address", address(r))
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+// agent is what a browser calls itself, cut to what people read.
+func agent(r *http.Request) string {
+	text := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return -1
+		}
+		return c
+	}, r.UserAgent())
+	return text[:min(len(text), 150)]
+}
+
+// leave takes the cookie from the browser.
+func (s *Server) leave(w http.ResponseWriter) {
+	gone := s.cookie(s.cookieName(), "")
+	gone.MaxAge = -1
+	http.SetCookie(w, gone)
+}
