@@ -16,9 +16,18 @@ import (
 )
 
 // Files opens the store of a configuration's raw, staged and quarantined
-// files, also beside a process that works on it. The caller closes it.
-func Files(c *config.Config) (*blob.Store, error) {
-	return blob.OpenLocal(filepath.Join(c.Folder, "files"))
+// files, also beside a process that works on it. The ledger, which is only read,
+// knows which keys were destroyed. The caller closes the files.
+func Files(c *config.Config, ledger *store.Store) (*blob.Store, error) {
+	keys, err := Keys(c, ledger, true)
+	if err != nil {
+		return nil, err
+	}
+	files, err := blob.OpenLocal(filepath.Join(c.Folder, "files"))
+	if err == nil {
+		files.Encrypt(keys)
+	}
+	return files, err
 }
 
 // A Stage is where replays are rehearsed: the configuration's rules over a
@@ -43,14 +52,20 @@ func OpenStage(c *config.Config, ledger *store.Store) (_ *Stage, err error) {
 	if s.steps.Guides, err = Guides(c); err != nil {
 		return nil, err
 	}
-	if s.steps.Files, err = Files(c); err != nil {
+	keys, err := Keys(c, ledger, true)
+	if err != nil {
+		return nil, err
+	}
+	if s.steps.Files, err = Files(c, ledger); err != nil {
 		return nil, err
 	}
 	// Within the state folder, which is as private as the lines are.
 	if s.folder, err = os.MkdirTemp(c.Folder, "rehearsal-"); err != nil {
 		return nil, problem.Wrap(err, problem.StorageUnwritable, "the state folder cannot be written", "Make it writable for the user who runs bulkhead.")
 	}
-	s.scratch, err = blob.OpenLocal(s.folder)
+	if s.scratch, err = blob.OpenLocal(s.folder); err == nil {
+		s.scratch.Encrypt(keys)
+	}
 	return s, err
 }
 

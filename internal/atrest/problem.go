@@ -23,17 +23,17 @@ func unwritable(err error) error {
 
 func damagedKeys(tenant string, err error) error {
 	return problem.Wrap(err, problem.StorageDamaged, "the file of the practice's keys cannot be understood",
-		"Put the copy of the file keys/"+tenant+".json back that you keep beside your backups. Without it what is encrypted cannot be opened: bulkhead encryption shred "+tenant+", bulkhead encryption new-key "+tenant+", and export the practice again with --full.").For(tenant)
+		"Put the copy of the file keys/"+tenant+".json back that you keep beside your backups. Without it what is encrypted cannot be opened: bulkhead encryption shred "+tenant+", bulkhead encryption rotate "+tenant+", and export the practice again with --full.").For(tenant)
 }
 
 func lost(tenant string) error {
 	return problem.New(problem.PracticeKeyMissing, "the practice's keys are not in the folder of keys, and it had some",
-		"Put the file keys/"+tenant+".json back from a copy of the state folder; nothing is lost then. If there is none, what is encrypted cannot be opened any more: bulkhead encryption shred "+tenant+", bulkhead encryption new-key "+tenant+", and export the practice again with --full.").For(tenant)
+		"Put the file keys/"+tenant+".json back from a copy of the state folder; nothing is lost then. If there is none, what is encrypted cannot be opened any more: bulkhead encryption shred "+tenant+", bulkhead encryption rotate "+tenant+", and export the practice again with --full.").For(tenant)
 }
 
 func destroyed(tenant string) error {
 	return problem.New(problem.PracticeKeyDestroyed, "the practice's keys were destroyed: what they encrypted cannot be opened by anybody",
-		"To keep records of this practice again, give it a new key with bulkhead encryption new-key "+tenant+".").For(tenant)
+		"To keep records of this practice again, give it a new key with bulkhead encryption rotate "+tenant+".").For(tenant)
 }
 
 func unknownKey(tenant string, id uint32) error {

@@ -30,7 +30,11 @@ type vault struct {
 	client *http.Client
 }
 
-func newVault(e config.Encryption, client *http.Client) *vault { return &vault{e, client} }
+func newVault(e config.Encryption, client *http.Client) *vault {
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token goes nowhere else
+	return &vault{e, &own}
+}
 
 // EncryptWithContext wraps.
 func (v *vault) EncryptWithContext(ctx context.Context, plain, bound []byte) ([]byte, error) {

@@ -74,7 +74,7 @@ func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s
 	if _, err := s.In(c.Tenant).Export(ctx, c.Export); err != nil {
 		return disclosure.People{}, err
 	}
-	files, err := app.Files(cfg)
+	files, err := app.Files(cfg, s)
 	if err != nil {
 		return disclosure.People{}, err
 	}
@@ -84,6 +84,9 @@ func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s
 		return disclosure.People{}, err
 	}
 	people, err := disclosure.Patients(ctx, s.In(c.Tenant), scope, c.Export)
+	if _, told := errors.AsType[*problem.Problem](err); told {
+		return people, err
+	}
 	if err != nil {
 		return people, problem.Wrap(err, problem.StorageDamaged, "the staged files of export "+c.Export+" cannot be read",
 			"See what is missing with bulkhead doctor; it can make staged files again from raw.").For(c.Tenant)

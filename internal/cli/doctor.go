@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/doctor"
@@ -102,10 +103,16 @@ func (c *doctorCommand) options(ctx context.Context, cfg *config.Config, s *stor
 	if o.Sinks, o.Places, err = lookers(cfg); err != nil {
 		return o, nil, err
 	}
+	if o.Keys, o.KeyTrouble = app.Keys(cfg, s, true); o.KeyTrouble != nil {
+		o.Keys = atrest.New(atrest.Options{Folder: filepath.Join(cfg.Folder, atrest.FolderName), Ledger: s, Looking: true})
+	}
 	o.Files, err = blob.LookLocal(filepath.Join(cfg.Folder, "files"))
 	if errors.Is(err, fs.ErrNotExist) {
 		o.Files = nil
 		return o, func() {}, nil
+	}
+	if err == nil {
+		o.Files.Encrypt(o.Keys)
 	}
 	return o, func() { o.Files.Close() }, err //nolint:errcheck // it was only read
 }

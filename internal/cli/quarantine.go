@@ -63,7 +63,7 @@ func (c *quarantineListCommand) Run(ctx context.Context, g *Globals) error {
 		if err != nil {
 			return err
 		}
-		files, err := app.Files(cfg)
+		files, err := app.Files(cfg, s)
 		if err != nil {
 			return err
 		}

@@ -62,19 +62,26 @@ func (c *quarantineShowCommand) Run(ctx context.Context, g *Globals) (err error)
 			return refusedSight(ctx, s, t.ID, agreement.AtRead, verdict)
 		})
 	}
-	files, err := app.Files(cfg)
+	if c.Reveal {
+		return c.reveal(ctx, g, cfg)
+	}
+	return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error {
+		return c.within(cfg, s, func(scope *blob.Scope) error { return c.show(ctx, g, s, scope) })
+	})
+}
+
+// within gives the practice's files.
+func (c *quarantineShowCommand) within(cfg *config.Config, s *store.Store, do func(scope *blob.Scope) error) (err error) {
+	files, err := app.Files(cfg, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	scope, err := files.Tenant(t.ID)
+	scope, err := files.Tenant(c.Tenant)
 	if err != nil {
 		return err
 	}
-	if c.Reveal {
-		return c.reveal(ctx, g, cfg, scope)
-	}
-	return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error { return c.show(ctx, g, s, scope) })
+	return do(scope)
 }
 
 const accessText = 500 // characters of a reason for access that are kept
@@ -172,12 +179,16 @@ func (l shownLine) String() string {
 
 // reveal prints lines as they were received, each after it is on record who
 // looked at it and why.
-func (c *quarantineShowCommand) reveal(ctx context.Context, g *Globals, cfg *config.Config, scope *blob.Scope) (err error) {
+func (c *quarantineShowCommand) reveal(ctx context.Context, g *Globals, cfg *config.Config) (err error) {
 	s, err := joinLedger(ctx, app.Ledger(cfg))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	return c.within(cfg, s, func(scope *blob.Scope) error { return c.revealLines(ctx, g, s, scope) })
+}
+
+func (c *quarantineShowCommand) revealLines(ctx context.Context, g *Globals, s *store.Store, scope *blob.Scope) error {
 	who := audit.By(ctx).Actor
 	return c.each(ctx, s, scope, func(f store.File, e *quarantine.Entry) error {
 		err := s.In(c.Tenant).Do(ctx, func(tx *store.Tx) error {

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -42,7 +43,10 @@ type Options struct {
 	Folder string            // the state folder
 	Files  *blob.Store       // nil when the folder of files is not there
 	Sinks  map[string]Looker // by name
+	Keys   *atrest.Keys      // what encrypts the files; nil when nothing is known of keys
 	Places []string          // folders in which sinks and queries keep what is temporary
+
+	KeyTrouble error // why there is no house key, where the configuration names one
 
 	Tenant string // only this practice; empty for all
 	Deep   bool   // read everything
@@ -95,7 +99,7 @@ func Examine(ctx context.Context, o Options) (Report, error) {
 	if err := x.prepare(ctx); err != nil {
 		return Report{}, err
 	}
-	checks := []check{x.steady, x.disk}
+	checks := []check{x.steady, x.disk, x.houseKey}
 	if x.Tenant == "" {
 		checks = append(checks, x.strangers, x.temporary, x.orphans)
 	}

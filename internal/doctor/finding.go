@@ -59,6 +59,8 @@ const (
 	SinkStranger  Check = "sink_stranger"
 	SinkAhead     Check = "sink_ahead"
 	SinkCounts    Check = "sink_counts"
+	Keys          Check = "keys"
+	Unencrypted   Check = "unencrypted"
 	Temporary     Check = "temporary"
 	Orphans       Check = "orphan"
 	Disk          Check = "disk"
@@ -171,6 +173,14 @@ var Checks = []Meaning{
 	{
 		SinkCounts, "a sink has as many resources of each type as its receipts add up to, and rows of those only", true, problem.SinkFailed,
 		"Somebody wrote to the tables. " + fullExport + " If that does not cure it, move the sink away before.", "",
+	},
+	{
+		Keys, "the house key is there, and opens each practice's keys; where it does not, nothing that is encrypted is read", false, problem.PracticeKeyMissing,
+		"Put the key back; nothing is lost.", "",
+	},
+	{
+		Unencrypted, "with `encryption`, every file is encrypted; those from before are not", false, problem.EncryptionOff,
+		"Run `bulkhead encryption seal TENANT`.", "",
 	},
 	{
 		Temporary, "no file or folder that a crash left half-written, an hour old or more", false, problem.StorageDamaged,

@@ -98,8 +98,12 @@ func (x *Examination) tenant(ctx context.Context, t store.Tenant) (found []Findi
 	if err != nil {
 		return nil, err
 	}
-	p := &patient{Examination: x, Tenant: t, exports: exports}
-	found = append(p.oneAtATime(), p.underWay()...)
+	p := &patient{Examination: x, Tenant: t, exports: exports, Deep: x.Deep}
+	keys, err := p.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.Concat(keys, p.oneAtATime(), p.underWay())
 	marks, err := p.watermarks(ctx)
 	if err != nil {
 		return nil, err
@@ -122,6 +126,7 @@ type patient struct {
 	*Examination
 	store.Tenant
 	exports []store.Export
+	Deep    bool // as wanted, unless its keys do not open its files
 }
 
 func (p *patient) oneAtATime() (found []Finding) {

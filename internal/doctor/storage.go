@@ -168,6 +168,9 @@ func (l *losses) staged(ctx context.Context, parts []store.Part) (gone, damaged 
 // that it should.
 func (l *losses) footer(ctx context.Context, part store.Part) (bool, error) {
 	path, release, err := l.scope.LocalPath(ctx, blob.Key(part.Key))
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.StorageDamaged {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -54,6 +54,16 @@ func NewConnections(c *config.Config, s *store.Store) (*Connections, error) {
 	}, nil
 }
 
+// NewHTTPClient makes a client for a service of the house itself, such as a
+// Vault: it trusts what the connections to practices trust.
+func NewHTTPClient(c *config.Config) (*http.Client, error) {
+	roots, err := trusted(c.TLS.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: newTransport(roots, true), Timeout: time.Minute}, nil
+}
+
 // mostHeader bounds the header of an answer, in bytes.
 const mostHeader = 1 << 20
 
