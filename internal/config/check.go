@@ -35,6 +35,7 @@ func (r *reader) check(root place, tenants []place, c *Config) {
 	}
 	r.checkListening(root.at("jwks"), c.JWKS.Listen, c.JWKS.TLSCert, c.JWKS.TLSKey, "vendors fetch keys over TLS")
 	r.checkListening(root.at("web"), c.Web.Listen, c.Web.TLSCert, c.Web.TLSKey, "people sign in over TLS")
+	r.checkOIDC(root.at("web"), c)
 	for _, name := range slices.Sorted(maps.Keys(c.Sinks)) {
 		r.checkSink(root.at("sinks").at(name), name, c.Sinks[name])
 	}

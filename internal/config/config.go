@@ -266,6 +266,9 @@ func (c *Config) fill(base string) {
 	c.TLS.CAFile = absolute(base, c.TLS.CAFile)
 	c.JWKS.TLSCert, c.JWKS.TLSKey = absolute(base, c.JWKS.TLSCert), absolute(base, c.JWKS.TLSKey)
 	c.Web.TLSCert, c.Web.TLSKey = absolute(base, c.Web.TLSCert), absolute(base, c.Web.TLSKey)
+	if c.Web.OIDC != nil {
+		c.Web.OIDC.fill(base)
+	}
 	c.Encryption.KeyFile, c.Encryption.TokenFile = absolute(base, c.Encryption.KeyFile), absolute(base, c.Encryption.TokenFile)
 	c.Profiles = absolute(base, c.Profiles)
 	for i := range c.Views {

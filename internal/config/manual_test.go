@@ -44,6 +44,7 @@ var sections = []struct {
 	{"tls", "TLS", ""},
 	{"jwks", "JWKS", ""},
 	{"web", "Web", ""},
+	{"web: oidc", "OIDC", "How people sign in: [web.md](web.md)."},
 	{"alerts", "Alerts", "What each kind means, and how a message looks: [alerts.md](alerts.md)."},
 	{"alerts: routes", "AlertRoute", "Each item of `routes`:"},
 	{"metrics", "Metrics", "What there is: [metrics.md](metrics.md)."},

@@ -11,4 +11,10 @@ type Web struct {
 	TLSCert string `yaml:"tls_cert"`
 	// TLSKey is a file with the certificate's private key, as PEM.
 	TLSKey string `yaml:"tls_key"`
+	// URL is the address by which people reach the pages, such as
+	// https://bulkhead.example.org. Needed beside `oidc`. Default: none.
+	URL string `yaml:"url"`
+	// OIDC lets people sign in at an identity provider. Default: people sign in
+	// with passwords of this bulkhead only.
+	OIDC *OIDC `yaml:"oidc"`
 }
