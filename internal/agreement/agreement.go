@@ -34,10 +34,11 @@ const (
 	AtRelease  Stage = "release"  // the server is about to be told to forget the export
 	AtRead     Stage = "read"     // a person is about to see what is kept
 	AtNotice   Stage = "notice"   // a person must know whose records were where: a breach, an accounting
+	AtReturn   Stage = "return"   // what is kept is about to be handed back to the practice
 )
 
 // Stages lists them in that order.
-var Stages = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRelease, AtRead, AtNotice}
+var Stages = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRelease, AtRead, AtNotice, AtReturn}
 
 // An Ask is what is about to happen for a tenant.
 type Ask struct {

@@ -125,7 +125,7 @@ func TestOnlyEndsAndDutiesNeedNoStandingAgreement(t *testing.T) {
 		for _, stage := range agreement.Stages {
 			a, k := standing(), agreement.Ask{Stage: stage, Tenant: "lakeside", At: day.Add(1)}
 			a.Status = status
-			if v := agreement.Decide(a, k); v.Permit != (stage == agreement.AtRelease || stage == agreement.AtNotice) {
+			if v := agreement.Decide(a, k); v.Permit != slices.Contains([]agreement.Stage{agreement.AtRelease, agreement.AtNotice, agreement.AtReturn}, stage) {
 				t.Errorf("%s at %s: %+v", status, stage, v)
 			}
 		}

@@ -62,8 +62,8 @@ type rule struct {
 }
 
 // whileItStands are the stages that an agreement must be in force for. Telling
-// a server to forget an export ends what the agreement began, and the duty to
-// say whose records were where outlasts it.
+// a server to forget an export ends what the agreement began, and the duties to
+// say whose records were where, and to hand them back, outlast it.
 var whileItStands = []Stage{AtKickoff, AtToken, AtPoll, AtDownload, AtLanding, AtDelivery, AtRead}
 
 var rules = []rule{

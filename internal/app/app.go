@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/alert"
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
@@ -23,6 +25,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
+	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/telemetry"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
@@ -34,6 +37,7 @@ type App struct {
 	Config      *config.Config // as it was opened; see InForce
 	Store       *store.Store
 	Files       *blob.Store
+	Keys        *atrest.Keys // nil when joined
 	Views       *views.Set
 	Connections *export.Connections
 	Engine      *engine.Engine
@@ -44,6 +48,11 @@ type App struct {
 
 	inForce atomic.Pointer[config.Config]
 	sinks   sinkSet
+
+	destinations  atomic.Pointer[map[string]sink.Sink] // of the configuration in force
+	disposing     sync.WaitGroup
+	stopDisposing context.CancelFunc
+
 	plans   *ingest.Plans
 	options Options
 
@@ -106,6 +115,14 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 		return nil, err
 	}
 	a.Files.Watch(o.Point)
+	if a.Keys, err = Keys(c, a.Store, false); err != nil {
+		return nil, err
+	}
+	a.Keys.Point = o.Point
+	a.Files.Encrypt(a.Keys)
+	if err = a.Keys.Settle(ctx); err != nil {
+		return nil, err
+	}
 	if a.Connections, err = export.NewConnections(c, a.Store); err != nil {
 		return nil, err
 	}
@@ -152,6 +169,7 @@ func (a *App) Start(ctx context.Context) error {
 		}
 	}
 	a.startTelling(ctx)
+	a.startDisposing(ctx)
 	a.started = true
 	return a.Engine.Start(ctx)
 }
@@ -169,6 +187,7 @@ func (a *App) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	var err error
+	a.endDisposing()
 	if a.started {
 		err = a.Engine.Stop(ctx)
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)

@@ -62,9 +62,11 @@ type command struct {
 	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`
 	Check      checkCommand              `cmd:"" help:"Try a practice's server before its first export."`
+	Health     healthCommand            `cmd:"" help:"Ask the bulkhead that runs here how it is, for supervisors that know commands only."`
 	Doctor     doctorCommand             `cmd:"" help:"Compare the ledger with files and tables, and repair what can be repaired."`
 	Backup     backupCommand             `cmd:"" help:"Copy the ledger, also while bulkhead works."`
 	Restore    restoreCommand            `cmd:"" help:"Put a copy of the ledger back."`
+	Dispose    disposeCommand            `cmd:"" help:"Take away what may no longer be kept, and certify what went at the end of an agreement."`
 	Audit      auditCommand              `cmd:"" help:"Verify, export and search the record of who did what."`
 	Keys       keysCommand               `cmd:"" help:"Make signing keys and show their public parts."`
 	Sandbox    sandboxCommand            `cmd:"" help:"Serve a practice EHR to practise on."`

@@ -207,7 +207,11 @@ func (e *ending) remains(ctx context.Context) ([]Remainder, error) {
 	for _, path := range copies {
 		list = append(list, Remainder{"the copy of the ledger " + filepath.Base(path), operator, "it was made before an upgrade, is of all practices, and may hold ids of patients; remove it when the upgrade has proved itself"})
 	}
-	if e.Shred == nil {
+	keys, err := e.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e.Shred == nil || len(keys) == 0 {
 		list = append(list, Remainder{"disk blocks that the removed files had", operator, "nothing was encrypted, so what was freed can be read until it is written over; wipe the disk when it is taken out of use"})
 	}
 	sinks := e.Sinks()

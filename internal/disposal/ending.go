@@ -256,10 +256,15 @@ func (e *ending) rows(ctx context.Context) error {
 // key destroys the key of the practice, so that copies elsewhere cannot be read.
 func (e *ending) key(ctx context.Context) error {
 	begun, ended := e.done(ofKey)
-	if e.Shred == nil || ended {
-		return nil
+	keys, err := e.ledger.Keys(ctx)
+	if err != nil || len(keys) == 0 || e.Shred == nil || ended { // without keys nothing was encrypted
+		return err
 	}
-	d, err := e.part("", ofKey, []Item{{Name: "data key"}})
+	items := make([]Item, len(keys))
+	for i, key := range keys {
+		items[i] = Item{Name: fmt.Sprint(key.ID)}
+	}
+	d, err := e.part("", ofKey, items)
 	if err != nil {
 		return err
 	}
