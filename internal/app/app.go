@@ -28,6 +28,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/telemetry"
+	"github.com/bulkhead-fhir/bulkhead/internal/trace"
+	"github.com/bulkhead-fhir/bulkhead/internal/trigger"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
@@ -42,7 +44,8 @@ type App struct {
 	Connections *export.Connections
 	Engine      *engine.Engine
 	Quality     *quality.Keeper
-	Alerts      *alert.Keeper // nil when joined
+	Alerts      *alert.Keeper   // nil when joined
+	Triggers    *trigger.Keeper // nil when joined
 	Metrics     *telemetry.Metrics
 	Meter       *export.Meter
 
@@ -67,6 +70,9 @@ type App struct {
 	numbers *listener // metrics, health, readiness
 	code    string    // makes the first person, at the pages; empty when there is one
 	sender  *alert.Sender
+	caller  *caller
+	tracer  *trace.Tracer                      // nil when nothing is traced
+	ways    atomic.Pointer[export.Connections] // those in force
 	log     *slog.Logger
 }
 
@@ -102,7 +108,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	a.inForce.Store(c)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.closeFiles())
+			err = errors.Join(err, a.stopTracing(ctx), a.closeFiles())
 		}
 	}()
 	if a.Views, err = views.Load(c.Views...); err != nil {
@@ -129,6 +135,10 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if o.Dial != nil {
 		a.Connections.Use(o.Dial)
 	}
+	a.ways.Store(a.Connections)
+	if err = a.trace(ctx, c); err != nil {
+		return nil, err
+	}
 	a.measure(c)
 	a.Quality = &quality.Keeper{Store: a.Store, Views: a.Views}
 	steps, err := a.steps(c, a.Connections)
@@ -136,7 +146,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 		return nil, err
 	}
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.watch(), a.Metrics, a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.answer(), a.watch(), a.Metrics, a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err
@@ -169,6 +179,7 @@ func (a *App) Start(ctx context.Context) error {
 		}
 	}
 	a.startTelling(ctx)
+	a.caller.start(ctx)
 	a.startDisposing(ctx)
 	a.started = true
 	return a.Engine.Start(ctx)
@@ -197,6 +208,7 @@ func (a *App) Close(ctx context.Context) error {
 	if a.sender != nil {
 		a.stopTelling(ctx)
 	}
+	err = errors.Join(err, a.caller.end(ctx), a.stopTracing(ctx))
 	return errors.Join(err, a.pages.close(ctx), a.numbers.close(ctx), a.keys.close(ctx), a.closeFiles())
 }
 

@@ -41,6 +41,7 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 		return d, errors.Join(err, undone)
 	}
 	a.Connections = connections
+	a.ways.Store(connections)
 	a.inForce.Store(next)
 	a.publishKeys(next)
 	return d, nil

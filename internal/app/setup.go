@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/parquetsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
+	"github.com/bulkhead-fhir/bulkhead/internal/telemetry"
 )
 
 // steps makes the steps of a configuration: what it decides, and what a is.
@@ -25,6 +26,7 @@ func (a *App) steps(c *config.Config, connections *export.Connections) (engine.S
 		Guides: guides, Plans: a.plans, Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks,
 		Connect: connections.Client, Meter: a.Meter, Grant: connections.Grant, Point: a.options.Point,
 	})
+	steps = telemetry.Traced(a.tracer, steps)
 	if a.options.Around != nil {
 		steps = a.options.Around(steps)
 	}

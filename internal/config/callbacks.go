@@ -45,10 +45,7 @@ func (t Callback) Knows(tenant string) bool {
 }
 
 // Local reports whether the callee is on this machine.
-func (t Callback) Local() bool {
-	u, err := url.Parse(t.URL)
-	return err == nil && loopback(u.Hostname())
-}
+func (t Callback) Local() bool { return onThisMachine(t.URL) }
 
 // Allows reports whether a URL is the callee's own or below it: on the same
 // origin, written without anything that another program may read otherwise.

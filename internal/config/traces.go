@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"os"
 	"strings"
 
@@ -21,6 +22,14 @@ type Traces struct {
 	// Percent is of how many of a hundred exports traces are sent; which ones,
 	// their ids decide. Default: 100.
 	Percent int `yaml:"percent"`
+}
+
+// Local reports whether the collector is on this machine.
+func (t Traces) Local() bool { return onThisMachine(t.Endpoint) }
+
+func onThisMachine(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && loopback(u.Hostname())
 }
 
 // Headers reads the collector's headers. The error is a *problem.Problem and

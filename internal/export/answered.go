@@ -9,6 +9,10 @@ type Answered func(tenant string, status int)
 // Tell makes f be told of requests. It is called before the first one.
 func (c *Connections) Tell(f Answered) { c.answered = f }
 
+// Around puts something around every request to tenants' servers, tokens
+// included, where it leaves. It is called before the first one.
+func (c *Connections) Around(wrap func(next http.RoundTripper) http.RoundTripper) { c.around = wrap }
+
 // told tells of the requests of one tenant.
 type told struct {
 	next   http.RoundTripper

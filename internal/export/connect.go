@@ -28,7 +28,8 @@ type Connections struct {
 	here   *http.Transport // to servers on this machine, for the tenants that have them there
 	dial   Dial            // as given to Use; nil for the machine's own network
 
-	answered Answered // as given to Tell; nil when nobody is told
+	answered Answered                                       // as given to Tell; nil when nobody is told
+	around   func(next http.RoundTripper) http.RoundTripper // as given to Around; nil for nothing
 
 	mu      sync.Mutex
 	clients map[string]*Connection

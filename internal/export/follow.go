@@ -16,7 +16,7 @@ func (c *Connections) Following(next *config.Config, same func(tenant string) bo
 	if err != nil {
 		return nil, err
 	}
-	n.answered = c.answered
+	n.answered, n.around = c.answered, c.around
 	if c.dial != nil {
 		n.Use(c.dial)
 	}

@@ -18,6 +18,9 @@ import (
 // window, tokens included, and keeps back what the window has no room for.
 func (c *Connections) transport(t *config.Tenant) http.RoundTripper {
 	next := c.way(t)
+	if c.around != nil {
+		next = c.around(next)
+	}
 	if c.answered != nil {
 		next = &told{next: next, tenant: t.ID, tell: c.answered}
 	}

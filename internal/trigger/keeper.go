@@ -33,7 +33,7 @@ type Options struct {
 	// Ended, when set, is told of each export that has come to rest, once it is
 	// written that others are told. It may be told twice, or not at all where
 	// the process ends.
-	Ended func(x store.Export)
+	Ended func(ctx context.Context, x store.Export)
 	// Nudge, when set, is called when there is something to send.
 	Nudge func()
 

@@ -101,7 +101,7 @@ func (k *Keeper) tellOf(ctx context.Context, s store.Settled) error {
 		return lost(err)
 	}
 	if still && k.o.Ended != nil {
-		k.o.Ended(x)
+		k.o.Ended(ctx, x)
 	}
 	return k.at("end: committed")
 }
