@@ -71,7 +71,7 @@ func (e *Engine) ground(ctx context.Context) (schedule.Ground, error) {
 		return schedule.Ground{}, err
 	}
 	circuits, err := e.store.OpenCircuits(ctx)
-	return schedule.Ground{Config: e.config(), Pauses: pauses, Circuits: circuits}, err
+	return schedule.NewGround(e.config(), pauses, circuits), err
 }
 
 // groundIn is ground within a transaction: no pause begins or ends before it is
@@ -86,7 +86,7 @@ func groundIn(cfg *config.Config, tx interface {
 		return schedule.Ground{}, err
 	}
 	circuits, err := tx.OpenCircuits()
-	return schedule.Ground{Config: cfg, Pauses: pauses, Circuits: circuits}, err
+	return schedule.NewGround(cfg, pauses, circuits), err
 }
 
 // actOf says what a step does. A kick-off whose request has left asks nothing

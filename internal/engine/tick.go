@@ -7,10 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/config"
-	"github.com/bulkhead-fhir/bulkhead/internal/export"
-	"github.com/bulkhead-fhir/bulkhead/internal/problem"
-	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -115,81 +111,4 @@ func (e *Engine) wake(ctx context.Context, looked *time.Time) error {
 	}
 	*looked = now
 	return nil
-}
-
-func (e *Engine) putSchedules(ctx context.Context) error { return e.schedule(ctx, e.config()) }
-
-// schedule makes the ledger's schedules those of a configuration. One that is
-// as it was is due when it was due.
-func (e *Engine) schedule(ctx context.Context, cfg *config.Config) error {
-	for i := range cfg.Tenants {
-		t := &cfg.Tenants[i]
-		scope := e.store.In(t.ID)
-		if t.Schedule == "" {
-			if err := scope.DropSchedule(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		next, err := schedule.Next(t.Schedule, t.Location(), time.Now())
-		if err != nil {
-			return problem.Wrap(err, problem.ConfigInvalid, "the schedule cannot be used", "Write it as five cron fields, such as 30 2 * * *.").For(t.ID)
-		}
-		if err := scope.PutSchedule(ctx, t.Schedule+" "+t.TimeZone, next); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) startDue(ctx context.Context) error {
-	due, err := e.store.DueSchedules(ctx)
-	if err != nil {
-		return err
-	}
-	if len(due) == 0 {
-		return nil
-	}
-	ground, err := e.ground(ctx)
-	if err != nil {
-		return err
-	}
-	var failed error
-	cfg := ground.Config
-	for _, s := range due {
-		t, err := cfg.Tenant(s.Tenant)
-		if err != nil || t.Schedule == "" {
-			continue
-		}
-		if _, paused := ground.Holds(t, schedule.Work, time.Now()); paused {
-			continue // it stays due, and is late when it starts
-		}
-		failed = errors.Join(failed, e.startScheduled(ctx, cfg, t)) // a practice that fails stands in no other's way
-	}
-	return failed
-}
-
-// startScheduled requests a due export once, however long bulkhead was down,
-// and then sets when the next one is due: after a crash between the two it is
-// due still, and the request finds the export that it had made. Trouble with
-// the ledger leaves it due.
-func (e *Engine) startScheduled(ctx context.Context, cfg *config.Config, t *config.Tenant) error {
-	next, err := schedule.Next(t.Schedule, t.Location(), time.Now())
-	if err != nil {
-		return err
-	}
-	wish := export.Wish{By: "schedule"}
-	mark, ok, err := e.store.In(t.ID).Watermark(ctx, export.Order{Config: cfg, Tenant: t, Wish: wish}.Stream())
-	if err != nil {
-		return err
-	}
-	wish.Full = ok && schedule.FullDue(t.FullEvery, t.Location(), mark.FullAt, time.Now())
-	if _, err := e.Request(ctx, t.ID, wish); err != nil {
-		p, refused := errors.AsType[*problem.Problem](err)
-		if !refused || p.Code.Kind() == problem.StorageFull.Kind() {
-			return err
-		}
-		e.log.Warn("scheduled export did not start", "tenant", t.ID, "reason", err)
-	}
-	return e.store.In(t.ID).Do(ctx, func(tx *store.Tx) error { return tx.MoveSchedule(next) })
 }

@@ -31,16 +31,23 @@ type Hold struct {
 
 // A Ground is what decides whether something may be done now: the
 // configuration, and what the ledger says of people's pauses and of servers
-// that cannot be reached. Its methods change nothing.
+// that cannot be reached. It is for one goroutine.
 type Ground struct {
 	Config   *config.Config
 	Pauses   []store.Pause
 	Circuits []store.Circuit
+
+	zones zones
+}
+
+// NewGround makes the ground of decisions about a moment.
+func NewGround(c *config.Config, pauses []store.Pause, circuits []store.Circuit) Ground {
+	return Ground{Config: c, Pauses: pauses, Circuits: circuits, zones: zones{}}
 }
 
 // Holds gives what holds an act of the practice back, the first that applies
-// of pause, circuit; ok is false when nothing does. When its time is over
-// another may apply.
+// of pause, maintenance, circuit, quiet; ok is false when nothing does. When its
+// time is over another may apply.
 func (g Ground) Holds(t *config.Tenant, act Act, now time.Time) (h Hold, ok bool) {
 	if h, ok := g.paused(t, now); ok {
 		return h, true
@@ -48,8 +55,20 @@ func (g Ground) Holds(t *config.Tenant, act Act, now time.Time) (h Hold, ok bool
 	if act < Ask {
 		return Hold{}, false
 	}
+	if upkeep := (Place{g.Config.Maintenance(t), time.UTC, g.zones}); len(upkeep.Windows) > 0 {
+		if w, in := upkeep.Holds(now); in {
+			return Hold{store.HeldByMaintenance, upkeep.Clear(now), "maintenance at the server: " + w.String()}, true
+		}
+	}
 	if c, open := g.Circuit(t); open && now.Before(c.ProbeAt) {
 		return Hold{store.HeldByCircuit, c.ProbeAt, fmt.Sprintf("%s cannot be reached since %s (%s)", c.Origin, instant(c.OpenedAt), c.LastError)}, true
+	}
+	if act < Start || len(t.Quiet) == 0 {
+		return Hold{}, false
+	}
+	quiet := Place{t.Quiet, g.zones.of(t.TimeZone), g.zones}
+	if w, in := quiet.Holds(now); in {
+		return Hold{store.HeldByQuiet, quiet.Clear(now), "the practice's quiet window " + w.String()}, true
 	}
 	return Hold{}, false
 }

@@ -30,11 +30,14 @@ const (
 // every Ageing that it has waited. The larger goes first.
 func Class(c *config.Config, w store.Candidate, now time.Time) int {
 	class := classNormal
-	if t, err := c.Tenant(w.Tenant); err == nil {
-		class = classOf(t)
-	}
-	if w.By != BySchedule {
+	t, err := c.Tenant(w.Tenant)
+	switch {
+	case w.By != BySchedule:
 		class = classPerson
+	case err == nil && t.Priority == config.PriorityHigh:
+		class = classHigh
+	case err == nil && t.Priority == config.PriorityLow:
+		class = classLow
 	}
 	return class + int(max(now.Sub(w.Since), 0)/Ageing)
 }
@@ -95,5 +98,3 @@ func (q *Queue) before(a, b waiting) bool {
 		cmp.Compare(a.Export, b.Export),
 	) < 0
 }
-
-func classOf(*config.Tenant) int { return classNormal }

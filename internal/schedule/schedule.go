@@ -27,11 +27,13 @@ func Next(spec string, zone *time.Location, after time.Time) (time.Time, error) 
 }
 
 // FullDue reports whether the cadence asks for a full export now, when the
-// last one completed at last. A cadence that is not given never asks.
+// last one that completed was requested at last. A cadence that is not given
+// never asks. A duration may be a little short, at most by two hours, so that
+// one of days comes due at the same hour of the day.
 func FullDue(c config.Cadence, zone *time.Location, last, now time.Time) bool {
 	switch {
 	case c.Every > 0:
-		return !now.Before(last.Add(c.Every))
+		return !now.Before(last.Add(c.Every - min(slack, c.Every/10)))
 	case c.Cron != "":
 		next, err := Next(c.Cron, zone, last)
 		return err == nil && !now.Before(next)

@@ -47,22 +47,53 @@ func (s *Scope) FillWindow(ctx context.Context, endpoint string, limit int64) er
 // A Schedule says when a tenant's next export is due.
 type Schedule struct {
 	Tenant string
-	Spec   string // cron fields and time zone, as configured
+	Spec   string // cron fields, time zone and what else decides, as configured
 	NextAt time.Time
+	Why    string    // what makes NextAt another time than the cron fields say; empty when nothing does
+	LastAt time.Time // when it started an export last, or asked for one; zero: never
+}
+
+func scheduleOf(r gen.Schedule) Schedule {
+	return Schedule{Tenant: r.TenantID, Spec: r.Spec, NextAt: at(r.NextAt), Why: r.Why, LastAt: at(r.LastAt)}
 }
 
 // PutSchedule records a tenant's schedule. The next time of an unchanged spec
 // stays as it is, so that a restart skips nothing; unless a clock that was
 // ahead has put it off.
-func (s *Scope) PutSchedule(ctx context.Context, spec string, next time.Time) error {
+func (s *Scope) PutSchedule(ctx context.Context, spec string, next time.Time, why string) error {
 	return s.store.inTx(ctx, func(tx *sql.Tx) error {
-		return gen.New(tx).PutSchedule(ctx, gen.PutScheduleParams{TenantID: s.tenant, Spec: spec, NextAt: ms(next)})
+		return gen.New(tx).PutSchedule(ctx, gen.PutScheduleParams{TenantID: s.tenant, Spec: spec, NextAt: ms(next), Why: why})
 	})
 }
 
 // DropSchedule forgets a tenant's schedule.
 func (s *Scope) DropSchedule(ctx context.Context) error {
 	return s.store.inTx(ctx, func(tx *sql.Tx) error { return gen.New(tx).DropSchedule(ctx, s.tenant) })
+}
+
+// Schedule gives the tenant's schedule; ok is false when it has none.
+func (s *Scope) Schedule(ctx context.Context) (sc Schedule, ok bool, err error) {
+	r, err := s.store.queries().GetSchedule(ctx, s.tenant)
+	if errors.Is(err, sql.ErrNoRows) {
+		return sc, false, nil
+	}
+	if err != nil {
+		return sc, false, Explain(fmt.Errorf("read schedule: %w", err))
+	}
+	return scheduleOf(r), true, nil
+}
+
+// Schedules gives every tenant's schedule, by tenant.
+func (s *Store) Schedules(ctx context.Context) ([]Schedule, error) {
+	rows, err := s.queries().AllSchedules(ctx)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list schedules: %w", err))
+	}
+	all := make([]Schedule, len(rows))
+	for i, r := range rows {
+		all[i] = scheduleOf(r)
+	}
+	return all, nil
 }
 
 // DueSchedules gives the schedules whose time has come, the longest due first.
@@ -78,7 +109,27 @@ func (s *Store) DueSchedules(ctx context.Context) ([]Schedule, error) {
 	return due, nil
 }
 
-// MoveSchedule sets when the tenant's schedule is due next.
-func (tx *Tx) MoveSchedule(next time.Time) error {
-	return tx.q.MoveSchedule(tx.ctx, gen.MoveScheduleParams{NextAt: ms(next), LastAt: ms(tx.now), TenantID: tx.tenant})
+// MoveSchedule sets when the tenant's schedule is due next, and why then, now
+// that it has started an export, or asked for one.
+func (tx *Tx) MoveSchedule(next time.Time, why string) error {
+	return tx.q.MoveSchedule(tx.ctx, gen.MoveScheduleParams{NextAt: ms(next), LastAt: ms(tx.now), Why: why, TenantID: tx.tenant})
+}
+
+// PutOffSchedule sets when the tenant's schedule is due next, and why then.
+func (tx *Tx) PutOffSchedule(next time.Time, why string) error {
+	return tx.q.PutOffSchedule(tx.ctx, gen.PutOffScheduleParams{NextAt: ms(next), Why: why, TenantID: tx.tenant})
+}
+
+// ConfiguredAt gives when what concerns the tenant in the configuration was
+// changed last; the zero time before anything was recorded.
+func (s *Scope) ConfiguredAt(ctx context.Context) (time.Time, error) {
+	t, err := s.store.queries().ConfiguredAt(ctx, s.tenant)
+	return at(t), Explain(err)
+}
+
+// LastFull gives when the last full export of a stream that completed was
+// requested; the zero time before the first.
+func (s *Scope) LastFull(ctx context.Context, stream string) (time.Time, error) {
+	t, err := s.store.queries().LastFull(ctx, gen.LastFullParams{TenantID: s.tenant, Stream: stream})
+	return at(t), Explain(err)
 }

@@ -310,6 +310,23 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 	return i, err
 }
 
+const getSchedule = `-- name: GetSchedule :one
+SELECT tenant_id, spec, next_at, last_at, why FROM schedule WHERE tenant_id = ?
+`
+
+func (q *Queries) GetSchedule(ctx context.Context, tenantID string) (Schedule, error) {
+	row := q.db.QueryRowContext(ctx, getSchedule, tenantID)
+	var i Schedule
+	err := row.Scan(
+		&i.TenantID,
+		&i.Spec,
+		&i.NextAt,
+		&i.LastAt,
+		&i.Why,
+	)
+	return i, err
+}
+
 const getWatermark = `-- name: GetWatermark :one
 SELECT tenant_id, stream, since, export_id, moved_at, full_at FROM watermark WHERE tenant_id = ? AND stream = ?
 `
@@ -978,17 +995,23 @@ func (q *Queries) MoveExport(ctx context.Context, arg MoveExportParams) (int64, 
 }
 
 const moveSchedule = `-- name: MoveSchedule :exec
-UPDATE schedule SET next_at = ?, last_at = ? WHERE tenant_id = ?
+UPDATE schedule SET next_at = ?, last_at = ?, why = ? WHERE tenant_id = ?
 `
 
 type MoveScheduleParams struct {
 	NextAt   int64
 	LastAt   int64
+	Why      string
 	TenantID string
 }
 
 func (q *Queries) MoveSchedule(ctx context.Context, arg MoveScheduleParams) error {
-	_, err := q.db.ExecContext(ctx, moveSchedule, arg.NextAt, arg.LastAt, arg.TenantID)
+	_, err := q.db.ExecContext(ctx, moveSchedule,
+		arg.NextAt,
+		arg.LastAt,
+		arg.Why,
+		arg.TenantID,
+	)
 	return err
 }
 
@@ -1094,6 +1117,21 @@ func (q *Queries) PostponeStep(ctx context.Context, arg PostponeStepParams) (int
 	return result.RowsAffected()
 }
 
+const putOffSchedule = `-- name: PutOffSchedule :exec
+UPDATE schedule SET next_at = ?, why = ? WHERE tenant_id = ?
+`
+
+type PutOffScheduleParams struct {
+	NextAt   int64
+	Why      string
+	TenantID string
+}
+
+func (q *Queries) PutOffSchedule(ctx context.Context, arg PutOffScheduleParams) error {
+	_, err := q.db.ExecContext(ctx, putOffSchedule, arg.NextAt, arg.Why, arg.TenantID)
+	return err
+}
+
 const putPage = `-- name: PutPage :exec
 INSERT INTO manifest_page (tenant_id, export_id, page, url) VALUES (?, ?, ?, ?)
 ON CONFLICT (tenant_id, export_id, page) DO UPDATE SET url = excluded.url
@@ -1141,8 +1179,10 @@ func (q *Queries) PutPublication(ctx context.Context, arg PutPublicationParams) 
 }
 
 const putSchedule = `-- name: PutSchedule :exec
-INSERT INTO schedule (tenant_id, spec, next_at) VALUES (?, ?, ?)
-ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN min(schedule.next_at, excluded.next_at) ELSE excluded.next_at END,
+INSERT INTO schedule (tenant_id, spec, next_at, why) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id) DO UPDATE SET
+  why = CASE WHEN schedule.spec = excluded.spec AND schedule.next_at <= excluded.next_at THEN schedule.why ELSE excluded.why END,
+  next_at = CASE WHEN schedule.spec = excluded.spec THEN min(schedule.next_at, excluded.next_at) ELSE excluded.next_at END,
   spec = excluded.spec
 `
 
@@ -1150,10 +1190,16 @@ type PutScheduleParams struct {
 	TenantID string
 	Spec     string
 	NextAt   int64
+	Why      string
 }
 
 func (q *Queries) PutSchedule(ctx context.Context, arg PutScheduleParams) error {
-	_, err := q.db.ExecContext(ctx, putSchedule, arg.TenantID, arg.Spec, arg.NextAt)
+	_, err := q.db.ExecContext(ctx, putSchedule,
+		arg.TenantID,
+		arg.Spec,
+		arg.NextAt,
+		arg.Why,
+	)
 	return err
 }
 
@@ -1513,7 +1559,7 @@ func (q *Queries) TakeRequest(ctx context.Context, arg TakeRequestParams) (int64
 
 const takeStep = `-- name: TakeStep :one
 UPDATE step SET state = 'running', epoch = epoch + 1, owner = ?, heartbeat_at = ?
-WHERE tenant_id = ? AND step_id = ? AND state <> 'done' RETURNING step_id, tenant_id, export_id, kind, subject, state, epoch, attempt, due_at, owner, heartbeat_at, created_at
+WHERE tenant_id = ? AND step_id = ? AND state <> 'done' RETURNING step_id, tenant_id, export_id, kind, subject, state, epoch, attempt, due_at, owner, heartbeat_at, created_at, held
 `
 
 type TakeStepParams struct {
@@ -1544,6 +1590,7 @@ func (q *Queries) TakeStep(ctx context.Context, arg TakeStepParams) (Step, error
 		&i.Owner,
 		&i.HeartbeatAt,
 		&i.CreatedAt,
+		&i.Held,
 	)
 	return i, err
 }

@@ -9,6 +9,50 @@ import (
 	"context"
 )
 
+const allSchedules = `-- name: AllSchedules :many
+SELECT tenant_id, spec, next_at, last_at, why FROM schedule ORDER BY tenant_id
+`
+
+func (q *Queries) AllSchedules(ctx context.Context) ([]Schedule, error) {
+	rows, err := q.db.QueryContext(ctx, allSchedules)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Schedule
+	for rows.Next() {
+		var i Schedule
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.Spec,
+			&i.NextAt,
+			&i.LastAt,
+			&i.Why,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const configuredAt = `-- name: ConfiguredAt :one
+SELECT CAST(coalesce(max(applied_at), 0) AS INTEGER) FROM registry WHERE (tenant_id = ?1 OR tenant_id = '') AND superseded_at = 0
+`
+
+func (q *Queries) ConfiguredAt(ctx context.Context, tenantID string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, configuredAt, tenantID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const endPause = `-- name: EndPause :execrows
 UPDATE pause SET ended_by = CASE WHEN until > 0 AND until <= ?1 THEN '' ELSE ?2 END,
   ended_at = CASE WHEN until > 0 AND until <= ?1 THEN until ELSE ?1 END
@@ -98,6 +142,23 @@ func (q *Queries) InsertPause(ctx context.Context, arg InsertPauseParams) (int64
 	var pause_id int64
 	err := row.Scan(&pause_id)
 	return pause_id, err
+}
+
+const lastFull = `-- name: LastFull :one
+SELECT CAST(coalesce(max(requested_at), 0) AS INTEGER) FROM export
+WHERE tenant_id = ? AND stream = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery'
+`
+
+type LastFullParams struct {
+	TenantID string
+	Stream   string
+}
+
+func (q *Queries) LastFull(ctx context.Context, arg LastFullParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastFull, arg.TenantID, arg.Stream)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const latestCircuits = `-- name: LatestCircuits :many

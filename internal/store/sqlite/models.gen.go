@@ -435,6 +435,7 @@ type Schedule struct {
 	Spec     string
 	NextAt   int64
 	LastAt   int64
+	Why      string
 }
 
 type Settled struct {

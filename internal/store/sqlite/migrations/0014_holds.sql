@@ -30,7 +30,10 @@ CREATE INDEX circuit_open ON circuit (origin) WHERE closed_at = 0;
 ALTER TABLE step ADD COLUMN held TEXT NOT NULL DEFAULT '';
 CREATE INDEX step_held ON step (held, tenant_id) WHERE held <> '';
 
+ALTER TABLE schedule ADD COLUMN why TEXT NOT NULL DEFAULT ''; -- what makes next_at another time than the schedule itself says
+
 -- +goose Down
+ALTER TABLE schedule DROP COLUMN why;
 DROP INDEX step_held;
 ALTER TABLE step DROP COLUMN held;
 DROP INDEX circuit_open;

@@ -185,12 +185,20 @@ INSERT INTO rate_window (tenant_id, endpoint, minute, requests) VALUES (?, ?, ?,
 ON CONFLICT (tenant_id, endpoint) DO UPDATE SET requests = excluded.requests, minute = excluded.minute;
 
 -- name: PutSchedule :exec
-INSERT INTO schedule (tenant_id, spec, next_at) VALUES (?, ?, ?)
-ON CONFLICT (tenant_id) DO UPDATE SET next_at = CASE WHEN schedule.spec = excluded.spec THEN min(schedule.next_at, excluded.next_at) ELSE excluded.next_at END,
+INSERT INTO schedule (tenant_id, spec, next_at, why) VALUES (?, ?, ?, ?)
+ON CONFLICT (tenant_id) DO UPDATE SET
+  why = CASE WHEN schedule.spec = excluded.spec AND schedule.next_at <= excluded.next_at THEN schedule.why ELSE excluded.why END,
+  next_at = CASE WHEN schedule.spec = excluded.spec THEN min(schedule.next_at, excluded.next_at) ELSE excluded.next_at END,
   spec = excluded.spec;
 
 -- name: MoveSchedule :exec
-UPDATE schedule SET next_at = ?, last_at = ? WHERE tenant_id = ?;
+UPDATE schedule SET next_at = ?, last_at = ?, why = ? WHERE tenant_id = ?;
+
+-- name: PutOffSchedule :exec
+UPDATE schedule SET next_at = ?, why = ? WHERE tenant_id = ?;
+
+-- name: GetSchedule :one
+SELECT * FROM schedule WHERE tenant_id = ?;
 
 -- name: DropSchedule :exec
 DELETE FROM schedule WHERE tenant_id = ?;

@@ -43,3 +43,13 @@ UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state
 -- name: PutOffStep :execrows
 UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ?, held = ?
 WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
+
+-- name: AllSchedules :many
+SELECT * FROM schedule ORDER BY tenant_id;
+
+-- name: ConfiguredAt :one
+SELECT CAST(coalesce(max(applied_at), 0) AS INTEGER) FROM registry WHERE (tenant_id = sqlc.arg(tenant_id) OR tenant_id = '') AND superseded_at = 0;
+
+-- name: LastFull :one
+SELECT CAST(coalesce(max(requested_at), 0) AS INTEGER) FROM export
+WHERE tenant_id = ? AND stream = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery';
