@@ -26,6 +26,7 @@ const (
 	LedgerNewer       Code = "ledger_newer"       // a newer bulkhead wrote the ledger
 	LedgerDamaged     Code = "ledger_damaged"     // the ledger cannot be read
 	AuditBroken       Code = "audit_broken"       // the audit record is not what was recorded
+	NotRunning        Code = "not_running"        // no bulkhead run answers on this machine
 
 	EncryptionOff        Code = "encryption_off"         // an encrypted file, and no house key is configured
 	HouseKeyMissing      Code = "house_key_missing"      // the house key cannot be read
@@ -58,6 +59,9 @@ const (
 	SinkFailed    Code = "sink_failed"    // a destination did not take the export
 	SinkMissing   Code = "sink_missing"   // this build has no such sink
 	Cancelled     Code = "cancelled"      // a person stopped it
+
+	SignInRefused    Code = "sign_in_refused"   // the identity provider, or its roles, do not let somebody in
+	IdentityProvider Code = "identity_provider" // the identity provider cannot be asked, or its answer not be used
 )
 
 // A Kind says who can do something about a problem, and fixes the exit status.
@@ -85,7 +89,7 @@ var kinds = map[Code]Kind{
 	ViewInvalid: usage, QueryInvalid: usage, RequestInvalid: usage, KeyMissing: usage, KeyInvalid: usage, SinkMissing: usage,
 
 	StorageUnwritable: machine, StorageFull: machine, StorageDamaged: machine,
-	LedgerLocked: machine, LedgerNewer: machine, LedgerDamaged: machine, SinkFailed: machine, AuditBroken: machine,
+	LedgerLocked: machine, LedgerNewer: machine, LedgerDamaged: machine, SinkFailed: machine, AuditBroken: machine, NotRunning: machine,
 
 	EncryptionOff: usage, HouseKeyMissing: usage, HouseKeyWrong: usage, PracticeKeyMissing: machine, PracticeKeyDestroyed: machine,
 
@@ -96,6 +100,8 @@ var kinds = map[Code]Kind{
 
 	TokenRefused: access, AccessDenied: access, GroupMissing: access,
 	AgreementMissing: access, AgreementDenied: access,
+
+	IdentityProvider: machine, SignInRefused: access,
 
 	CountMismatch: content, NotValid: content,
 	Cancelled: stopped,

@@ -23,6 +23,7 @@ var explanations = map[Code]string{
 	StorageFull:       "There is no space left. Nothing is lost: free space and resume.",
 	StorageDamaged:    "A stored file is not what was stored. Look at the disk; a new export brings the practice's records again.",
 	AuditBroken:       "The audit record is not what was recorded: a row was changed, taken out, added or cut off; the message names the first. Keep the ledger and its file of anchors as they are, with a copy of both elsewhere, and find out who could write there.",
+	NotRunning:        "No bulkhead run answers at metrics.listen on this machine, or the one that does says that it is not well. Its log says why.",
 
 	EncryptionOff:        "A stored file is encrypted, and the configuration names no house key. Nothing is lost: name the key again.",
 	HouseKeyMissing:      "The house key, which wraps the practices' keys, cannot be read where the configuration says. Nothing is lost: exports that stopped are resumed once it is there.",
@@ -36,6 +37,8 @@ var explanations = map[Code]string{
 	TLSFailed:            "The server's certificate has expired or is not trusted. Nothing was sent to it.",
 	DiscoveryFailed:      "The practice's SMART configuration cannot be read. `token_url` in the registration makes it unnecessary.",
 	TokenRefused:         "The authorization server gave no token. The likeliest reasons are listed: key not published, clock wrong, scope not allowed, app not activated.",
+	SignInRefused:        "Somebody signed in at the identity provider and is not let in: it said no, it did not say that they showed a second factor, none of their roles is in `web.oidc.roles`, or the answer was not for this browser.",
+	IdentityProvider:     "The identity provider cannot be reached, or what it answers cannot be used: another issuer than the configured one, keys that do not fit, a clock that is wrong. People with a password of this bulkhead can sign in meanwhile.",
 	AccessDenied:         "The FHIR server knows us and says no: the app is not activated for the practice, the group is not enabled, or a scope is missing.",
 	GroupMissing:         "The group is not there, or not enabled for the app. On eClinicalWorks it is the portal's UUID, not Group.id.",
 	LevelUnsupported:     "The server has no export at that level. eClinicalWorks and Epic export groups only.",
