@@ -83,6 +83,12 @@ func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s
 	if err != nil {
 		return disclosure.People{}, err
 	}
+	if gone, err := s.In(c.Tenant).Disposed(ctx, c.Export); err != nil {
+		return disclosure.People{}, err
+	} else if at, ok := gone[string(agreement.KindStaged)]; ok {
+		return disclosure.People{}, problem.New(problem.Usage, "the staged rows of export "+c.Export+" were destroyed on "+at.Format(time.DateOnly)+", so nobody can list its patients from storage any more",
+			"Ask for the present patients with bulkhead query; the record says how many files and lines the export had.").For(c.Tenant)
+	}
 	people, err := disclosure.Patients(ctx, s.In(c.Tenant), scope, c.Export)
 	if _, told := errors.AsType[*problem.Problem](err); told {
 		return people, err

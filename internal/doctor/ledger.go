@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -99,6 +100,9 @@ func (x *Examination) tenant(ctx context.Context, t store.Tenant) (found []Findi
 		return nil, err
 	}
 	p := &patient{Examination: x, Tenant: t, exports: exports, Deep: x.Deep}
+	if p.marks, err = x.Ledger.In(t.ID).Marks(ctx); err != nil {
+		return nil, err
+	}
 	keys, err := p.keys(ctx)
 	if err != nil {
 		return nil, err
@@ -126,7 +130,15 @@ type patient struct {
 	*Examination
 	store.Tenant
 	exports []store.Export
-	Deep    bool // as wanted, unless its keys do not open its files
+	marks   store.Marks // what was taken away on purpose
+	Deep    bool        // as wanted, unless its keys do not open its files
+}
+
+// disposed reports whether an area of an export was taken away on purpose, or is
+// being: what is not there then is not missing.
+func (p *patient) disposed(export string, kind agreement.Kind) bool {
+	_, gone := p.marks.Of(export, string(kind))
+	return gone
 }
 
 func (p *patient) oneAtATime() (found []Finding) {

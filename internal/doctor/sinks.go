@@ -112,9 +112,18 @@ func (x *Examination) sink(ctx context.Context, name string, t store.Tenant, h s
 
 // lacks gives the exports of which the ledger has the sink's receipt, and the
 // sink nothing. What came before a full export that it has does not count: a
-// sink that was moved away is made anew by a full export.
+// sink that was moved away is made anew by a full export. Nor does what was
+// erased from it on purpose.
 func (x *Examination) lacks(ctx context.Context, name string, t store.Tenant, exports []store.Export, h sink.Holding) (lacks []string, err error) {
+	marks, err := x.Ledger.In(t.ID).Marks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	erased, _ := marks.Of("", "sink/"+name)
 	for _, e := range exports {
+		if e.RequestedAt.Before(erased.BegunAt) {
+			continue
+		}
 		done, err := x.Ledger.In(t.ID).Publications(ctx, e.ID)
 		if err != nil {
 			return nil, err

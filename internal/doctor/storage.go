@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -64,7 +65,7 @@ func (l *losses) look(ctx context.Context) error {
 
 func (l *losses) file(ctx context.Context, f store.File) (lost loss, err error) {
 	stored := f.State == store.FileStored || f.State == store.FileIngesting || f.State == store.FileIngested
-	if stored && l.keepsRaw() {
+	if stored && l.keepsRaw() && !l.disposed(l.x.ID, agreement.KindRaw) {
 		if lost.raw, lost.rawBytes, err = l.raw(ctx, f); err != nil {
 			return lost, err
 		}
@@ -72,10 +73,12 @@ func (l *losses) file(ctx context.Context, f store.File) (lost loss, err error) 
 	if f.State != store.FileIngested {
 		return lost, nil
 	}
-	if lost.staged, lost.footer, err = l.rows(ctx, f); err != nil {
-		return lost, err
+	if !l.disposed(l.x.ID, agreement.KindStaged) {
+		if lost.staged, lost.footer, err = l.rows(ctx, f); err != nil {
+			return lost, err
+		}
 	}
-	if l.x.Purpose != store.Replay && f.Quarantined > 0 { // what a replay keeps is counted with its origin
+	if l.x.Purpose != store.Replay && f.Quarantined > 0 && !l.disposed(export.Keeper(l.x.ID, f), agreement.KindQuarantine) { // what a replay keeps is counted with its origin
 		lost.quarantine, err = l.refused(ctx, f)
 	}
 	return lost, err
@@ -361,7 +364,7 @@ func (p *patient) logs(ctx context.Context, scope *blob.Scope) (found []Finding,
 		if err != nil {
 			return nil, err
 		}
-		if gone {
+		if gone && !p.disposed(id, agreement.KindHistory) {
 			found = append(found, newFinding(LogMissing, "the event log of export %s is not there", id).of(p.ID, id).as(Leftover).curedBy(writeLog(p.ID, id)))
 		}
 	}

@@ -96,12 +96,26 @@ func (e *Engine) Resume(ctx context.Context, tenant, id string) error {
 		if err := overtaken(tx, &x); err != nil {
 			return err
 		}
+		if err := destroyed(tx, &x); err != nil {
+			return err
+		}
 		return e.resume(tx, &x)
 	})
 	if err != nil {
 		return err
 	}
 	return e.admit(ctx)
+}
+
+// destroyed is the problem Usage for an export of which something was taken away
+// since it stopped, because others have made it needless.
+func destroyed(tx *store.Tx, x *store.Export) error {
+	gone, err := tx.Disposed(x.ID)
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return problem.New(problem.Usage, "what export "+x.ID+" had brought was destroyed when its time was over",
+		"Start a new one with bulkhead export "+x.Tenant+"; a later export has completed in its place.").For(x.Tenant)
 }
 
 func (e *Engine) resume(tx *store.Tx, x *store.Export) error {

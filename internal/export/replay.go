@@ -57,6 +57,9 @@ func (o Order) Replay(ctx context.Context, ledger *store.Scope, r Retake) (store
 	if err != nil {
 		return store.Intent{}, nil, err
 	}
+	if chosen, why, err = kept(ctx, ledger, x, chosen, why); err != nil {
+		return store.Intent{}, nil, err
+	}
 	if len(chosen) == 0 {
 		return store.Intent{}, nil, nothingToReplay(x, why).For(o.Tenant.ID)
 	}

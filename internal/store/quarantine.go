@@ -16,7 +16,8 @@ type Refused struct {
 
 // Refused gives the tenant's output files that have lines in quarantine, the
 // oldest export first, in manifest order. Those of replays are not among them:
-// what a replay refuses again is of the original file.
+// what a replay refuses again is of the original file. Nor are those whose
+// quarantine was destroyed.
 func (s *Scope) Refused(ctx context.Context) ([]Refused, error) {
 	rows, err := s.store.queries().ListRefused(ctx, s.tenant)
 	if err != nil {

@@ -4,6 +4,8 @@
 SELECT sqlc.embed(f), sqlc.embed(x) FROM output_file f
 JOIN export x ON x.tenant_id = f.tenant_id AND x.export_id = f.export_id
 WHERE f.tenant_id = ? AND f.quarantined > 0 AND x.origin = ''
+  AND NOT EXISTS (SELECT 1 FROM disposal d WHERE d.tenant_id = f.tenant_id AND d.area = 'quarantine'
+    AND d.export_id = CASE f.quarantine_of WHEN '' THEN f.export_id ELSE f.quarantine_of END)
 ORDER BY x.requested_at, x.export_id, f.position;
 
 -- name: ListReplays :many
