@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/web"
 )
 
@@ -29,7 +30,7 @@ func (a *App) beginServing(ctx context.Context) (err error) {
 		a.code = rand.Text()[:10]
 	}
 	pages, err := web.New(web.Options{
-		Config: a.InForce, Store: a.Store, Work: a.Engine, Log: a.log, TLS: w.TLSCert != "", Code: a.code,
+		Config: a.InForce, Store: a.Store, Files: a.Files, Anchors: store.AnchorsOf(Ledger(a.Config)), Work: a.Engine, Triggers: a.Triggers, Log: a.log, TLS: w.TLSCert != "", Code: a.code,
 	})
 	if err != nil {
 		return err

@@ -260,3 +260,19 @@ func (s *Scope) FileStates(ctx context.Context, export string) (map[string]int64
 	}
 	return counts, nil
 }
+
+// LastFulls gives the tenant's full deliveries that completed last, the latest
+// first, at most limit.
+func (s *Scope) LastFulls(ctx context.Context, limit int) ([]Export, error) {
+	rows, err := s.store.queries().LastFulls(ctx, gen.LastFullsParams{TenantID: s.tenant, Limit: int64(limit)})
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list full exports: %w", err))
+	}
+	return exportsOf(rows)
+}
+
+// TypesBrought gives the resource types of which an export brought files.
+func (s *Scope) TypesBrought(ctx context.Context, export string) ([]string, error) {
+	types, err := s.store.queries().TypesBrought(ctx, gen.TypesBroughtParams{TenantID: s.tenant, ExportID: export})
+	return types, Explain(err)
+}

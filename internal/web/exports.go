@@ -2,10 +2,12 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -13,25 +15,24 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// filesShown is how many output files of an export its page lists.
-const filesShown = 200
+const (
+	filesShown   = 40  // output files of an export on its page
+	filesPaged   = 200 // and on the page of its files
+	entriesShown = 60  // of its timeline
+	recentShown  = 20  // exports whose phases are compared
+)
 
 type exportView struct {
 	store.Export
-	Totals    store.FileTotals
-	Phases    []phase
-	Files     []store.File // the first of them
+	Progress  progress
+	Bytes     curve // as they came into raw
+	Lines     curve // as they were ingested
+	Files     []store.File
 	Timeline  []store.Entry
 	Published []store.Publication
 	Quality   *quality.Summary // nil until it is made
 	Reasons   []reason
-}
-
-// A phase is a part of the export's life: what it was, and how far it is.
-type phase struct {
-	Name        string
-	Done, Begun bool
-	Count       string // how far, in words; empty when there is nothing to count
+	Recent    []lane // the practice's last exports up to this one
 }
 
 // A reason counts the refused lines of one kind.
@@ -58,33 +59,146 @@ func (s *Server) exportPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := exportView{Export: x}
-	in := s.opts.Store.In(x.Tenant)
-	if v.Totals, err = in.FileTotals(r.Context(), x.ID); err != nil {
+	if err := s.fillExport(r.Context(), &v, time.Now()); err != nil {
 		return err
 	}
-	if v.Files, err = in.Files(r.Context(), x.ID); err != nil {
-		return err
-	}
-	v.Files = v.Files[:min(len(v.Files), filesShown)]
-	if v.Timeline, err = in.Timeline(r.Context(), x.ID); err != nil {
-		return err
-	}
-	if v.Published, err = in.Publications(r.Context(), x.ID); err != nil {
-		return err
-	}
-	text, err := in.Quality(r.Context(), x.ID)
+	return s.show(w, r, http.StatusOK, "export", v)
+}
+
+func (s *Server) fillExport(ctx context.Context, v *exportView, now time.Time) (err error) {
+	in := s.opts.Store.In(v.Tenant)
+	before, err := in.ExportsBefore(ctx, v.ID, recentShown-1)
 	if err != nil {
 		return err
 	}
-	if text != nil {
-		v.Quality = &quality.Summary{}
-		if err := json.Unmarshal(text, v.Quality); err != nil {
-			return fmt.Errorf("read the quality summary: %w", err)
-		}
+	recent := append([]store.Export{v.Export}, before...)
+	moves, err := in.Moves(ctx, idsOf(recent)...)
+	if err != nil {
+		return err
+	}
+	v.Recent = lanesOf(recent, moves, now)
+	if v.Progress, err = s.progressOf(ctx, v.Export, moves[v.ID], now); err != nil {
+		return err
+	}
+	v.Bytes = curveOf(v.Progress.Bytes, "bytes stored over time")
+	v.Lines = curveOf(v.Progress.Lines, "lines ingested over time")
+	if v.Files, err = filesOfInterest(ctx, in, v.ID); err != nil {
+		return err
+	}
+	if v.Timeline, err = in.LastEntries(ctx, v.ID, entriesShown); err != nil {
+		return err
+	}
+	if v.Published, err = in.Publications(ctx, v.ID); err != nil {
+		return err
+	}
+	if v.Quality, err = summaryOf(in.Quality(ctx, v.ID)); err == nil && v.Quality != nil {
 		v.Reasons = reasonsOf(v.Quality.ByReason)
 	}
-	v.Phases = phasesOf(x, v.Totals, len(v.Published), time.Now())
-	return s.show(w, r, http.StatusOK, "export", v)
+	return err
+}
+
+func idsOf(exports []store.Export) []string {
+	ids := make([]string, len(exports))
+	for i, x := range exports {
+		ids[i] = x.ID
+	}
+	return ids
+}
+
+// fileStates are the states of output files, those that a person wants to see
+// first.
+var fileStates = []string{
+	store.FileFailed, store.FileDownloading, store.FileIngesting, store.FileStored, store.FileListed, store.FileIngested,
+}
+
+// filesOfInterest gives a few output files: those that failed, those in hand,
+// and of the others the first.
+func filesOfInterest(ctx context.Context, in *store.Scope, export string) ([]store.File, error) {
+	var files []store.File
+	for _, state := range fileStates {
+		some, err := in.FilesIn(ctx, export, state, -1, filesShown-len(files))
+		if err != nil {
+			return nil, err
+		}
+		if files = append(files, some...); len(files) == filesShown {
+			break
+		}
+	}
+	return files, nil
+}
+
+// summaryOf reads a summary of quality; nil when there is none.
+func summaryOf(text json.RawMessage, err error) (*quality.Summary, error) {
+	if err != nil || text == nil {
+		return nil, err
+	}
+	var q quality.Summary
+	if err := json.Unmarshal(text, &q); err != nil {
+		return nil, fmt.Errorf("read the quality summary: %w", err)
+	}
+	return &q, nil
+}
+
+// files is what the page of an export's output files shows.
+type files struct {
+	store.Export
+	State  string
+	States []fileState
+	Files  []store.File
+	After  int64 // the position behind which the next page begins; negative: there is none
+}
+
+// A fileState counts the output files in one state.
+type fileState struct {
+	State string
+	Files int64
+}
+
+// filesPage shows the output files of an export, state by state, a page at a
+// time.
+func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
+	x, err := s.export(r)
+	if err != nil {
+		return err
+	}
+	in, v := s.opts.Store.In(x.Tenant), files{Export: x, State: r.FormValue("state"), After: -1}
+	counts, err := in.FileStates(r.Context(), x.ID)
+	if err != nil {
+		return err
+	}
+	for _, state := range fileStates {
+		if n := counts[state]; n > 0 {
+			v.States = append(v.States, fileState{state, n})
+		}
+	}
+	if v.State == "" && len(v.States) > 0 {
+		v.State = v.States[0].State
+	}
+	v.Files, v.After, err = pageOfFiles(r.Context(), in, x.ID, v.State, whole(r.FormValue("after"), -1), filesPaged)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, "files", v)
+}
+
+// pageOfFiles gives a page of files, and behind which position the next begins;
+// -1 after the last.
+func pageOfFiles(ctx context.Context, in *store.Scope, export, state string, after int64, most int) ([]store.File, int64, error) {
+	list, err := in.FilesIn(ctx, export, state, after, most+1)
+	if err != nil || len(list) <= most {
+		return list, -1, err
+	}
+	list = list[:most]
+	return list, list[most-1].Position, nil
+}
+
+// whole reads a whole number, or gives another where there is none.
+func whole(text string, otherwise int64) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return otherwise
+	}
+	return n
 }
 
 func reasonsOf(by map[string]int64) []reason {
@@ -93,38 +207,5 @@ func reasonsOf(by map[string]int64) []reason {
 		all = append(all, reason{text, n})
 	}
 	slices.SortFunc(all, func(a, b reason) int { return cmp.Or(cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Text, b.Text)) })
-	return all
-}
-
-// phasesOf says how far an export is.
-func phasesOf(x store.Export, t store.FileTotals, published int, now time.Time) []phase {
-	at := slices.Index(life.States, x.State)
-	if x.State != life.Completed && x.State.Over() {
-		at = slices.Index(life.States, x.FailedIn) // the phases before are done, this one is not
-	}
-	of := func(s life.State) (begun, done bool) {
-		i := slices.Index(life.States, s)
-		return at >= i, at > i && at >= 0
-	}
-	kick, kicked := of(life.KickingOff)
-	poll, polled := of(life.Polling)
-	load, loaded := of(life.Downloading)
-	stage, staged := of(life.Ingesting)
-	publish, _ := of(life.Publishing)
-	all := []phase{
-		{Name: "asked for", Begun: kick, Done: kicked && poll},
-		{Name: "server works", Begun: poll, Done: polled, Count: x.Progress},
-		{Name: "downloaded", Begun: load, Done: loaded, Count: fmt.Sprintf("%s of %s files, %s", count(t.InRaw), count(t.Files), size(t.Bytes))},
-		{Name: "checked and staged", Begun: stage, Done: staged, Count: fmt.Sprintf("%s lines: %s delivered, %s refused", count(t.Lines), count(t.Delivered), count(t.Quarantined))},
-		{Name: "published", Begun: publish, Done: x.State == life.Completed, Count: fmt.Sprintf("%d of %d sinks", published, len(x.Sinks))},
-	}
-	if x.State == life.Polling && !x.NextPollAt.IsZero() {
-		all[1].Count += " (asked again " + ago(now, x.NextPollAt) + ")"
-	}
-	for i := range all {
-		if !all[i].Begun {
-			all[i].Count = ""
-		}
-	}
 	return all
 }

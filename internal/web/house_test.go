@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -64,6 +65,21 @@ func (w *work) Cancel(_ context.Context, tenant, id, by string) error {
 	return w.note("cancel " + tenant + " by " + by)
 }
 
+func (w *work) Replay(_ context.Context, tenant string, r export.Retake) (string, error) {
+	if err := w.note("replay " + tenant + " " + r.Origin + " by " + r.By); err != nil {
+		return "", err
+	}
+	return w.begun(tenant)
+}
+
+func (w *work) Pause(_ context.Context, p store.Pause) (store.Pause, error) {
+	return p, w.note("pause " + p.Scope + " " + p.Object + ": " + p.Reason)
+}
+
+func (w *work) Unpause(_ context.Context, scope, object, _ string) (bool, error) {
+	return true, w.note("unpause " + scope + " " + object)
+}
+
 func newHouse(t *testing.T, change ...func(*Options)) *house {
 	t.Helper()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
@@ -79,11 +95,10 @@ func newHouse(t *testing.T, change ...func(*Options)) *house {
 		h.exports[tenant] = h.request(tenant)
 	}
 	h.work = &work{begun: func(tenant string) (string, error) { return h.exports[tenant], nil }}
+	c := configured(t, twoPractices)
 	o := Options{
-		Config: func() *config.Config {
-			return &config.Config{Tenants: []config.Tenant{{ID: "hillcrest", FHIRBaseURL: "https://ehr.example/HILLCR"}, {ID: "lakeside"}}}
-		},
-		Store: s, Work: h.work, Log: slog.New(slog.DiscardHandler),
+		Config: func() *config.Config { return c },
+		Store: s, Work: h.work, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	for _, c := range change {
 		c(&o)
@@ -95,6 +110,27 @@ func newHouse(t *testing.T, change ...func(*Options)) *house {
 	h.server = httptest.NewServer(web)
 	t.Cleanup(h.server.Close)
 	return h
+}
+
+// twoPractices is the configuration of a house.
+const twoPractices = `
+tenants:
+- {id: hillcrest, name: Hillcrest Family Practice, open: true, fhir_base_url: "https://ehr.example/HILLCR", group: g-of-hillcrest, types: [Patient]}
+- {id: lakeside, name: Lakeside Clinic, open: true, fhir_base_url: "https://ehr.example/LAKESD", group: g-of-lakeside, types: [Patient]}
+`
+
+// configured reads a configuration from its text.
+func configured(t testing.TB, text string) *config.Config {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bulkhead.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // request writes the intent of an export that failed.

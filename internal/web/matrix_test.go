@@ -28,23 +28,25 @@ type ask struct {
 // describes itself, so that a new one is in the matrix by itself.
 func asks(h *house) []ask {
 	h.Helper()
-	fill := strings.NewReplacer("{tenant}", "lakeside", "{export}", h.exports["lakeside"], "{person}", "nobody", "{token}", "none", "{session}", "none", "{$}", "")
+	fill := strings.NewReplacer("{tenant}", "lakeside", "{export}", h.exports["lakeside"], "{person}", "nobody", "{token}", "none", "{session}", "none", "{alert}", "none", "{$}", "")
 	s := &Server{}
 	var all []ask
 	for _, r := range s.routes() {
 		all = append(all, ask{r.Method, fill.Replace(r.Path), r.Act, false, strings.Contains(r.Path, "{tenant}"), r.House, r.House || r.Person})
 	}
 	var described struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
+		Paths map[string]map[string]struct {
+			Permission access.Act `json:"x-permission"`
+		} `json:"paths"`
 	}
 	if err := json.Unmarshal([]byte(h.visit().get("/api/openapi.json").body), &described); err != nil {
 		h.Fatal(err)
 	}
 	for _, path := range slices.Sorted(maps.Keys(described.Paths)) {
-		for method := range described.Paths[path] {
-			act := access.See
-			if method == "post" {
-				act = access.Operate
+		for method, operation := range described.Paths[path] {
+			act := operation.Permission
+			if changes := method != "get"; changes != (act == access.Operate) {
+				h.Errorf("%s %s asks for %q", method, path, act)
 			}
 			all = append(all, ask{strings.ToUpper(method), fill.Replace(path), act, true, strings.Contains(path, "{tenant}"), false, false})
 		}
@@ -107,6 +109,8 @@ func checkDecision(t *testing.T, a ask, who access.Actor, opens, known bool, got
 			return true
 		case access.Operate:
 			return g.Role == access.Operator
+		case access.Examine:
+			return g.Role == access.PrivacyOfficer || g.Role == access.Admin
 		case access.Reveal:
 			return g.Role == access.PrivacyOfficer || g.Role == access.BreakGlass
 		case access.Administer:

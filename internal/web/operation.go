@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
-	"github.com/bulkhead-fhir/bulkhead/internal/export"
 )
 
 // An answer is a body of the API.
@@ -19,8 +18,8 @@ type Named struct {
 	Tenant string `path:"tenant" maxLength:"100" doc:"The practice's id."`
 }
 
-// An exact is a request about one export.
-type exact struct {
+// Exact is a request about one export.
+type Exact struct {
 	Named
 	Export string `path:"export" maxLength:"100" doc:"The export's id."`
 }
@@ -28,7 +27,8 @@ type exact struct {
 // A listed is a request for the exports of a practice.
 type listed struct {
 	Named
-	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many, the newest first."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many, the newest first."`
+	Before string `query:"before" maxLength:"100" doc:"Only those that were asked for before this export: the last one of the page before."`
 }
 
 // A wished asks for a new export.
@@ -39,6 +39,9 @@ type wished struct {
 		Since string   `json:"since,omitempty" maxLength:"40" doc:"An instant or a date in the place of the watermark."`
 		Types []string `json:"types,omitempty" maxItems:"200" doc:"In the place of the practice's types."`
 		Group string   `json:"group,omitempty" maxLength:"200" doc:"In the place of the practice's group."`
+
+		Reference string `json:"reference,omitempty" maxLength:"128" doc:"Your own word for this request, such as a message's id; nothing of a patient. The same again gives the same export."`
+		Callback  string `json:"callback,omitempty" maxLength:"2000" doc:"Where the end is told: a name or a URL that the configuration allows under callbacks."`
 	} `required:"false"`
 }
 
@@ -70,7 +73,10 @@ func (s *Server) operations(a huma.API) {
 		})
 	huma.Register(a, operation("list-exports", "GET", "/api/v1/practices/{tenant}/exports", access.See, "The exports of a practice"),
 		func(ctx context.Context, q *listed) (*answer[[]apiExport], error) {
-			all, err := s.opts.Store.In(q.Tenant).Exports(ctx, q.Limit)
+			all, err := s.opts.Store.In(q.Tenant).ExportsBefore(ctx, q.Before, q.Limit)
+			if q.Before != "" && isUsage(err) {
+				err = errNotFound
+			}
 			exports := make([]apiExport, len(all))
 			for i, x := range all {
 				exports[i] = apiExportOf(x)
@@ -78,26 +84,29 @@ func (s *Server) operations(a huma.API) {
 			return &answer[[]apiExport]{exports}, s.told(err)
 		})
 	huma.Register(a, operation("get-export", "GET", "/api/v1/practices/{tenant}/exports/{export}", access.See, "One export"),
-		func(ctx context.Context, q *exact) (*answer[apiExport], error) {
+		func(ctx context.Context, q *Exact) (*answer[apiExport], error) {
 			x, err := s.exportWithFiles(ctx, q.Tenant, q.Export)
 			return &answer[apiExport]{x}, s.told(err)
 		})
 	begin := operation("start-export", "POST", "/api/v1/practices/{tenant}/exports", access.Operate, "Start an export")
 	begin.DefaultStatus = http.StatusAccepted
 	huma.Register(a, begin, s.apiStart)
+	s.requestOperations(a)
 	huma.Register(a, operation("resume-export", "POST", "/api/v1/practices/{tenant}/exports/{export}/resume", access.Operate, "Take up an export that failed where it stopped"),
-		func(ctx context.Context, q *exact) (*answer[apiExport], error) {
+		func(ctx context.Context, q *Exact) (*answer[apiExport], error) {
 			return s.apiChange(ctx, q, func(by string) error { return s.opts.Work.Resume(ctx, q.Tenant, q.Export) })
 		})
 	huma.Register(a, operation("cancel-export", "POST", "/api/v1/practices/{tenant}/exports/{export}/cancel", access.Operate, "Stop an export that has not ended"),
-		func(ctx context.Context, q *exact) (*answer[apiExport], error) {
+		func(ctx context.Context, q *Exact) (*answer[apiExport], error) {
 			return s.apiChange(ctx, q, func(by string) error { return s.opts.Work.Cancel(ctx, q.Tenant, q.Export, by) })
 		})
+	s.pageOperations(a)
 }
 
 func operation(id, method, path string, act access.Act, summary string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Metadata: map[string]any{actKey: act},
+		Extensions: map[string]any{"x-permission": string(act)},
 		MaxBodyBytes: maxBody, Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
 	}
 }
@@ -105,9 +114,7 @@ func operation(id, method, path string, act access.Act, summary string) huma.Ope
 // apiStart asks for an export. What the agreement forbids is a problem, and
 // recorded as denied.
 func (s *Server) apiStart(ctx context.Context, q *wished) (*accepted, error) {
-	id, err := s.opts.Work.Request(ctx, q.Tenant, export.Wish{
-		Full: q.Body.Full, Since: q.Body.Since, Types: q.Body.Types, Group: q.Body.Group, By: actorOf(ctx).ID,
-	})
+	id, err := s.begin(ctx, q)
 	if err != nil {
 		return nil, s.told(err)
 	}
@@ -117,7 +124,7 @@ func (s *Server) apiStart(ctx context.Context, q *wished) (*accepted, error) {
 
 // apiChange does something to an export that is there, and gives how it stands
 // then.
-func (s *Server) apiChange(ctx context.Context, q *exact, change func(by string) error) (*answer[apiExport], error) {
+func (s *Server) apiChange(ctx context.Context, q *Exact, change func(by string) error) (*answer[apiExport], error) {
 	if _, err := s.exportWithFiles(ctx, q.Tenant, q.Export); err != nil {
 		return nil, s.told(err)
 	}

@@ -1,42 +1,134 @@
 package web
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // exportsShown is how many exports the page of a practice lists.
-const exportsShown = 50
+const exportsShown = 25
 
 type practice struct {
 	row
 	Tenant  *config.Tenant // nil for one that is no longer configured
 	Exports []store.Export
-	Began   bool // no export stands in the way of the next
+	Older   string // the export behind which the next page begins; empty: there is none
+	Before  string // the export behind which this page begins
+	Lanes   []lane
+	Alerts  []store.Alert
+	Next    nextExport
+	Hold    *schedule.Hold // what holds a kick-off back now; nil: nothing
+	Pause   *store.Pause   // the practice's own pause; nil: there is none
+	Began   bool           // no export stands in the way of the next
 }
 
-// practicePage shows one practice: how it stands, what permits its exports, and
-// those of late.
+// A nextExport says when the next scheduled export is due, and why it will be
+// full or incremental.
+type nextExport struct {
+	Schedule, Zone string
+	Full           bool
+	Why            string
+	FullAt         time.Time // when the last full export completed; zero: none has
+	Since          string    // where the next incremental one begins
+}
+
+// practicePage shows one practice: how it stands, what permits its exports, what
+// needs somebody, and its exports, a page at a time.
 func (s *Server) practicePage(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("tenant")
 	standing, ok, err := s.opts.Store.Standing(r.Context(), id)
 	if err != nil || !ok {
 		return orElse(err, errNotFound)
 	}
-	p := practice{row: rowOf(standing, time.Now())}
-	if p.Exports, err = s.opts.Store.In(id).Exports(r.Context(), exportsShown); err != nil {
-		return err
-	}
-	if t, err := s.opts.Config().Tenant(id); err == nil {
-		p.Tenant = t
+	now := time.Now()
+	p := practice{row: rowOf(standing, now), Before: r.FormValue("before")}
+	if p.Tenant, err = s.opts.Config().Tenant(id); err != nil {
+		p.Tenant = nil
 	}
 	p.Began = standing.Export != "" && !standing.State.Settled()
+	if err := s.fillHistory(r.Context(), &p, id, now); err != nil {
+		return err
+	}
+	if p.Tenant != nil {
+		if err := s.fillNext(r.Context(), &p, now); err != nil {
+			return err
+		}
+	}
+	if p.Alerts, err = s.seenAlerts(r.Context(), id); err != nil {
+		return err
+	}
+	p.Alerts = openOf(p.Alerts)
 	return s.show(w, r, http.StatusOK, "practice", p)
+}
+
+// fillHistory reads a page of the practice's exports and draws their phases.
+func (s *Server) fillHistory(ctx context.Context, p *practice, id string, now time.Time) (err error) {
+	in := s.opts.Store.In(id)
+	p.Exports, p.Older, err = pageOfExports(ctx, in, p.Before, exportsShown)
+	if err != nil {
+		return err
+	}
+	shown := p.Exports[:min(len(p.Exports), recentShown)]
+	moves, err := in.Moves(ctx, idsOf(shown)...)
+	p.Lanes = lanesOf(shown, moves, now)
+	return err
+}
+
+// pageOfExports gives a page of exports, and behind which one the next begins;
+// empty after the last. An export that is not the practice's is errNotFound.
+func pageOfExports(ctx context.Context, in *store.Scope, before string, most int) ([]store.Export, string, error) {
+	list, err := in.ExportsBefore(ctx, before, most+1)
+	if isUsage(err) {
+		return nil, "", errNotFound
+	}
+	if err != nil || len(list) <= most {
+		return list, "", err
+	}
+	list = list[:most]
+	return list, list[most-1].ID, nil
+}
+
+// fillNext says when the next export is due and why it is what it is.
+func (s *Server) fillNext(ctx context.Context, p *practice, now time.Time) error {
+	c, t := s.opts.Config(), p.Tenant
+	p.Next = nextExport{Schedule: t.Schedule, Zone: t.TimeZone}
+	mark, ok, err := s.opts.Store.In(t.ID).Watermark(ctx, export.Order{Config: c, Tenant: t, Wish: export.Wish{By: schedule.BySchedule}}.Stream())
+	if err != nil {
+		return err
+	}
+	p.Next.FullAt, p.Next.Since = mark.FullAt, mark.Since
+	due := p.NextAt
+	if due.Before(now) {
+		due = now
+	}
+	switch {
+	case !ok:
+		p.Next.Full, p.Next.Why = true, "it is the first of its kind"
+	case schedule.FullDue(t.FullEvery, t.Location(), mark.FullAt, due):
+		p.Next.Full, p.Next.Why = true, "a full one is due by then (full_every)"
+	default:
+		p.Next.Why = "it goes on where the last one ended"
+	}
+	g, err := s.ground(ctx)
+	if err != nil {
+		return err
+	}
+	if h, held := g.Holds(t, schedule.Start, now); held {
+		p.Hold = &h
+	}
+	if i := slices.IndexFunc(g.Pauses, func(one store.Pause) bool { return one.Scope == store.PauseTenant && one.Object == t.ID }); i >= 0 {
+		p.Pause = &g.Pauses[i]
+	}
+	return nil
 }
 
 func orElse(err, otherwise error) error {
@@ -48,6 +140,16 @@ func orElse(err, otherwise error) error {
 
 // CanResume reports whether the practice's latest export may be taken up.
 func (p practice) CanResume() bool { return p.State == life.Failed || p.State == life.Unknown }
+
+// SinceAt is where the next incremental export begins; the zero time when
+// nobody can say.
+func (n nextExport) SinceAt() time.Time {
+	t, err := fhir.ParseInstant(n.Since)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
 
 func (s *Server) startExport(w http.ResponseWriter, r *http.Request) error {
 	tenant := r.PathValue("tenant")

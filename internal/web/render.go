@@ -33,7 +33,7 @@ func parsePages() (map[string]*template.Template, error) {
 	}
 	pages := map[string]*template.Template{}
 	for _, name := range names {
-		t, err := template.New("frame.html").Funcs(words).ParseFS(pageFiles, "page/frame.html", "page/parts.html", name)
+		t, err := template.New("frame.html").Funcs(words).Funcs(pageWords).ParseFS(pageFiles, "page/frame.html", "page/parts.html", name)
 		if err != nil {
 			return nil, fmt.Errorf("read page %s: %w", name, err)
 		}

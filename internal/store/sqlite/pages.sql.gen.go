@@ -557,6 +557,83 @@ func (q *Queries) LastEvents(ctx context.Context, arg LastEventsParams) ([]LastE
 	return items, nil
 }
 
+const lastFulls = `-- name: LastFulls :many
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery' ORDER BY ended_at DESC LIMIT ?
+`
+
+type LastFullsParams struct {
+	TenantID string
+	Limit    int64
+}
+
+func (q *Queries) LastFulls(ctx context.Context, arg LastFullsParams) ([]Export, error) {
+	rows, err := q.db.QueryContext(ctx, lastFulls, arg.TenantID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Export
+	for rows.Next() {
+		var i Export
+		if err := rows.Scan(
+			&i.ExportID,
+			&i.TenantID,
+			&i.Stream,
+			&i.Registration,
+			&i.Endpoint,
+			&i.Level,
+			&i.GroupID,
+			&i.Types,
+			&i.Mode,
+			&i.Since,
+			&i.Sinks,
+			&i.RequestedBy,
+			&i.RequestedAt,
+			&i.State,
+			&i.StateAt,
+			&i.FailedIn,
+			&i.WaitingUntil,
+			&i.WaitingFor,
+			&i.KickoffSentAt,
+			&i.Kickoffs,
+			&i.StatusUrl,
+			&i.AcceptedAt,
+			&i.NextPollAt,
+			&i.Polls,
+			&i.Progress,
+			&i.TransactionTime,
+			&i.NextSince,
+			&i.RequiresToken,
+			&i.ServerErrors,
+			&i.RetryCount,
+			&i.LastError,
+			&i.ProblemCode,
+			&i.ProblemSummary,
+			&i.ProblemRemedy,
+			&i.EndedAt,
+			&i.ReleasedAt,
+			&i.Parameters,
+			&i.Purpose,
+			&i.SeparateStatus,
+			&i.OrganizedBy,
+			&i.ExpiresAt,
+			&i.Page,
+			&i.PageUrl,
+			&i.Origin,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lastQualities = `-- name: LastQualities :many
 SELECT t.tenant_id, t.name, x.export_id, x.mode, x.ended_at, q.lines, q.refused, q.broken, q.questions, q.question
 FROM tenant t
@@ -1079,6 +1156,38 @@ func (q *Queries) StreamNames(ctx context.Context, arg StreamNamesParams) ([]Str
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const typesBrought = `-- name: TypesBrought :many
+SELECT DISTINCT resource_type FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = 'output'
+`
+
+type TypesBroughtParams struct {
+	TenantID string
+	ExportID string
+}
+
+func (q *Queries) TypesBrought(ctx context.Context, arg TypesBroughtParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, typesBrought, arg.TenantID, arg.ExportID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var resource_type string
+		if err := rows.Scan(&resource_type); err != nil {
+			return nil, err
+		}
+		items = append(items, resource_type)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

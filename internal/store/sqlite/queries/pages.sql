@@ -113,3 +113,9 @@ SELECT * FROM audit_head ORDER BY tenant_id;
 -- name: LastReviews :many
 SELECT tenant_id, action, CAST(max(seq) AS INTEGER) AS seq, at, actor, outcome, facts FROM audit
 WHERE action IN ('record_reviewed', 'record_verified') GROUP BY tenant_id, action;
+
+-- name: LastFulls :many
+SELECT * FROM export WHERE tenant_id = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery' ORDER BY ended_at DESC LIMIT ?;
+
+-- name: TypesBrought :many
+SELECT DISTINCT resource_type FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = 'output';

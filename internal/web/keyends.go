@@ -1,0 +1,113 @@
+package web
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+)
+
+// keyEnds are the dates of signing keys and certificates. They stand in files,
+// which are read once a minute at most. Its zero value has read none.
+type keyEnds struct {
+	mu     sync.Mutex
+	at     time.Time
+	config *config.Config
+	list   []deadline
+}
+
+// keysReadFor is how long what was read of keys counts.
+const keysReadFor = time.Minute
+
+// of gives the dates of a configuration's keys and certificates.
+func (k *keyEnds) of(c *config.Config, now time.Time) []deadline {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.config == c && now.Sub(k.at) < keysReadFor {
+		return slices.Clone(k.list)
+	}
+	k.config, k.at, k.list = c, now, nil
+	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
+		k.list = append(k.list, endsOfKeys(name, c.Registrations[name], now)...)
+	}
+	for _, file := range []struct{ path, what, field string }{
+		{c.JWKS.TLSCert, "the certificate under which our public keys are published", "jwks.tls_cert"},
+		{c.Web.TLSCert, "the certificate of these pages", "web.tls_cert"},
+		{c.Metrics.TLSCert, "the certificate of the metrics", "metrics.tls_cert"},
+	} {
+		if ends := certificateEnd(file.path); !ends.IsZero() {
+			k.list = append(k.list, deadline{
+				At: ends, Kind: "certificate", Who: config.ContactUs, Says: file.what + " is no longer good", Do: "Put a new one at " + file.field + " and restart.",
+			})
+		}
+	}
+	return slices.Clone(k.list)
+}
+
+// keyAge is the age at which a key is to be rotated.
+const keyAge = 365 * 24 * time.Hour
+
+// endsOfKeys gives the dates of the keys of one registration.
+func endsOfKeys(name string, r config.Registration, now time.Time) []deadline {
+	d := deadline{Kind: "key", Who: config.ContactUs, Do: "Rotate it with bulkhead keys rotate " + name + ": no export pauses for it."}
+	source, err := keyring.Of(r)
+	if err != nil {
+		p := problem.Of(err)
+		d.At, d.Says, d.Do = now, "registration "+name+": "+p.Summary, p.Remedy
+		return []deadline{d}
+	}
+	standings, err := source.Standings()
+	if err != nil {
+		p := problem.Of(err)
+		d.At, d.Says, d.Do = now, "registration "+name+": "+p.Summary, p.Remedy
+		return []deadline{d}
+	}
+	var list []deadline
+	if ends := r.KeyExpires.Time; !ends.IsZero() {
+		d := d
+		d.At, d.Says = ends, "registration "+name+": the vendor takes its key no longer"
+		list = append(list, d)
+	}
+	for _, k := range standings {
+		d := d
+		switch {
+		case k.State == keyring.Signing && !k.Created.IsZero():
+			d.At, d.Says = k.Created.Add(keyAge), "key "+k.KeyID+" of registration "+name+" is a year old"
+		case k.State == keyring.Pending:
+			d.At, d.Says = k.Since, "key "+k.KeyID+" of registration "+name+" waits for the vendor to have it"
+			d.Do = "Give the vendor its public part (bulkhead keys jwks " + name + "), then run bulkhead keys rotate " + name + " --confirm."
+		default:
+			continue
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+// certificateEnd gives the end of the first certificate of a PEM file; the zero
+// time when there is none.
+func certificateEnd(file string) time.Time {
+	if file == "" {
+		return time.Time{}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return time.Time{}
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return time.Time{}
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}
+	}
+	return certificate.NotAfter
+}

@@ -1,0 +1,140 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+// A queued export runs, or waits for something.
+type queued struct {
+	Tenant   string     `json:"tenant"`
+	Name     string     `json:"name"`
+	Export   string     `json:"export"`
+	Mode     string     `json:"mode" enum:"full,incremental"`
+	State    life.State `json:"state"`
+	Since    time.Time  `json:"since" doc:"When it came into that state."`
+	Asked    time.Time  `json:"requested_at"`
+	Why      string     `json:"waits_for,omitempty" doc:"Why it does not run."`
+	Until    *time.Time `json:"until,omitempty" doc:"When it is looked at again by itself."`
+	Progress string     `json:"progress,omitempty" doc:"In the server's words."`
+}
+
+// A slotLine is how many slots of one kind are taken.
+type slotLine struct {
+	Name      string `json:"registration,omitempty" doc:"Absent: the machine."`
+	Practices int    `json:"practices"`
+	Taken     int    `json:"taken"`
+	Slots     int    `json:"slots" doc:"0: as many as the machine has."`
+	Waiting   int    `json:"waiting"`
+	Requests  int64  `json:"requests_this_minute"`
+	Paused    string `json:"paused,omitempty"`
+}
+
+// A budget is what one practice has asked its server for in the present clock
+// minute.
+type budget struct {
+	Tenant   string `json:"tenant"`
+	Name     string `json:"name"`
+	Requests int64  `json:"requests"`
+	Limit    int64  `json:"limit" doc:"A minute; 0: there is none."`
+}
+
+// Percent is how much of the limit is spent.
+func (b budget) Percent() int64 {
+	if b.Limit == 0 {
+		return 0
+	}
+	return min(100*b.Requests/b.Limit, 100)
+}
+
+// A queue is what runs and what waits.
+type queue struct {
+	Running  []queued        `json:"running"`
+	Waiting  []queued        `json:"waiting"`
+	Deciding []queued        `json:"for_a_person" doc:"Nobody knows whether the server took their kick-off."`
+	Machine  *slotLine       `json:"machine,omitempty" doc:"For those who may see every practice."`
+	By       []slotLine      `json:"registrations,omitempty" doc:"For those who may see every practice."`
+	Budgets  []budget        `json:"budgets"`
+	Pauses   []store.Pause   `json:"-"`
+	Circuits []store.Circuit `json:"-"`
+	Steps    []store.Step    `json:"-"`
+	More     bool            `json:"-"` // there are more steps
+}
+
+const stepsShown = 100
+
+func (s *Server) queuePage(w http.ResponseWriter, r *http.Request) error {
+	q, err := s.queue(r.Context(), time.Now())
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, "queue", q)
+}
+
+// queue reads what runs and waits of the practices that who asks may see.
+func (s *Server) queue(ctx context.Context, now time.Time) (q queue, err error) {
+	open, err := s.opts.Store.Unfinished(ctx)
+	if err != nil {
+		return q, err
+	}
+	l := looker{config: s.opts.Config(), actor: actorOf(ctx), now: now}
+	l.house = l.actor.May(access.See, "")
+	if l.names, err = s.names(ctx); err != nil {
+		return q, err
+	}
+	if l.ground, err = s.ground(ctx); err != nil {
+		return q, err
+	}
+	l.take(open)
+	for _, x := range open {
+		if l.actor.May(access.See, x.Tenant) {
+			l.put(&q, x)
+		}
+	}
+	oldest := func(a, b queued) int { return cmp.Or(a.Asked.Compare(b.Asked), cmp.Compare(a.Export, b.Export)) }
+	slices.SortFunc(q.Running, oldest)
+	slices.SortFunc(q.Waiting, oldest)
+	windows, err := s.opts.Store.RateWindows(ctx, now)
+	if err != nil {
+		return q, err
+	}
+	q.Budgets = l.budgets(windows)
+	if l.house {
+		q.Machine, q.By = l.lines(windows)
+	}
+	l.holds(&q)
+	steps, err := s.opts.Store.Steps(ctx, 10*stepsShown)
+	q.Steps = slices.DeleteFunc(steps, func(st store.Step) bool { return !l.actor.May(access.See, st.Tenant) })
+	if q.More = len(q.Steps) > stepsShown; q.More {
+		q.Steps = q.Steps[:stepsShown]
+	}
+	return q, err
+}
+
+// names gives what every practice is called.
+func (s *Server) names(ctx context.Context) (map[string]string, error) {
+	all, err := s.opts.Store.Tenants(ctx)
+	names := make(map[string]string, len(all))
+	for _, t := range all {
+		names[t.ID] = cmp.Or(t.Name, t.ID)
+	}
+	return names, err
+}
+
+// ground gives what decides whether something may be done now.
+func (s *Server) ground(ctx context.Context) (schedule.Ground, error) {
+	pauses, err := s.opts.Store.Pauses(ctx)
+	if err != nil {
+		return schedule.Ground{}, err
+	}
+	circuits, err := s.opts.Store.OpenCircuits(ctx)
+	return schedule.Ground{Config: s.opts.Config(), Pauses: pauses, Circuits: circuits}, err
+}
