@@ -202,3 +202,19 @@ func (o *opener) Read(p []byte) (int, error) {
 	}
 	return n, o.failed
 }
+
+// Newest reports whether a file that begins with head was encrypted by the key
+// that the tenant's files are encrypted by now.
+func (k *Keys) Newest(ctx context.Context, tenant string, head []byte) (bool, error) {
+	if KindOf(head) != Encrypted {
+		return false, nil
+	}
+	p, err := k.practice(ctx, tenant)
+	if errors.Is(err, errNone) {
+		return false, lost(tenant)
+	}
+	if err != nil {
+		return false, err
+	}
+	return binary.BigEndian.Uint32(head[len(magic):]) == p.primary, nil
+}

@@ -34,15 +34,52 @@ func (s *Scope) kind(ctx context.Context, name string, size int64) (atrest.Kind,
 	if size < int64(atrest.HeaderSize) {
 		return atrest.Plain, nil
 	}
+	head, err := s.head(ctx, name)
+	return atrest.KindOf(head), err
+}
+
+// head reads what a file begins with.
+func (s *Scope) head(ctx context.Context, name string) ([]byte, error) {
 	r, err := s.store.bucket.NewRangeReader(ctx, name, 0, int64(atrest.HeaderSize), nil)
 	if err != nil {
-		return atrest.Plain, explain(missing(err), "open file")
+		return nil, explain(missing(err), "open file")
 	}
 	head, err := io.ReadAll(r)
 	if err = errors.Join(err, r.Close()); err != nil {
-		return atrest.Plain, explain(err, "read file")
+		return nil, explain(err, "read file")
 	}
-	return atrest.KindOf(head), nil
+	return head, nil
+}
+
+// Seal encrypts a file that is not encrypted, or was by an older key, and
+// reports whether it was needed. The file is there all the time, as it was or
+// encrypted anew. Nobody may write or delete it meanwhile.
+func (s *Scope) Seal(ctx context.Context, k Key) (bool, error) {
+	name, err := s.own(k)
+	if err != nil {
+		return false, fmt.Errorf("encrypt file: %w", err)
+	}
+	head, err := s.head(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	if newest, err := s.store.keys.Newest(ctx, s.tenant, head); newest || err != nil {
+		return false, err
+	}
+	from, err := s.Open(ctx, k)
+	if err != nil {
+		return false, err
+	}
+	defer from.Close() //nolint:errcheck // it was only read
+	to, err := s.Create(ctx, k)
+	if err != nil {
+		return false, err
+	}
+	defer to.Close() //nolint:errcheck // Commit says what matters
+	if _, err := io.Copy(to, from); err != nil {
+		return false, explain(err, "encrypt file")
+	}
+	return true, to.Commit()
 }
 
 // content gives what is in a stored file. It closes stored, at its own Close or

@@ -223,6 +223,38 @@ func TestWhatIsDecryptedForASinkHasNoName(t *testing.T) {
 	}
 }
 
+func TestWhatIsSealedIsEncryptedByTheNewestKey(t *testing.T) {
+	dir, keys := t.TempDir(), houseKeys(t)
+	_, s := open(t, dir)
+	k := rawKey(t, s, "e1")
+	if err := write(t.Context(), s, k, "canary"); err != nil {
+		t.Fatal(err)
+	}
+	_, s = openSealed(t, dir, keys)
+	seal := func(want bool) {
+		t.Helper()
+		if changed, err := s.Seal(t.Context(), k); changed != want || err != nil {
+			t.Errorf("Seal = %v, %v, want %v", changed, err, want)
+		}
+		if got := read(t, s, k); got != "canary" {
+			t.Errorf("read %q", got)
+		}
+	}
+	seal(true)
+	seal(false)
+	if bytes.Contains(everything(t, dir), []byte("canary")) {
+		t.Error("the content is seen")
+	}
+	if err := keys.Rotate(t.Context(), "north"); err != nil {
+		t.Fatal(err)
+	}
+	seal(true)
+	seal(false)
+	if left := files(t, dir); len(left) != 1 {
+		t.Errorf("files: %q", left)
+	}
+}
+
 func TestACommitThatCannotBeEncryptedLeavesNothing(t *testing.T) {
 	dir, keys := t.TempDir(), houseKeys(t)
 	_, s := openSealed(t, dir, keys)

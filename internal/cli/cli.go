@@ -69,6 +69,7 @@ type command struct {
 	Dispose    disposeCommand            `cmd:"" help:"Take away what may no longer be kept, and certify what went at the end of an agreement."`
 	Audit      auditCommand              `cmd:"" help:"Verify, export and search the record of who did what."`
 	Keys       keysCommand               `cmd:"" help:"Make signing keys and show their public parts."`
+	Encryption encryptionCommand         `cmd:"" help:"Encrypt what is kept of practices, each by a key of its own; rotate and destroy these keys."`
 	Sandbox    sandboxCommand            `cmd:"" help:"Serve a practice EHR to practise on."`
 	Version    versionCommand            `cmd:"" help:"Print the version."`
 	Completion kongcompletion.Completion `cmd:"" help:"Print what a shell needs to complete commands and flags."`
