@@ -240,4 +240,3 @@ func (c *rosterCommand) print(g *Globals, t *config.Tenant, stand standingGroup)
 		g.printf("  nobody needs to do anything; somebody joined or left last at %s\n", clock(*stand.ChangedAt))
 	}
 }
-
