@@ -73,8 +73,13 @@ func instant(text string) bool {
 }
 
 // typesOf gives the resource types that a request names.
-func typesOf(r store.ExportRequest) []string {
-	return strings.FieldsFunc(r.Types, func(c rune) bool { return c == ',' || c == ' ' })
+func typesOf(r store.ExportRequest) (names []string) {
+	for name := range strings.SplitSeq(r.Types, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // actor is the name under which a request's caller is on record.

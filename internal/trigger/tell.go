@@ -21,7 +21,7 @@ type Message struct {
 
 // Told is what a Message says. It holds nothing of a patient.
 type Told struct {
-	Practice        string     `json:"practice"`
+	Tenant          string     `json:"tenant"`
 	Export          string     `json:"export,omitempty"`
 	State           string     `json:"state"`
 	Mode            string     `json:"mode"`
@@ -172,7 +172,7 @@ func newDelivery() string { return "msg_" + rand.Text() }
 
 func toldOf(x store.Export, totals []store.TypeTotal) Told {
 	of := Told{
-		Practice: x.Tenant, Export: x.ID, State: string(x.State), Mode: x.Mode, Purpose: string(x.Purpose), RequestedBy: x.RequestedBy,
+		Tenant: x.Tenant, Export: x.ID, State: string(x.State), Mode: x.Mode, Purpose: string(x.Purpose), RequestedBy: x.RequestedBy,
 		RequestedAt: x.RequestedAt, Since: x.Since, TransactionTime: x.TransactionTime,
 		Code: x.ProblemCode, Problem: x.ProblemSummary, Remedy: x.ProblemRemedy,
 	}
@@ -190,7 +190,7 @@ func toldOf(x store.Export, totals []store.TypeTotal) Told {
 // refusalOf makes the call-back that tells that a request was refused.
 func refusalOf(r store.ExportRequest, target, at string, now time.Time) store.Callback {
 	text, err := json.Marshal(Message{Type: "request.refused", Timestamp: now.UTC(), Data: Told{
-		Practice: r.Tenant, State: r.State, Mode: r.Kind, Request: r.ID, Reference: r.Reference, RequestedBy: actor(r), RequestedAt: r.AskedAt,
+		Tenant: r.Tenant, State: r.State, Mode: r.Kind, Request: r.ID, Reference: r.Reference, RequestedBy: actor(r), RequestedAt: r.AskedAt,
 		EndedAt: &r.EndedAt, Code: r.Code, Problem: r.Problem, Remedy: r.Remedy,
 	}})
 	if err != nil {

@@ -45,6 +45,7 @@ func (s *Server) routes() []route {
 		{Method: "POST", Path: "/sign-out", Act: anybody, serve: s.signOut},
 		{Method: "GET", Path: "/first", Act: anybody, serve: s.firstPage},
 		{Method: "POST", Path: "/first", Act: anybody, serve: s.first},
+		{Method: "POST", Path: "/hooks/{hook}", Act: anybody, serve: s.hook},
 		{Method: "GET", Path: "/people", Act: access.Administer, House: true, serve: s.peoplePage},
 		{Method: "POST", Path: "/people", Act: access.Administer, House: true, serve: s.addPerson},
 		{Method: "POST", Path: "/people/{person}/disable", Act: access.Administer, House: true, serve: s.disablePerson},
@@ -223,6 +224,7 @@ var statuses = map[problem.Code]int{
 	problem.AgreementDenied:  http.StatusForbidden,
 	problem.AgreementMissing: http.StatusForbidden,
 	problem.ConfigInvalid:    http.StatusUnprocessableEntity,
+	problem.RequestInvalid:   http.StatusUnprocessableEntity,
 	problem.LedgerLocked:     http.StatusServiceUnavailable,
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/trigger"
 )
 
 // Work is what pages and API may ask of the engine. The texts of its errors are
@@ -46,8 +47,10 @@ type Options struct {
 	Store  *store.Store
 	Files  *blob.Store // of refused lines; nil shows none
 	Work   Work
-	Log    *slog.Logger
-	TLS    bool // people reach it over TLS: cookies are for TLS only
+	// Triggers takes requests of other programs; nil takes none.
+	Triggers *trigger.Keeper
+	Log      *slog.Logger
+	TLS      bool // people reach it over TLS: cookies are for TLS only
 
 	// Anchors is the file in which the ends of the record's chains are kept.
 	// Without it a chain is compared with itself alone.
