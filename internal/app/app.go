@@ -132,6 +132,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if a.Connections, err = export.NewConnections(c, a.Store); err != nil {
 		return nil, err
 	}
+	a.Connections.Guard(export.NewCircuits(a.Store))
 	if o.Dial != nil {
 		a.Connections.Use(o.Dial)
 	}

@@ -38,7 +38,7 @@ func (s *slots) take(c store.Candidate, held bool) {
 		return
 	}
 	s.registration[c.Registration]++
-	s.origin[schedule.Origin(c.Endpoint)]++
+	s.origin[store.Origin(c.Endpoint)]++
 	if !held {
 		s.all++
 	}
@@ -110,7 +110,7 @@ func fits(g schedule.Ground, s *slots, c store.Candidate) bool {
 	if err != nil {
 		return false
 	}
-	if _, open := g.Circuit(t); open && beginning(c) > schedule.Work && s.origin[schedule.Origin(t.FHIRBaseURL)] > 0 {
+	if _, open := g.Circuit(t); open && beginning(c) > schedule.Work && s.origin[store.Origin(t.FHIRBaseURL)] > 0 {
 		return false
 	}
 	limit := g.Config.Registrations[c.Registration].Exports

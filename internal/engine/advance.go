@@ -85,7 +85,7 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 		return e.recordOutcome(tx, x, l, r.outcome)
 	}
 	if later, ok := errors.AsType[*export.Later](r.err); ok {
-		return later.Until, e.postpone(tx, x, l, later.Until)
+		return later.Until, e.postpone(tx, x, l, later)
 	}
 	if p, ok := errors.AsType[*problem.Problem](r.err); ok {
 		return time.Time{}, e.recordProblem(tx, x, l, p)
@@ -97,14 +97,19 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 		return time.Time{}, e.recordProblem(tx, x, l, export.Exhausted(l, r.err))
 	}
 	l.Attempt++
-	due := tx.Now().Add(max(e.retry.wait(l.Attempt), export.RetryAfter(r.err)))
-	return due, e.postpone(tx, x, l, due)
+	asked, held := export.RetryAfter(r.err), ""
+	if asked > 0 {
+		held = store.HeldByServer
+	}
+	due := tx.Now().Add(max(e.retry.wait(l.Attempt), asked))
+	return due, e.postpone(tx, x, l, &export.Later{Until: due, Held: held})
 }
 
 // postpone gives a step back until it is due. What else of the export waits,
-// because the step has had it in hand, goes on.
-func (e *Engine) postpone(tx *store.Tx, x *store.Export, l store.Lease, due time.Time) error {
-	if err := tx.Postpone(l, due, l.Attempt); err != nil || l.Kind != fetching(x) || x.State != life.Downloading {
+// because the step has had it in hand, goes on; not before that time either
+// where the server wants no request at all until then.
+func (e *Engine) postpone(tx *store.Tx, x *store.Export, l store.Lease, until *export.Later) error {
+	if err := tx.PutOff(l, until.Until, until.Held); err != nil || l.Kind != fetching(x) || x.State != life.Downloading {
 		return err
 	}
 	return e.feed(tx, x)

@@ -33,8 +33,12 @@ func (e *Engine) feedAttach(tx *store.Tx, x *store.Export) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	due, err := afterWait(tx, x)
+	if err != nil {
+		return 0, err
+	}
 	for _, file := range next {
-		if err := tx.AddStep(x.ID, export.Attach, file, tx.Now()); err != nil {
+		if err := tx.AddStep(x.ID, export.Attach, file, due); err != nil {
 			return 0, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -49,6 +50,10 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 	if err != nil {
 		return err
 	}
+	due, err := afterWait(tx, x)
+	if err != nil {
+		return err
+	}
 	var begun []string
 	for ; failed < givenUp && running < e.downloads(x); running++ {
 		unit, err := nextUnit(tx, x, store.FileListed)
@@ -58,7 +63,7 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 		if len(unit) == 0 {
 			break
 		}
-		if err := startDownload(tx, x, unit); err != nil {
+		if err := startDownload(tx, x, unit, due); err != nil {
 			return err
 		}
 		begun = append(begun, unit...)
@@ -79,7 +84,17 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 	return tx.Move(x, life.Stored)
 }
 
-func startDownload(tx *store.Tx, x *store.Export, unit []string) error {
+// afterWait gives when the next request of an export may leave: now, or when the
+// server wants to be asked again.
+func afterWait(tx *store.Tx, x *store.Export) (time.Time, error) {
+	wait, err := tx.WaitOfServer(x)
+	if err != nil || !wait.After(tx.Now()) {
+		return tx.Now(), err
+	}
+	return wait, nil
+}
+
+func startDownload(tx *store.Tx, x *store.Export, unit []string, due time.Time) error {
 	if err := tx.StartFiles(x, unit); err != nil {
 		return err
 	}
@@ -88,7 +103,7 @@ func startDownload(tx *store.Tx, x *store.Export, unit []string) error {
 			return err
 		}
 	}
-	return tx.AddStep(x.ID, fetching(x), unit[0], tx.Now())
+	return tx.AddStep(x.ID, fetching(x), unit[0], due)
 }
 
 // feedIngests starts what may be ingested next, and reports how many steps of

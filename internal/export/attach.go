@@ -127,7 +127,7 @@ func endsAttaching(err error) error {
 		return later
 	}
 	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok && status.Status == http.StatusTooManyRequests {
-		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests"}
+		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests", Held: store.HeldByServer}
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Connections struct {
 	dial   Dial            // as given to Use; nil for the machine's own network
 
 	answered Answered                                       // as given to Tell; nil when nobody is told
+	circuits *Circuits                                      // as given to Guard; nil: every request may leave
 	around   func(next http.RoundTripper) http.RoundTripper // as given to Around; nil for nothing
 
 	mu      sync.Mutex

@@ -31,7 +31,7 @@ func explain(t *config.Tenant, w Work, err error) error {
 		return err
 	}
 	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok && status.Status == http.StatusTooManyRequests {
-		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests"}
+		return &Later{Until: untilOf(status.RetryAfter), Reason: "the server asks for fewer requests", Held: store.HeldByServer}
 	}
 	if stray, ok := errors.AsType[*addressError](err); ok {
 		return explainAddress(w, stray).For(t.ID)

@@ -147,6 +147,7 @@ func (Released) isOutcome()   {}
 type Later struct {
 	Until  time.Time
 	Reason string
+	Held   string // store.HeldByServer where the server wants no request at all until then, HeldByCircuit; or empty
 }
 
 // Error says what is waited for.

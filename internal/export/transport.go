@@ -14,9 +14,18 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// transport counts the tenant's requests in its endpoint's clock-minute
-// window, tokens included, and keeps back what the window has no room for.
+// transport keeps back what would go to a server that cannot be reached; it
+// counts the tenant's requests in its endpoint's clock-minute window, tokens
+// included, and keeps back what the window has no room for.
 func (c *Connections) transport(t *config.Tenant) http.RoundTripper {
+	next := c.counted(t)
+	if c.circuits != nil {
+		next = &broken{next: next, circuits: c.circuits}
+	}
+	return next
+}
+
+func (c *Connections) counted(t *config.Tenant) http.RoundTripper {
 	next := c.way(t)
 	if c.around != nil {
 		next = c.around(next)
@@ -53,7 +62,7 @@ const uncounted = 5 * time.Second
 func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
 	ok, next, err := w.ledger.TakeRequest(r.Context(), w.endpoint, w.limit)
 	if err != nil || !ok {
-		var wait error = &Later{Until: next, Reason: fmt.Sprintf("the practice's %d requests of this minute are spent", w.limit)}
+		var wait error = &Later{Until: next, Reason: fmt.Sprintf("the practice's %d requests of this minute are spent", w.limit), Held: store.HeldByServer}
 		if err != nil {
 			wait = &Later{Until: time.Now().Add(uncounted), Reason: "the ledger cannot count the request: " + err.Error()}
 		}

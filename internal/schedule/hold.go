@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -137,21 +136,12 @@ func (g Ground) Circuit(t *config.Tenant) (store.Circuit, bool) {
 	if len(g.Circuits) == 0 {
 		return store.Circuit{}, false
 	}
-	origin := Origin(t.FHIRBaseURL)
+	origin := store.Origin(t.FHIRBaseURL)
 	i := slices.IndexFunc(g.Circuits, func(c store.Circuit) bool { return c.Origin == origin && c.ClosedAt.IsZero() })
 	if i < 0 {
 		return store.Circuit{}, false
 	}
 	return g.Circuits[i], true
-}
-
-// Origin gives scheme, host and port of a URL, "" for what is none.
-func Origin(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
@@ -184,6 +185,16 @@ type Circuit struct {
 	OpenedAt  time.Time
 	ProbeAt   time.Time
 	ClosedAt  time.Time // zero while it is open
+}
+
+// Origin gives scheme, host and port of a URL, by which circuits are kept; ""
+// for what is none.
+func Origin(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // PutCircuit records what is known of a server.
