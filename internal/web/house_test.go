@@ -32,6 +32,7 @@ type house struct {
 	store   *store.Store
 	server  *httptest.Server
 	work    *work
+	options Options
 	exports map[string]string // of each practice
 }
 
@@ -98,11 +99,12 @@ func newHouse(t *testing.T, change ...func(*Options)) *house {
 	c := configured(t, twoPractices)
 	o := Options{
 		Config: func() *config.Config { return c },
-		Store: s, Work: h.work, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
+		Store:  s, Work: h.work, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	for _, c := range change {
 		c(&o)
 	}
+	h.options = o
 	web, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -256,6 +258,11 @@ func (v *visitor) ask(method, path, kind, body string, headers ...string) got {
 	if err != nil {
 		v.Fatal(err)
 	}
+	return v.read(answer)
+}
+
+func (v *visitor) read(answer *http.Response) got {
+	v.Helper()
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {

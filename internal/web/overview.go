@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -22,13 +23,14 @@ const (
 	late    mark = "late"           // its schedule has passed and nothing has begun
 	waiting mark = "waits"          // the server asked to come later
 	running mark = "runs"
+	paused  mark = "paused" // a person holds it back
 	never   mark = "never exported"
 	fresh   mark = "fresh"
 	stopped mark = "stopped" // a person cancelled its latest export
 	frozen  mark = "frozen"  // no longer configured
 )
 
-var marks = []mark{trouble, late, waiting, running, never, stopped, fresh, frozen}
+var marks = []mark{trouble, late, waiting, running, paused, never, stopped, fresh, frozen}
 
 // lateAfter is how long after its time a schedule may begin.
 const lateAfter = 15 * time.Minute
@@ -59,12 +61,29 @@ type row struct {
 	store.Standing
 	Mark mark
 	AsOf time.Time // what is here is as of then; zero when nothing is, or the server gave no time
+	Held string    // who paused it, and why; empty when nobody has
 }
 
 func rowOf(s store.Standing, now time.Time) row {
 	r := row{Standing: s, Mark: markOf(s, now)}
 	if t, err := fhir.ParseInstant(s.TransactionTime); err == nil {
 		r.AsOf = t
+	}
+	return r
+}
+
+// held marks a practice as paused that would run, wait or be fresh without a
+// person's pause.
+func held(r row, ground schedule.Ground, now time.Time) row {
+	if len(ground.Pauses) == 0 || r.Mark == frozen || r.Mark == trouble {
+		return r
+	}
+	t, err := ground.Config.Tenant(r.Tenant)
+	if err != nil {
+		return r
+	}
+	if h, ok := ground.Holds(t, schedule.Work, now); ok {
+		r.Mark, r.Held = paused, h.Says
 	}
 	return r
 }
@@ -122,11 +141,15 @@ func (s *Server) visible(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	ground, err := s.ground(ctx)
+	if err != nil {
+		return nil, err
+	}
 	actor, now := actorOf(ctx), time.Now()
 	var rows []row
 	for _, standing := range all {
 		if actor.May(access.See, standing.Tenant) {
-			rows = append(rows, rowOf(standing, now))
+			rows = append(rows, held(rowOf(standing, now), ground, now))
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
