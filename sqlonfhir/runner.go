@@ -105,6 +105,16 @@ func (r *Runner) meta() *tape.Found {
 	return f
 }
 
+// Meta returns the JSON of the resource's meta; nil when it is absent or not an
+// object. It is valid until the next Load.
+func (r *Runner) Meta() []byte {
+	meta := r.meta()
+	if meta == nil {
+		return nil
+	}
+	return r.line[meta.Start:meta.End]
+}
+
 // Tagged reports whether the resource's meta.tag has the code of the system.
 // https://hl7.org/fhir/R4/resource.html#Meta
 func (r *Runner) Tagged(system, code string) bool {

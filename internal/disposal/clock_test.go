@@ -103,7 +103,8 @@ func TestWhatAnExportMayNeedIsKept(t *testing.T) {
 		{"one that was cancelled", []order{{ends: []life.Event{life.Cancel}}}, [][]string{nil}},
 		{"one that was denied", []order{{ends: []life.Event{life.Deny}}}, [][]string{nil}},
 		{
-			"the refused lines of a replay that failed, and what later exports said", []order{{}, {}, {origin: "first", ends: failed}},
+			"the refused lines of a replay that failed, and what later exports said",
+			[]order{{}, {}, {origin: "first", ends: failed}},
 			[][]string{{"quarantine"}, {"staged"}, {"attachments", "logs", "quarantine", "raw", "staged"}},
 		},
 		{"those of a replay that completed", []order{{}, {}, {origin: "first"}}, [][]string{nil, nil, nil}},

@@ -86,8 +86,18 @@ func (s *Steps) ingestOptions(ctx context.Context, t *config.Tenant, x store.Exp
 		Guide: s.guide(t), RefuseErrors: t.Validation.OnError == config.QuarantineErrors, Plans: s.Plans,
 		Generic: ingest.Generic{Codings: t.Fills(config.TableCoding), References: t.Fills(config.TableReference)},
 		Base:    t.FHIRBaseURL, Organized: file.ResourceType == organized, Salt: salt,
-		Permits: func(resourceType string) bool { return wanted(t, x.Intent, resourceType) },
+		Permits: func(resourceType string) bool { return wanted(t, x.Intent, resourceType) }, Limits: limitsOf(t),
 	}, err
+}
+
+// limitsOf gives what of the permitted types the tenant's agreement does not
+// permit to hold (I1).
+func limitsOf(t *config.Tenant) ingest.Limits {
+	limits := ingest.Limits{Withheld: agreement.Withheld(t.Agreement)}
+	if t.Agreement != nil {
+		limits.Earliest = t.Agreement.EarliestServiceDate.Time
+	}
+	return limits
 }
 
 // guide gives the rules by which a tenant's resources are judged; nil for none.

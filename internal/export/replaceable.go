@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -14,8 +16,9 @@ import (
 // export or one with a _since; by one that is narrowed; when the server
 // reported errors; of a type of which no file came, because a lost scope or an
 // emptied group looks the same, and a line of it that strayed into a file of
-// another type is not all of it; of a type with refused lines, whose resources may be among them; or of a type
-// that another group or level of the tenant also delivers, which may still have it.
+// another type is not all of it; of a type with refused lines, whose resources may be among them, unless it is
+// the agreement that does not permit them; or of a type that another group or level of the tenant also delivers,
+// which may still have it.
 func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
 	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 || !x.Plain() {
 		return nil, nil
@@ -23,18 +26,22 @@ func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]s
 	keep, listed := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
 		types, came := outputTypes(f), ingested(f)
+		refused, err := unread(f)
+		if err != nil {
+			return nil, err
+		}
 		for _, t := range types {
 			if f.ResourceType == organized || f.ResourceType == t {
 				listed[t] = true
 			}
-			if f.Quarantined > 0 {
+			if refused {
 				keep[t] = true
 			}
 		}
 		if len(came) > 0 && !slices.Contains(came, f.ResourceType) {
 			keep[f.ResourceType] = true // the file is of other types than it is said to be
 		}
-		if f.Quarantined > 0 && (f.ResourceType == organized || len(types) > 1) {
+		if refused && (f.ResourceType == organized || len(types) > 1) {
 			return nil, nil // a refused line may be of any type
 		}
 	}
@@ -48,4 +55,23 @@ func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]s
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(x.Types), func(t string) bool { return keep[t] || !listed[t] }), nil
+}
+
+// unread reports whether a file has lines that were refused for a fault: nobody
+// knows which resources they are. Those that may not be held are no such lines.
+func unread(f store.File) (bool, error) {
+	if f.Quarantined == 0 || len(f.Summary) == 0 {
+		return f.Quarantined > 0, nil
+	}
+	var s ingest.Summary
+	if err := json.Unmarshal(f.Summary, &s); err != nil {
+		return false, fmt.Errorf("read the summary of %s: %w", f.Name, err)
+	}
+	faulty := f.Quarantined
+	for reason, n := range s.ByReason {
+		if quarantine.Withheld(reason) {
+			faulty -= n
+		}
+	}
+	return faulty > 0, nil
 }

@@ -39,6 +39,9 @@ type Options struct {
 	// called from several goroutines. nil permits Source.Type only.
 	Permits func(resourceType string) bool
 
+	// Limits are what of the resources of permitted types may not be held.
+	Limits Limits
+
 	// Salt gives, for a resource type, what is mixed into the content hash of the
 	// resource with a key ("Type/id"): another salt makes it a changed one. Both
 	// functions are called from several goroutines; nil mixes nothing in.
@@ -106,7 +109,7 @@ type Summary struct {
 	Mismatched     int64            `json:"mismatched,omitempty"`      // of them, those of another type than the manifest gives
 	Subsetted      int64            `json:"subsetted,omitempty"`       // of them, those tagged SUBSETTED
 	OutcomeLines   int64            `json:"outcome_lines,omitempty"`   // quarantined lines that are OperationOutcomes, in an output file
-	Deletions      int64            `json:"deletions"`                 // rows of table.Deleted: a Bundle may have many
+	Deletions      int64            `json:"deletions"`                 // rows of table.Deleted: a Bundle may have many, a resource that may not be held has one
 	EntriesRefused map[string]int64 `json:"entries_refused,omitempty"` // entries not executed in Bundles of which others were, by reason
 	Outcomes       []OutcomeCount   `json:"outcomes,omitempty"`        // issues of all OperationOutcomes, by severity, then code
 	Parameters     []string         `json:"parameters,omitempty"`      // kick-off parameters that the issues of an error file name

@@ -42,10 +42,13 @@ type resourceLines struct {
 	last     *typeLines // of the line before: most lines are of the same type
 	outcomes *outcomeScan
 	framing  *framingScan
+	limiter  limiter
+	deleted  *rows.Writer // rows of table.Deleted: of resources that may not be held; nil until there is one
 
 	newest       int64 // latest last update, in microseconds; 0 when there is none
 	subsetted    int64
 	outcomeLines int64
+	withdrawn    int64 // rows of deleted
 }
 
 // typeLines are the lines of one resource type.
@@ -75,7 +78,7 @@ func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines,
 	w := &resourceLines{
 		opts: o, declared: src.Type, newTable: tables, types: make(map[string]*typeLines),
 		constant: map[string]string{table.TenantID: o.Scope.Tenant()},
-		outcomes: newOutcomeScan(),
+		outcomes: newOutcomeScan(), limiter: limiter{Limits: o.Limits},
 	}
 	if o.Organized {
 		w.declared, w.framing = "", newFramingScan()
@@ -99,7 +102,7 @@ func newResourceLines(o *Options, src *Source, tables newTable) (*resourceLines,
 // add up.
 func (w *resourceLines) begin(file []byte) {
 	w.file, w.strange = file, 0
-	w.newest, w.subsetted, w.outcomeLines = 0, 0, 0
+	w.newest, w.subsetted, w.outcomeLines, w.withdrawn = 0, 0, 0, 0
 	w.outcomes.reset()
 	for name, t := range w.types {
 		if len(t.views) == 0 && t != w.last {
@@ -185,7 +188,26 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 	if reason := quarantine.IDFault(t.runner.ID()); reason != "" {
 		return refusal(reason), nil
 	}
+	if reason := w.limiter.refuses(t.name, t.runner.Meta(), l.Bytes); reason != "" {
+		return refusal(reason), w.withdraw(t, l)
+	}
 	return w.write(t, l)
+}
+
+// withdraw has every destination let go of what it has of the line's resource,
+// which may not be held: it may have been another when it was delivered.
+func (w *resourceLines) withdraw(t *typeLines, l ndjson.Line) error {
+	w.withdrawn++
+	if w.deleted == nil {
+		w.deleted = w.newTable(table.Deleted, w.constant)
+	}
+	c := w.deleted.Columns()
+	c[0].(*columnar.Const).Append()
+	c[1].(*columnar.Text).Append(t.name)
+	c[2].(*columnar.Text).Append(t.runner.ID())
+	c[3].(*columnar.Text).Append(w.file)
+	c[4].(*columnar.Int64).Append(l.Number)
+	return w.deleted.Keep(len(l.Bytes))
 }
 
 // turn brings a line of another type than the line before to its own type. It
@@ -313,6 +335,7 @@ func (w *resourceLines) report(t *tally) {
 	t.latest = max(t.latest, w.newest)
 	t.subsetted += w.subsetted
 	t.outcomeLines += w.outcomeLines
+	t.deletions += w.withdrawn
 	addAll(t.issues, w.outcomes.counts)
 	for name, of := range w.types {
 		t.judged.Add(name, of.judge)

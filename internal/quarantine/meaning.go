@@ -70,6 +70,14 @@ var Meanings = []Meaning{
 		"If the agreement covers the type, add it to `types` of the practice's agreement and replay; otherwise leave it: it was kept from every destination, as it must be.", true,
 	},
 	{
+		ReasonSensitive + open, "its security labels are of a sensitive category that the agreement does not permit; the category follows the colon", `{"meta":{"security":[{"code":"ETH"}]}}: substance use`, You,
+		"If the agreement covers the category (for substance use, 42 CFR part 2 asks for more than a business associate agreement), add it to `sensitive` of the practice's agreement and replay; otherwise leave it: it was kept from every destination, and what they had of the resource is taken out.", true,
+	},
+	{
+		ReasonTooEarly, "the service that it tells of ended before the `earliest_service_date` of the agreement", `{"resourceType":"Encounter","period":{"end":"2009-12-31"}}`, You,
+		"If the agreement covers that time, set an earlier `earliest_service_date` and replay; otherwise leave it: it was kept from every destination, as it must be.", true,
+	},
+	{
 		ReasonOutcome, "the server reports a failure in the place of a resource", `{"resourceType":"OperationOutcome","issue":[…]}`, Vendor,
 		"`bulkhead status TENANT --export ID` counts the issues by severity and code. Ask the practice what the server could not give; the next export asks for it again.", false,
 	},

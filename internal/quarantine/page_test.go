@@ -27,7 +27,7 @@ func TestThePageOfRefusalsIsCurrent(t *testing.T) {
 
 func TestEveryReasonHasItsMeaning(t *testing.T) {
 	reasons := []string{
-		ReasonNoObject, ReasonNoType, ReasonBadType, ReasonNotPermitted, ReasonOutcome, ReasonNoID, ReasonBadID,
+		ReasonNoObject, ReasonNoType, ReasonBadType, ReasonNotPermitted, ReasonSensitive + "hiv", ReasonTooEarly, ReasonOutcome, ReasonNoID, ReasonBadID,
 		ReasonView + "patient.birth_date", ReasonProfile + "us-core-6:Patient.name", ReasonOverLong, ReasonNoBundle, ReasonMethod, ReasonURL, ReasonNoOutcome,
 	}
 	for _, syntax := range []string{
@@ -44,6 +44,11 @@ func TestEveryReasonHasItsMeaning(t *testing.T) {
 	}
 	if len(reasons) != len(Meanings) {
 		t.Errorf("%d reasons, %d meanings", len(reasons), len(Meanings))
+	}
+	for _, reason := range reasons {
+		if want := reason == ReasonNotPermitted || reason == ReasonTooEarly || reason == ReasonSensitive+"hiv"; Withheld(reason) != want {
+			t.Errorf("Withheld(%s) = %v", reason, !want)
+		}
 	}
 	if m := Explain("of_a_later_day"); !strings.Contains(m.Means, "does not know") {
 		t.Errorf("an unknown reason means %q", m.Means)

@@ -1,5 +1,7 @@
 package quarantine
 
+import "strings"
+
 // The reasons for which a line is refused. They stand in quarantine files, in
 // the ledger and in reports, and never change their meaning; what each means
 // is in the table of Meanings.
@@ -16,6 +18,11 @@ const (
 	// ReasonNotPermitted: the resource is of a type that the agreement does not
 	// permit, whatever the manifest says.
 	ReasonNotPermitted = "type_not_permitted"
+	// ReasonSensitive begins the reason of a resource whose security labels are of
+	// a category that the agreement does not permit; the category follows.
+	ReasonSensitive = "sensitive:"
+	// ReasonTooEarly: the service ended before the earliest date of the agreement.
+	ReasonTooEarly = "before_service_date"
 	// ReasonOutcome: an OperationOutcome among the resources of an output file.
 	ReasonOutcome = "operation_outcome"
 	// ReasonNoID: id is absent or not a string.
@@ -40,3 +47,10 @@ const (
 	// ReasonNoOutcome: a line of an error file is not an OperationOutcome.
 	ReasonNoOutcome = "outcome_invalid"
 )
+
+// Withheld reports whether a line was refused for a reason because the agreement
+// does not permit to hold it, whatever it is like: it is no fault of anybody's,
+// and of its resource nothing may be kept.
+func Withheld(reason string) bool {
+	return reason == ReasonNotPermitted || reason == ReasonTooEarly || strings.HasPrefix(reason, ReasonSensitive)
+}
