@@ -22,11 +22,11 @@ type Person struct {
 	PasswordUntil time.Time
 	Factor        string // the second factor's secret, sealed with the password; empty: none
 	FactorStep    int64  // of the last code that was taken
-	Subject      string // issuer and subject there; empty for a local person
-	Grants       []access.Grant
-	CreatedAt    time.Time
-	DisabledAt   time.Time // zero: may sign in
-	SignedInAt   time.Time // last
+	Subject       string // issuer and subject there; empty for a local person
+	Grants        []access.Grant
+	CreatedAt     time.Time
+	DisabledAt    time.Time // zero: may sign in
+	SignedInAt    time.Time // last
 }
 
 // Actor is the person as one who asks.

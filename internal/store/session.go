@@ -150,15 +150,15 @@ func (s *Store) EndSessionsOf(ctx context.Context, person, but string, ev audit.
 	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) { return true, endSessions(ctx, tx, person, but) })
 }
 
-// EndProviderSession ends the sessions of a person that an identity provider
-// names so; an empty name ends all of the person's.
-func (s *Store) EndProviderSession(ctx context.Context, person, name string, ev audit.Event) error {
+// EndProviderSessions ends the sessions of whom an identity provider knows by a
+// subject, or that it names so, or both where both are given. Neither ends none.
+func (s *Store) EndProviderSessions(ctx context.Context, subject, name string, ev audit.Event) error {
+	if subject == "" && name == "" {
+		return nil
+	}
 	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
-		if name == "" {
-			return true, endSessions(ctx, tx, person, "")
-		}
-		_, err := gen.New(tx).EndProviderSession(ctx, gen.EndProviderSessionParams{EndedAt: ms(time.Now()), PersonID: person, ProviderSession: name})
-		return true, err
+		n, err := gen.New(tx).EndProviderSessions(ctx, gen.EndProviderSessionsParams{EndedAt: ms(time.Now()), ProviderSession: name, Subject: subject})
+		return n > 0, err
 	})
 }
 

@@ -120,11 +120,11 @@ func TestASecondFactorIsAskedForFromThenOn(t *testing.T) {
 func TestAnAgreementsSecondFactorIsDemanded(t *testing.T) {
 	t.Attr("asvs", "2.2.4 4.3.1")
 	h := newHouse(t, func(o *Options) {
-		o.Config = func() *config.Config {
-			a := &config.Agreement{}
-			a.Security.MFA = true
-			return &config.Config{Tenants: []config.Tenant{{ID: "hillcrest"}, {ID: "lakeside", Agreement: a}}}
+		lakeside, err := o.Config().Tenant("lakeside")
+		if err != nil {
+			t.Fatal(err)
 		}
+		lakeside.Agreement = &config.Agreement{Security: config.Security{MFA: true}}
 	})
 	there, here := h.person("there", "viewer@hillcrest"), h.person("here", "viewer@lakeside")
 	there.want("who does not see the practice", there.get("/"), http.StatusOK)

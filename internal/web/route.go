@@ -42,6 +42,9 @@ func (s *Server) routes() []route {
 	return append(s.pageRoutes(), []route{
 		{Method: "GET", Path: "/sign-in", Act: anybody, serve: s.signInPage},
 		{Method: "POST", Path: "/sign-in", Act: anybody, serve: s.signIn},
+		{Method: "GET", Path: "/sign-in/provider", Act: anybody, serve: s.toProvider},
+		{Method: "GET", Path: "/sign-in/provider/back", Act: anybody, serve: s.fromProvider},
+		{Method: "POST", Path: "/sign-in/provider/sign-out", Act: anybody, serve: s.outAtProvider},
 		{Method: "POST", Path: "/sign-out", Act: anybody, serve: s.signOut},
 		{Method: "GET", Path: "/first", Act: anybody, serve: s.firstPage},
 		{Method: "POST", Path: "/first", Act: anybody, serve: s.first},
@@ -223,6 +226,8 @@ var statuses = map[problem.Code]int{
 	problem.Usage:            http.StatusConflict,
 	problem.AgreementDenied:  http.StatusForbidden,
 	problem.AgreementMissing: http.StatusForbidden,
+	problem.IdentityProvider: http.StatusBadGateway,
+	problem.SignInRefused:    http.StatusForbidden,
 	problem.ConfigInvalid:    http.StatusUnprocessableEntity,
 	problem.RequestInvalid:   http.StatusUnprocessableEntity,
 	problem.LedgerLocked:     http.StatusServiceUnavailable,

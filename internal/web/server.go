@@ -64,12 +64,13 @@ type Options struct {
 // A Server answers requests. It is safe for concurrent use and keeps no
 // goroutine; its sessions are in the ledger.
 type Server struct {
-	opts    Options
-	pages   map[string]*template.Template
-	doors   *doors
-	desk    desk
-	keys    keyEnds
-	handler http.Handler
+	opts     Options
+	pages    map[string]*template.Template
+	doors    *doors
+	desk     desk
+	provider *provider // nil: people sign in with passwords only
+	keys     keyEnds
+	handler  http.Handler
 }
 
 // New makes a server. The error is of a page that is not a template, or of an API
@@ -79,6 +80,9 @@ func New(o Options) (*Server, error) {
 		o.Config = func() *config.Config { return &config.Config{} }
 	}
 	s := &Server{opts: o, doors: newDoors(), desk: newDesk()}
+	if w := o.Config().Web; w.OIDC != nil {
+		s.provider = newProvider(w)
+	}
 	var err error
 	if s.pages, err = parsePages(); err != nil {
 		return nil, err

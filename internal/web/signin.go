@@ -27,6 +27,9 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, code int, v 
 	if v.First, err = s.nobodyYet(r.Context()); err != nil {
 		return err
 	}
+	if s.provider != nil {
+		v.Provider = s.provider.conf.Name
+	}
 	return s.show(w, r, code, "sign-in", v)
 }
 
@@ -61,9 +64,11 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 		return s.showSignIn(w, r, http.StatusUnauthorized, signIns{Next: next, Name: name, Wrong: "Name, password and code do not belong together."})
 	}
 	s.doors.welcome(name, r)
-	return s.enter(w, r, entry{
-		person: p, way: store.ByPassword, factors: factors, lasts: sessionAtMost, event: audit.Event{Action: audit.SignedIn, Object: p.ID},
-	}, next)
+	ev := audit.Event{Action: audit.SignedIn, Object: p.ID}
+	if s.provider != nil {
+		ev.Action = audit.GlassBroken
+	}
+	return s.enter(w, r, entry{person: p, way: store.ByPassword, factors: factors, lasts: sessionAtMost, event: ev}, next)
 }
 
 // lapsed reports whether a password that somebody else set was not used in time.
@@ -133,14 +138,18 @@ func texts(grants []access.Grant) []string {
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
+	way := store.ByPassword
 	if c, err := r.Cookie(s.cookieName()); err == nil {
-		if err := s.opts.Store.EndSession(r.Context(), c.Value); err != nil {
+		session, known, err := s.opts.Store.Session(r.Context(), c.Value)
+		if err = errors.Join(err, s.opts.Store.EndSession(r.Context(), c.Value)); err != nil {
 			return err
+		}
+		if known {
+			way = session.Way
 		}
 	}
 	s.leave(w)
-	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
-	return nil
+	return s.signedOut(w, r, way)
 }
 
 // firsts is what the page of the first person shows.

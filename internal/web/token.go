@@ -33,7 +33,7 @@ func (s *Server) tokenOf(ctx context.Context, header string) (t store.Token, ok 
 		return store.Token{}, false, err
 	}
 	maker, made, err := s.opts.Store.Person(ctx, t.CreatedBy)
-	if err != nil || made && !maker.DisabledAt.IsZero() { // a token ends with its maker's access
+	if err != nil || made && (!maker.DisabledAt.IsZero() || len(maker.Grants) == 0) { // a token ends with its maker's access
 		return store.Token{}, false, err
 	}
 	if now.Sub(t.LastUsedAt) > time.Minute { // not a write for each request

@@ -82,18 +82,20 @@ func (q *Queries) EndNamedSession(ctx context.Context, arg EndNamedSessionParams
 	return result.RowsAffected()
 }
 
-const endProviderSession = `-- name: EndProviderSession :execrows
-UPDATE web_session SET ended_at = ? WHERE person_id = ? AND provider_session = ? AND ended_at = 0
+const endProviderSessions = `-- name: EndProviderSessions :execrows
+UPDATE web_session SET ended_at = ?1
+WHERE way = 'provider' AND ended_at = 0 AND (CAST(?2 AS TEXT) = '' OR provider_session = ?2)
+  AND (CAST(?3 AS TEXT) = '' OR person_id IN (SELECT p.person_id FROM person p WHERE p.subject = ?3))
 `
 
-type EndProviderSessionParams struct {
+type EndProviderSessionsParams struct {
 	EndedAt         int64
-	PersonID        string
 	ProviderSession string
+	Subject         string
 }
 
-func (q *Queries) EndProviderSession(ctx context.Context, arg EndProviderSessionParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, endProviderSession, arg.EndedAt, arg.PersonID, arg.ProviderSession)
+func (q *Queries) EndProviderSessions(ctx context.Context, arg EndProviderSessionsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, endProviderSessions, arg.EndedAt, arg.ProviderSession, arg.Subject)
 	if err != nil {
 		return 0, err
 	}

@@ -30,8 +30,10 @@ UPDATE web_session SET ended_at = ? WHERE person_id = ? AND session_id = ? AND e
 -- name: EndSessionsOf :execrows
 UPDATE web_session SET ended_at = sqlc.arg(ended_at) WHERE person_id = sqlc.arg(person_id) AND token_hash <> sqlc.arg(but) AND ended_at = 0;
 
--- name: EndProviderSession :execrows
-UPDATE web_session SET ended_at = ? WHERE person_id = ? AND provider_session = ? AND ended_at = 0;
+-- name: EndProviderSessions :execrows
+UPDATE web_session SET ended_at = sqlc.arg(ended_at)
+WHERE way = 'provider' AND ended_at = 0 AND (CAST(sqlc.arg(provider_session) AS TEXT) = '' OR provider_session = sqlc.arg(provider_session))
+  AND (CAST(sqlc.arg(subject) AS TEXT) = '' OR person_id IN (SELECT p.person_id FROM person p WHERE p.subject = sqlc.arg(subject)));
 
 -- name: DropOldSessions :exec
 DELETE FROM web_session WHERE expires_at <= ?;
