@@ -42,6 +42,7 @@ const (
 	Disk       Kind = "disk"       // the disk is nearly full
 	Ledger     Kind = "ledger"     // the ledger cannot be written
 	Delivery   Kind = "delivery"   // messages do not leave
+	Callback   Kind = "callback"   // another program cannot be told how exports end
 )
 
 // A Party is on whose side somebody must act: one of config's contacts.

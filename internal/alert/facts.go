@@ -15,7 +15,8 @@ type Facts struct {
 	Practices     []PracticeFacts
 	Registrations []RegistrationFacts
 	Machine       MachineFacts
-	Routes        []RouteFacts // on which messages do not leave
+	Routes        []RouteFacts  // on which messages do not leave
+	Callees       []CalleeFacts // to whom call-backs do not arrive
 }
 
 // PracticeFacts are what is known of one practice.
@@ -100,6 +101,15 @@ type MachineFacts struct {
 	Free        int64     // bytes on the state folder's disk; negative: unknown
 	Least       int64     // bytes that no download may take
 	Certificate time.Time // until when that of the published keys is good; zero: there is none, or it is unknown
+}
+
+// CalleeFacts are call-backs that do not arrive.
+type CalleeFacts struct {
+	Target    string
+	Callbacks int64
+	GivenUp   int64 // of them
+	Since     time.Time
+	Why       string
 }
 
 // RouteFacts are messages that do not leave.

@@ -111,6 +111,13 @@ func (g *gatherer) gather(ctx context.Context, c *config.Config, now time.Time) 
 	for _, u := range undelivered {
 		f.Routes = append(f.Routes, RouteFacts(u))
 	}
+	if err != nil {
+		return f, err
+	}
+	missed, err := g.o.Store.NotCalledBack(ctx, now.Add(-2*giveUpAfter))
+	for _, m := range missed {
+		f.Callees = append(f.Callees, CalleeFacts(m))
+	}
 	return f, err
 }
 

@@ -71,6 +71,7 @@ var headlines = map[Kind]string{
 	Waiting: "an export waits for long", Unknown: "a kick-off has no answer", Refused: "many lines were refused", Drift: "the number of resources has changed",
 	Roster: "the group does not change", Agreement: "the agreement ends", Key: "a signing key needs somebody", JWKS: "the certificate of the published keys ends",
 	Rate: "the budget of requests is spent", Disk: "the disk is nearly full", Ledger: "the ledger cannot be written", Delivery: "messages do not leave",
+	Callback: "call-backs do not arrive",
 }
 
 func (b *bundle) subject() string {

@@ -32,7 +32,8 @@ func Evaluate(now time.Time, f Facts, r Rules) []Condition {
 	}
 	list = append(list, certificate(now, f.Machine, r)...)
 	list = append(list, disk(now, f.Machine, r)...)
-	return append(list, delivery(now, f.Routes)...)
+	list = append(list, delivery(now, f.Routes)...)
+	return append(list, callback(now, f.Callees)...)
 }
 
 // practiceRules are the rules about one practice. What they return has no
