@@ -197,13 +197,13 @@ func (q *practiceQuality) fill(points []qualityPoint, limit float64) {
 	for _, name := range typesOf(q.Points) {
 		q.Trends = append(q.Trends, trendOf(name, q.Points))
 	}
-	shares, most := make([]float64, len(q.Points)), limit
+	shares, most := make([]float64, len(q.Points)), limit/10
 	for i, p := range q.Points {
 		shares[i] = shareOf(p.Refused, p.Lines)
 		most = max(most, shares[i])
 	}
 	q.Most = percent(most)
-	q.Rates = columnsOf(shares, limit, func(i int) (class, text string) {
+	q.Rates = columnsOf(shares, limit/10, func(i int) (class, text string) {
 		class = "good"
 		if shares[i] > limit {
 			class = "bad"

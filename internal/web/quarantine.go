@@ -136,7 +136,8 @@ type quarantined struct {
 	Only         string // one export; empty: all
 	Reason       string // only files with lines refused for it, or for its family
 	Exports      []refusedExport
-	Older        string // the export behind which the next page begins; empty: there is none
+	Reasons      []refusedReason // of all exports shown
+	Older        string          // the export behind which the next page begins; empty: there is none
 	Over         []column
 	OverFrom     time.Time
 	OverTo       time.Time
@@ -153,6 +154,13 @@ func (s *Server) quarantinePage(w http.ResponseWriter, r *http.Request) error {
 	if q.Exports, q.Older, err = s.refusedExports(r.Context(), q.Tenant, q.Only, q.Reason, r.FormValue("before")); err != nil {
 		return err
 	}
+	all := map[string]int64{}
+	for _, x := range q.Exports {
+		for _, r := range x.Reasons {
+			all[r.Reason] += r.Lines
+		}
+	}
+	q.Reasons = explained(all)
 	if err := s.fillRefusedOver(r.Context(), &q); err != nil {
 		return err
 	}
@@ -174,14 +182,14 @@ func (s *Server) fillRefusedOver(ctx context.Context, q *quarantined) error {
 		most = max(most, shares[i])
 	}
 	limit := float64(s.opts.Config().Alerts.RefusedPercent) / 100
-	q.Over = columnsOf(shares, limit, func(i int) (class, text string) {
+	q.Over = columnsOf(shares, limit/10, func(i int) (class, text string) {
 		class = "good"
 		if shares[i] > limit {
 			class = "bad"
 		}
 		return class, judged[i].EndedAt.Format("2006-01-02 15:04") + ": " + count(judged[i].Refused) + " of " + count(judged[i].Lines) + " lines"
 	})
-	q.OverFrom, q.OverTo, q.Most = judged[0].EndedAt, judged[len(judged)-1].EndedAt, percent(max(most, limit))
+	q.OverFrom, q.OverTo, q.Most = judged[0].EndedAt, judged[len(judged)-1].EndedAt, percent(max(most, limit/10))
 	return nil
 }
 
@@ -314,6 +322,9 @@ func reasonsIn(f store.File) (map[string]int64, error) {
 func explained(counts map[string]int64) []refusedReason {
 	list := []refusedReason{}
 	for reason, n := range counts {
+		if n == 0 {
+			continue
+		}
 		m := quarantine.Explain(reason)
 		list = append(list, refusedReason{Reason: reason, Lines: n, Means: m.Means, Example: m.Example, Who: m.Who, Do: strings.ReplaceAll(m.Do, "`", ""), Replay: m.Replay})
 	}

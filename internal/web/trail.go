@@ -111,14 +111,16 @@ func chosenChain(r *http.Request) (string, error) {
 
 // trail is what the page of the record shows.
 type trail struct {
-	Search  trailSearch
-	Found   store.Found
-	Chains  []store.Chain // those that nobody looked over for longest
-	All     []string      // the practices whose chains there are
-	Every   bool          // all chains are shown
-	Names   map[string]string
-	Actions []audit.Action
-	House   bool // who looks may examine the house's own chain
+	Search trailSearch
+	Found  store.Found
+	Chains []store.Chain // those that nobody looked over for longest
+	All    []string      // the practices whose chains there are
+	Every  bool          // all chains are shown
+
+	Count, Broken, Unreviewed int // chains
+	Names                     map[string]string
+	Actions                   []audit.Action
+	House                     bool // who looks may examine the house's own chain
 }
 
 func (s *Server) trailPage(w http.ResponseWriter, r *http.Request) error {
@@ -133,9 +135,16 @@ func (s *Server) trailPage(w http.ResponseWriter, r *http.Request) error {
 	if t.Chains, err = s.chains(r.Context()); err != nil {
 		return err
 	}
+	t.Count = len(t.Chains)
 	for _, c := range t.Chains {
 		if c.Tenant != audit.House {
 			t.All = append(t.All, c.Tenant)
+		}
+		if c.Verified.By != "" && !c.Whole {
+			t.Broken++
+		}
+		if c.Reviewed.By == "" {
+			t.Unreviewed++
 		}
 	}
 	slices.Sort(t.All)
