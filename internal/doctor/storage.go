@@ -251,16 +251,22 @@ func (l *losses) findings() (found []Finding) {
 func (l *losses) toMake() engine.Loss {
 	again := engine.Loss{Tenant: l.ID, Export: l.x.ID}
 	stage := l.x.State
-	if stage == life.Failed {
+	if stage == life.Failed || stage == life.Waiting {
 		stage = l.x.FailedIn
 	}
 	if stage != life.Downloading && stage != life.Ingesting && stage != life.Publishing {
 		return again
 	}
+	unstaged := map[string]bool{} // units of which something must be ingested again, and so all of their files
+	for _, f := range l.files {
+		if l.by[f.Name].ofRows() {
+			unstaged[f.Unit] = true
+		}
+	}
 	for _, f := range l.files {
 		lost := l.by[f.Name]
 		switch {
-		case lost.ofRaw() && (f.State != store.FileIngested || lost.ofRows() || stage != life.Publishing):
+		case lost.ofRaw() && (f.State != store.FileIngested || unstaged[f.Unit] || stage != life.Publishing):
 			again.Raw = append(again.Raw, f.Name)
 		case lost.ofRows() && !lost.ofRaw():
 			again.Staged = append(again.Staged, f.Name)

@@ -142,11 +142,32 @@ func (e *Engine) start(tx *store.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	if x.Purpose == store.Replay {
+	switch {
+	case x.State == life.Waiting && x.FailedIn != "":
+		return e.goOn(tx, &x)
+	case x.Purpose == store.Replay:
 		return e.retake(tx, &x)
 	}
 	if err := tx.Move(&x, life.Admit); err != nil {
 		return err
 	}
 	return tx.AddStep(x.ID, export.Kickoff, "", tx.Now())
+}
+
+// goOn takes a resumed export up where it stopped.
+func (e *Engine) goOn(tx *store.Tx, x *store.Export) error {
+	event := life.Resume(x.FailedIn)
+	if event == life.Restart && x.Purpose == store.Replay {
+		event = life.Reload // it has nothing to ask a server for
+	}
+	if err := tx.GoesOn(x); err != nil {
+		return err
+	}
+	if err := tx.Move(x, event); err != nil {
+		return err
+	}
+	if x.State == life.KickingOff {
+		return tx.AddStep(x.ID, export.Kickoff, "", tx.Now())
+	}
+	return e.begin(tx, x)
 }

@@ -73,8 +73,9 @@ func (e *Engine) Request(ctx context.Context, tenant string, w export.Wish) (str
 	return id, e.admit(ctx)
 }
 
-// Resume takes up an export that failed, or whose kick-off went unanswered, in
-// the state in which it stopped. What is in raw, staged and in sinks is kept.
+// Resume takes up an export that failed, or whose kick-off went unanswered: it
+// waits for its slots, as one that is new does, and goes on in the state in
+// which it stopped. What is in raw, staged and in sinks is kept.
 func (e *Engine) Resume(ctx context.Context, tenant, id string) error {
 	err := e.store.In(tenant).Do(ctx, func(tx *store.Tx) error {
 		x, err := tx.Export(id)
@@ -119,29 +120,23 @@ func destroyed(tx *store.Tx, x *store.Export) error {
 }
 
 func (e *Engine) resume(tx *store.Tx, x *store.Export) error {
-	event := life.Restart
-	if x.State == life.Failed {
-		event = life.Resume(x.FailedIn)
-	}
-	if event == life.Restart && x.Purpose == store.Replay {
-		event = life.Reload // it has nothing to ask a server for
-	}
-	if err := tx.ClearProblem(x); err != nil {
-		return err
+	in := x.FailedIn
+	if x.State == life.Unknown {
+		in = life.KickingOff
 	}
 	if err := tx.Audit(audit.Event{Action: audit.ExportResumed, Export: x.ID, Facts: map[string]any{"from": string(x.FailedIn)}}); err != nil {
 		return err
 	}
-	if err := tx.Move(x, event); err != nil {
-		return err
-	}
-	if x.State == life.KickingOff {
+	if life.Resume(in) == life.Restart {
+		in = life.KickingOff
 		if err := tx.ClearKickoffIntent(x); err != nil {
 			return err
 		}
-		return tx.AddStep(x.ID, export.Kickoff, "", tx.Now())
 	}
-	return e.begin(tx, x)
+	if err := tx.Queued(x, in); err != nil {
+		return err
+	}
+	return tx.Move(x, life.Queue)
 }
 
 // Cancel stops an export that has not ended. What it brought stays in raw.

@@ -76,7 +76,7 @@ func (e *Engine) Redo(ctx context.Context, l Loss) error {
 		if len(l.Raw) > 0 {
 			from = life.Downloading
 		}
-		failed := x.State == life.Failed
+		failed := x.State == life.Failed || x.State == life.Waiting && x.FailedIn != "" // resumed, and not yet taken up
 		if !failed && !reached(x.State) || failed && !reached(x.FailedIn) {
 			return problem.New(problem.Usage, fmt.Sprintf("export %s is %s; nothing of it can be made again", x.ID, x.State),
 				"Run a full export: it brings the practice's records again.").For(l.Tenant)

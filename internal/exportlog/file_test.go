@@ -113,7 +113,7 @@ func TestTheFileFollowsTheLedgerAlsoAfterACrash(t *testing.T) {
 	if text := d.catchUp(); text != first {
 		t.Errorf("written again, it is another: %s", text)
 	}
-	d.move(life.Restart)
+	d.move(life.Queue)
 	d.write(exportlog.Kickoff{}, exportlog.StatusComplete{})
 	if text := d.catchUp(); text != first {
 		t.Errorf("a log was written while the export goes on: %s", text)

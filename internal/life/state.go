@@ -16,7 +16,7 @@ type State string
 const (
 	Requested   State = "requested"   // an intent: admission moves it when slots are free
 	KickingOff  State = "kicking_off" // the request is about to leave, or has left
-	Waiting     State = "waiting"     // the server said later: admission moves it when its time has come
+	Waiting     State = "waiting"     // the server said later, or it is resumed: admission moves it when its time has come
 	Unknown     State = "unknown"     // the request left, the answer never came: a person decides
 	Polling     State = "polling"     // the server works: the poll step asks again when told
 	Downloading State = "downloading" // output files are being stored in raw
@@ -53,24 +53,28 @@ const (
 	Complete Event = "complete" // the last sink has published
 	Refuse   Event = "refuse"   // a problem that waiting does not cure
 	Cancel   Event = "cancel"   // a person stops it
-	Restart  Event = "restart"  // a person, or a schedule, resumes from the kick-off
-	Repoll   Event = "repoll"   // resumes from polling
-	Reload   Event = "reload"   // resumes from downloading
-	Reingest Event = "reingest" // resumes from ingesting
-	Publish  Event = "publish"  // resumes from publishing
+	Queue    Event = "queue"    // a person resumes it: it waits for its slots
+	Restart  Event = "restart"  // slots are free: it goes on from the kick-off
+	Repoll   Event = "repoll"   // it goes on from polling
+	Reload   Event = "reload"   // it goes on from downloading
+	Reingest Event = "reingest" // it goes on from ingesting
+	Publish  Event = "publish"  // it goes on from publishing
 )
 
 // next is the whole life of an export.
 var next = map[State]map[Event]State{
-	Requested:   {Admit: KickingOff, Retake: Downloading, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
-	KickingOff:  {Accepted: Polling, Busy: Waiting, Lost: Unknown, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
-	Waiting:     {Admit: KickingOff, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
-	Unknown:     {Restart: KickingOff, Cancel: Cancelled},
+	Requested:  {Admit: KickingOff, Retake: Downloading, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
+	KickingOff: {Accepted: Polling, Busy: Waiting, Lost: Unknown, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
+	Waiting: {
+		Admit: KickingOff, Restart: KickingOff, Repoll: Polling, Reload: Downloading, Reingest: Ingesting, Publish: Publishing,
+		Deny: Denied, Refuse: Failed, Cancel: Cancelled,
+	},
+	Unknown:     {Queue: Waiting, Cancel: Cancelled},
 	Polling:     {Listed: Downloading, Vanished: Gone, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
 	Downloading: {Stored: Ingesting, Vanished: Gone, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
 	Ingesting:   {Ingested: Publishing, Deny: Denied, Refuse: Failed, Cancel: Cancelled},
 	Publishing:  {Complete: Completed, Deny: Denied, Refuse: Failed},
-	Failed:      {Restart: KickingOff, Repoll: Polling, Reload: Downloading, Reingest: Ingesting, Publish: Publishing, Cancel: Cancelled},
+	Failed:      {Queue: Waiting, Reload: Downloading, Reingest: Ingesting, Cancel: Cancelled}, // Reload, Reingest: what was lost is made again
 	Completed:   {}, Gone: {}, Denied: {}, Cancelled: {},
 }
 
@@ -119,8 +123,8 @@ func (s State) Busy() bool {
 	return false
 }
 
-// Resume gives the event that takes a failed export up again in the state in
-// which it failed.
+// Resume gives the event by which an export that is resumed goes on from where
+// it failed, when it has its slots.
 func Resume(failedIn State) Event {
 	switch failedIn {
 	case Polling:

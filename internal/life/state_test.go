@@ -29,12 +29,17 @@ func TestEveryStateIsReachedAndEveryLifeCanEnd(t *testing.T) {
 
 func TestResumeLeadsBackToWhereAnExportFailed(t *testing.T) {
 	for _, s := range []State{KickingOff, Polling, Downloading, Ingesting, Publishing} {
-		if to, err := Next(Failed, Resume(s)); err != nil || to != s {
+		if to, err := Next(Waiting, Resume(s)); err != nil || to != s {
 			t.Errorf("resume of an export that failed in %s leads to %s, %v", s, to, err)
 		}
 	}
-	if to, _ := Next(Failed, Resume(Requested)); to != KickingOff {
+	if to, _ := Next(Waiting, Resume(Requested)); to != KickingOff {
 		t.Errorf("resume of an export that failed before its kick-off leads to %s", to)
+	}
+	for _, s := range []State{Failed, Unknown} {
+		if to, err := Next(s, Queue); err != nil || to != Waiting {
+			t.Errorf("an export that is %s is resumed into %s, %v: it must wait for its slots", s, to, err)
+		}
 	}
 }
 

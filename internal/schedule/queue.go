@@ -32,7 +32,7 @@ func Class(c *config.Config, w store.Candidate, now time.Time) int {
 	class := classNormal
 	t, err := c.Tenant(w.Tenant)
 	switch {
-	case w.By != BySchedule:
+	case w.By != BySchedule || w.FailedIn != "": // a person resumed it
 		class = classPerson
 	case err == nil && t.Priority == config.PriorityHigh:
 		class = classHigh

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
 )
@@ -23,9 +24,19 @@ func (tx *Tx) SetProblem(x *Export, p *problem.Problem) error {
 	})
 }
 
-// ClearProblem forgets why an export failed, when it is taken up again.
-func (tx *Tx) ClearProblem(x *Export) error {
-	return tx.q.SetExportProblem(tx.ctx, gen.SetExportProblemParams{TenantID: tx.tenant, ExportID: x.ID})
+// Queued forgets why an export failed, which is resumed: it waits for its slots
+// from now on, to go on in a state.
+func (tx *Tx) Queued(x *Export, in life.State) error {
+	x.FailedIn, x.WaitingUntil, x.WaitingFor = in, tx.now, "a free slot"
+	return tx.q.QueueExport(tx.ctx, gen.QueueExportParams{
+		FailedIn: string(in), WaitingUntil: ms(tx.now), WaitingFor: x.WaitingFor, TenantID: tx.tenant, ExportID: x.ID,
+	})
+}
+
+// GoesOn forgets that an export waited: it has its slots.
+func (tx *Tx) GoesOn(x *Export) error {
+	x.FailedIn, x.WaitingUntil, x.WaitingFor = "", time.Time{}, ""
+	return tx.q.QueueExport(tx.ctx, gen.QueueExportParams{TenantID: tx.tenant, ExportID: x.ID})
 }
 
 // CountWeather counts a failure that waiting may cure.

@@ -301,7 +301,8 @@ func TestAnExportThatGoesOnKeepsItsRequest(t *testing.T) {
 	d.catchUp()
 	x := d.request("p0", id).Export
 	d.finish("p0", x, problem.New(problem.ServerFailing, "the server answers 500", "Wait."), life.Refuse)
-	d.finish("p0", x, nil, life.Restart) // before anybody was told
+	d.finish("p0", x, nil, life.Queue) // before anybody was told
+	d.finish("p0", x, nil, life.Restart)
 	d.catchUp()
 	if calls := d.calls("p0", x); len(calls) != 0 {
 		t.Errorf("an end that is none is told: %+v", calls)

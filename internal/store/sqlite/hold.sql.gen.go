@@ -364,6 +364,30 @@ func (q *Queries) PutOffStep(ctx context.Context, arg PutOffStepParams) (int64, 
 	return result.RowsAffected()
 }
 
+const queueExport = `-- name: QueueExport :exec
+UPDATE export SET failed_in = ?, waiting_until = ?, waiting_for = ?, problem_code = '', problem_summary = '', problem_remedy = '', last_error = ''
+WHERE tenant_id = ? AND export_id = ?
+`
+
+type QueueExportParams struct {
+	FailedIn     string
+	WaitingUntil int64
+	WaitingFor   string
+	TenantID     string
+	ExportID     string
+}
+
+func (q *Queries) QueueExport(ctx context.Context, arg QueueExportParams) error {
+	_, err := q.db.ExecContext(ctx, queueExport,
+		arg.FailedIn,
+		arg.WaitingUntil,
+		arg.WaitingFor,
+		arg.TenantID,
+		arg.ExportID,
+	)
+	return err
+}
+
 const waitOfServer = `-- name: WaitOfServer :one
 SELECT CAST(coalesce(max(due_at), 0) AS INTEGER) FROM step
 WHERE tenant_id = ? AND export_id = ? AND held = 'server' AND state = 'ready'

@@ -85,7 +85,7 @@ func (q *Queries) AllExports(ctx context.Context, tenantID string) ([]Export, er
 }
 
 const allOpenSteps = `-- name: AllOpenSteps :many
-SELECT step_id, tenant_id, export_id, kind, subject, state, epoch, attempt, due_at, owner, heartbeat_at, created_at FROM step WHERE state <> 'done' ORDER BY tenant_id, step_id
+SELECT step_id, tenant_id, export_id, kind, subject, state, epoch, attempt, due_at, owner, heartbeat_at, created_at, held FROM step WHERE state <> 'done' ORDER BY tenant_id, step_id
 `
 
 func (q *Queries) AllOpenSteps(ctx context.Context) ([]Step, error) {
@@ -110,6 +110,7 @@ func (q *Queries) AllOpenSteps(ctx context.Context) ([]Step, error) {
 			&i.Owner,
 			&i.HeartbeatAt,
 			&i.CreatedAt,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -262,7 +263,7 @@ func (q *Queries) ListWatermarks(ctx context.Context, tenantID string) ([]Waterm
 }
 
 const setFailedIn = `-- name: SetFailedIn :exec
-UPDATE export SET failed_in = ? WHERE tenant_id = ? AND export_id = ? AND state = 'failed'
+UPDATE export SET failed_in = ? WHERE tenant_id = ? AND export_id = ? AND state IN ('failed', 'waiting')
 `
 
 type SetFailedInParams struct {

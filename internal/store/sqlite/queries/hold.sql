@@ -53,3 +53,7 @@ SELECT CAST(coalesce(max(applied_at), 0) AS INTEGER) FROM registry WHERE (tenant
 -- name: LastFull :one
 SELECT CAST(coalesce(max(requested_at), 0) AS INTEGER) FROM export
 WHERE tenant_id = ? AND stream = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery';
+
+-- name: QueueExport :exec
+UPDATE export SET failed_in = ?, waiting_until = ?, waiting_for = ?, problem_code = '', problem_summary = '', problem_remedy = '', last_error = ''
+WHERE tenant_id = ? AND export_id = ?;

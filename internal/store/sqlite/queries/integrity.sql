@@ -23,7 +23,7 @@ SELECT * FROM step WHERE state <> 'done' ORDER BY tenant_id, step_id;
 UPDATE export_log SET written = 0 WHERE tenant_id = ? AND export_id = ?;
 
 -- name: SetFailedIn :exec
-UPDATE export SET failed_in = ? WHERE tenant_id = ? AND export_id = ? AND state = 'failed';
+UPDATE export SET failed_in = ? WHERE tenant_id = ? AND export_id = ? AND state IN ('failed', 'waiting');
 
 -- name: DropDeadSteps :execrows
 DELETE FROM step WHERE tenant_id = ? AND export_id = ? AND state <> 'done' AND kind <> sqlc.arg(release);
