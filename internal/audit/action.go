@@ -97,7 +97,7 @@ var actions = []struct {
 	{ConfigChanged, "the configuration was changed; facts: what"},
 	{AgreementChanged, "the practice's agreement was recorded, changed, suspended or ended"},
 	{LedgerRestored, "the ledger was replaced by a copy"},
-	{AlertTakenOn, "a person took an alert on; object: its number, facts: its kind, until when it is not told again"},
+	{AlertTakenOn, "a person took an alert on; object: its number, reason: the note, facts: who, until when it is not told again"},
 	{Disposed, "what was kept of the practice was destroyed; object: the area, or the certificate; facts: how much"},
 	{HandedBack, "what was kept of the practice was handed back to it, in a folder; facts: how many files, a hash of their manifest"},
 	{LegalHold, "a legal hold was set or lifted"},

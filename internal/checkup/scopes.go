@@ -53,6 +53,7 @@ func (c *check) probe(ctx context.Context, endpoint string) {
 	p := &prober{check: c, config: smart.Config{
 		ClientID: c.registration.ClientID, Keys: c.keys, TokenURL: endpoint, HTTPClient: c.http,
 		DirectKeySet: c.registration.Direct(), LoopbackHTTP: c.Tenant.AllowHTTP, RefusalHold: -1,
+		Issued: c.Connections.Issued(c.Tenant.ID),
 	}}
 	if c.registration.SendJKU {
 		p.config.JWKSURL = c.registration.JWKSURL

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/alert"
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -164,7 +165,7 @@ func (c *alertsAckCommand) Run(ctx context.Context, g *Globals) (err error) {
 		if i := slices.IndexFunc(list, func(a store.Alert) bool { return a.ID == id }); i >= 0 {
 			tenant = list[i].Tenant
 		}
-		if err := s.In(tenant).Acknowledge(ctx, id, ack); err != nil {
+		if err := s.In(tenant).Acknowledge(audit.As(ctx, audit.Person()), id, ack); err != nil {
 			return err
 		}
 		g.printf("alert %d is taken on by %s, quiet until %s\n", id, ack.By, clock(ack.Until))

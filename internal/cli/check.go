@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/checkup"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -38,6 +39,7 @@ func (c *checkCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	ctx = audit.As(ctx, audit.Person()) // the tokens that it asks for are on record as this person's
 	count := map[checkup.Verdict]int64{}
 	var broken error
 	err = checkup.Run(ctx, checkup.Request{

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -37,8 +39,8 @@ type made struct {
 	Algorithm smart.Algorithm `json:"algorithm"`
 }
 
-// Run makes a key.
-func (c *keysNewCommand) Run(g *Globals) error {
+// Run makes a key. Where there is a ledger, that is on record.
+func (c *keysNewCommand) Run(ctx context.Context, g *Globals) error {
 	switch {
 	case (c.File == "") == (c.Folder == ""):
 		return problem.New(problem.Usage, "a key goes into a file or into a folder", "Give one of both: bulkhead keys new FILE, or bulkhead keys new --folder DIR.")
@@ -46,13 +48,16 @@ func (c *keysNewCommand) Run(g *Globals) error {
 		return problem.New(problem.Usage, "--from and --direct are for a folder", "Give --folder DIR.")
 	}
 	if c.Folder != "" {
-		return c.folder(g)
+		return c.folder(ctx, g)
 	}
 	key, err := smart.GenerateKey(smart.Algorithm(c.Algorithm))
 	if err != nil {
 		return fmt.Errorf("make a key: %w", err)
 	}
 	if err := writeKey(c.File, key); err != nil {
+		return err
+	}
+	if err := c.record(ctx, g, key.ID(), key.Algorithm()); err != nil {
 		return err
 	}
 	if g.JSON {
@@ -83,7 +88,7 @@ func writeKey(file string, key *smart.Key) error {
 }
 
 // folder makes a ring with its first key.
-func (c *keysNewCommand) folder(g *Globals) error {
+func (c *keysNewCommand) folder(ctx context.Context, g *Globals) error {
 	var key *smart.Key
 	if c.From != "" {
 		var err error
@@ -108,6 +113,9 @@ func (c *keysNewCommand) folder(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if err := c.record(ctx, g, first.KeyID, first.Algorithm); err != nil {
+		return err
+	}
 	if g.JSON {
 		return g.emit(made{Folder: c.Folder, KeyID: first.KeyID, Algorithm: first.Algorithm})
 	}
@@ -121,6 +129,24 @@ func (c *keysNewCommand) folder(g *Globals) error {
 		return nil
 	}
 	g.printf("publish that at the URL you register, or let bulkhead run publish it (jwks in docs/configuration.md)\n")
+	return nil
+}
+
+// record puts the new key on record, unless there is no configuration or no
+// ledger yet: the first key comes before both.
+func (c *keysNewCommand) record(ctx context.Context, g *Globals, id string, algorithm smart.Algorithm) error {
+	cfg, err := g.load()
+	if err != nil {
+		return nil //nolint:nilerr // there is no house yet whose record it could be
+	}
+	kept := "file"
+	if c.Folder != "" {
+		kept = "folder"
+	}
+	err = recordIfAny(audit.As(ctx, audit.Person()), cfg, audit.Event{Action: audit.KeyCreated, Object: id, Facts: map[string]any{"algorithm": string(algorithm), "kept_in": kept}})
+	if err != nil {
+		return fmt.Errorf("put the new key %s on record; it was made and is where it should be: %w", id, err)
+	}
 	return nil
 }
 

@@ -42,14 +42,21 @@ func (c *Connections) tokens(t *config.Tenant, types []string, r config.Registra
 	if r.SendJKU {
 		cfg.JWKSURL = r.JWKSURL
 	}
-	if c.store != nil {
-		cfg.Issued = func(ctx context.Context, issue smart.Issue) error { return c.record(ctx, t.ID, issue) }
-	}
+	cfg.Issued = c.Issued(t.ID)
 	source, err := smart.NewTokenSource(cfg)
 	if err != nil {
 		return nil, problem.Wrap(err, problem.ConfigInvalid, "no token can be requested", "Correct the registration: client_id, token_url, scopes.")
 	}
 	return source, nil
+}
+
+// Issued gives what puts the tokens of a tenant on record, as asked for by who
+// acts in the context; nil without a ledger.
+func (c *Connections) Issued(tenant string) func(ctx context.Context, issue smart.Issue) error {
+	if c.store == nil {
+		return nil
+	}
+	return func(ctx context.Context, issue smart.Issue) error { return c.record(ctx, tenant, issue) }
 }
 
 // record puts a token on record before anybody can use it. A ledger that
@@ -66,7 +73,7 @@ func (c *Connections) record(ctx context.Context, tenant string, issue smart.Iss
 			facts["granted_others"] = others
 		}
 	}
-	ev := audit.Event{Action: audit.TokenMinted, Actor: audit.Service, Object: audit.URL(issue.Endpoint), Rule: string(agreement.Permitted), Facts: facts}
+	ev := audit.Event{Action: audit.TokenMinted, Object: audit.URL(issue.Endpoint), Rule: string(agreement.Permitted), Facts: facts}
 	if err := c.store.In(tenant).Do(ctx, func(tx *store.Tx) error { return tx.Audit(ev) }); err != nil {
 		return &Later{Until: time.Now().Add(uncounted), Reason: "the ledger cannot record the token: " + err.Error()}
 	}

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
 )
@@ -114,8 +116,8 @@ type Ack struct {
 	Note  string
 }
 
-// Acknowledge records who has taken an open alert of the tenant on. What was
-// still to be told of it is not told. An alert that is not open, or is another
+// Acknowledge records who has taken an open alert of the tenant on, also in the
+// audit record. What was still to be told of it is not told. An alert that is not open, or is another
 // tenant's, is the problem Usage.
 func (s *Scope) Acknowledge(ctx context.Context, id int64, a Ack) error {
 	return s.store.inTx(ctx, func(tx *sql.Tx) error {
@@ -129,7 +131,16 @@ func (s *Scope) Acknowledge(ctx context.Context, id int64, a Ack) error {
 		if n == 0 {
 			return problem.New(problem.Usage, fmt.Sprintf("there is no open alert %d", id), "List the open alerts with bulkhead alerts list.")
 		}
-		return q.DropUntoldNews(ctx, id)
+		if err := q.DropUntoldNews(ctx, id); err != nil {
+			return err
+		}
+		head, err := chainHead(ctx, q, s.tenant)
+		if err != nil {
+			return err
+		}
+		return putOnRecord(ctx, q, head, audit.Event{Action: audit.AlertTakenOn, Object: strconv.FormatInt(id, 10), Reason: a.Note, Facts: map[string]any{
+			"by": a.By, "until": audit.Instant(a.Until),
+		}}, time.Now())
 	})
 }
 

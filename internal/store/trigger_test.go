@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -193,4 +196,33 @@ func inTenant(t *testing.T, s *store.Store, tenant string, f func(tx *store.Tx) 
 
 func intent() store.Intent {
 	return store.Intent{Stream: "s", Endpoint: "https://ehr.example/LAKESD", Level: "group", Group: "g", Types: []string{"Patient"}, Mode: "full", Sinks: []string{"tables"}, RequestedBy: "test"}
+}
+
+func TestWhoTakesAnAlertOnIsOnRecord(t *testing.T) {
+	s, _ := openLedger(t)
+	var id int64
+	err := s.Alerting(t.Context(), func(tx *store.AlertTx) (err error) {
+		id, err = tx.Add(store.Alert{Tenant: "lakeside", Kind: "failed", Severity: "warning", Party: "us", OpenedAt: time.Now()})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := audit.As(t.Context(), audit.Identity{Actor: "anna", Source: "local"})
+	if err := s.In("lakeside").Acknowledge(ctx, id, store.Ack{By: "anna", Until: time.Now().Add(time.Hour), Note: "the vendor knows"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.In("lakeside").Acknowledge(ctx, 99, store.Ack{By: "anna"}); err == nil {
+		t.Error("an alert that is not there is taken on")
+	}
+	var rows []audit.Entry
+	for e, err := range s.In("lakeside").Audit(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, e)
+	}
+	if len(rows) != 1 || rows[0].Action != audit.AlertTakenOn || rows[0].Actor != "anna" || rows[0].Reason != "the vendor knows" || rows[0].Object != fmt.Sprint(id) {
+		t.Errorf("on record: %+v", rows)
+	}
 }
