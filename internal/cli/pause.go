@@ -65,7 +65,12 @@ func (c *pauseCommand) Run(ctx context.Context, g *Globals) error {
 		if c.Reason != "" || c.Until != "" {
 			return problem.New(problem.Usage, "nothing is named that is to pause", "Name a practice, or give --registration or --all.")
 		}
-		return g.looking(ctx, func(_ *config.Config, s *store.Store) error { return g.listPauses(ctx, s) })
+		err := g.looking(ctx, func(_ *config.Config, s *store.Store) error { return g.listPauses(ctx, s) })
+		if errors.Is(err, store.ErrNoLedger) {
+			g.printf("nothing is paused\n")
+			return nil
+		}
+		return err
 	}
 	return g.holding(ctx, func(cfg *config.Config, s *store.Store) error {
 		p.Reason = c.Reason

@@ -69,6 +69,7 @@ type plan struct {
 	RequestsPerMinute int               `json:"requests_per_minute,omitempty"`
 	Downloads         int               `json:"downloads_at_once"`
 	PollEvery         string            `json:"poll_every"`
+	Next              nextStart         `json:"next"`
 }
 
 // Run prints the plan. It sends nothing.
@@ -88,6 +89,9 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
+	if p.Next, err = nextOf(ctx, cfg, t); err != nil {
+		return err
+	}
 	verdict := export.Decide(cfg, t, agreement.AtKickoff, intent, time.Now())
 	p.Allowed, p.Rule, p.Purposes = verdict.Permit, string(verdict.Rule), t.Purposes
 	if verdict.Permit {
@@ -100,7 +104,7 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 			return err
 		}
 	} else {
-		g.printPlan(p, intent)
+		g.printPlan(t, p, intent)
 	}
 	if !verdict.Permit {
 		return verdict.Problem
@@ -149,7 +153,7 @@ func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) 
 	return p, nil
 }
 
-func (g *Globals) printPlan(p plan, i store.Intent) {
+func (g *Globals) printPlan(t *config.Tenant, p plan, i store.Intent) {
 	g.printf("tenant     %s\nmode       %s", p.Tenant, p.Mode)
 	if p.Since != "" {
 		g.printf(" since %s", p.Since)
@@ -175,5 +179,7 @@ func (g *Globals) printPlan(p plan, i store.Intent) {
 	if p.RequestsPerMinute > 0 {
 		g.printf("; at most %d a minute", p.RequestsPerMinute)
 	}
-	g.printf("\nnothing was sent\n")
+	g.printf("\n")
+	g.printNext(t, p.Next)
+	g.printf("nothing was sent\n")
 }
