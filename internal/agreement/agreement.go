@@ -55,6 +55,8 @@ type Ask struct {
 	Places   map[string]config.Sink // the configured sinks, by name: where they stand and who runs them
 
 	Attachments bool // documents that resources carry or point to will be stored
+	Encrypted   bool // what is stored is encrypted with the tenant's own key
+	Together    bool // the tenant's rows will be seen together with those of others
 }
 
 // A Verdict is what an agreement says to an ask.

@@ -68,6 +68,34 @@ var refusals = []refusal{
 	}, agreement.RegionDenied, "sink abroad names eu-west"},
 	{"a sink that is nowhere", func(_ *config.Agreement, k *agreement.Ask) { k.Places = nil }, agreement.RegionDenied, "sink tables names none"},
 	{"other operator", func(a *config.Agreement, _ *agreement.Ask) { a.Subcontractors = nil }, agreement.OperatorDenied, "Lake Corp, who runs sink lake"},
+	{"nothing is encrypted", func(a *config.Agreement, _ *agreement.Ask) { a.Security.Encryption = true }, agreement.NotEncrypted, "demands that what is stored is encrypted"},
+	{"together with others", func(_ *config.Agreement, k *agreement.Ask) { *k = agreement.Ask{Stage: agreement.AtRead, Tenant: k.Tenant, At: k.At, Together: true} }, agreement.NotTogether, "does not grant queries"},
+}
+
+func TestWhatIsDemandedAndGrantedIsPermitted(t *testing.T) {
+	a, k := standing(), kickoff()
+	a.Security.Encryption, k.Encrypted = true, true
+	if v := agreement.Decide(a, k); !v.Permit {
+		t.Errorf("encrypted: %+v", v)
+	}
+	a.Grants.Aggregate = true
+	if v := agreement.Decide(a, agreement.Ask{Stage: agreement.AtRead, Tenant: "lakeside", At: k.At, Together: true}); !v.Permit {
+		t.Errorf("granted: %+v", v)
+	}
+	for system, want := range map[string]string{"": "substance-use", "http://terminology.hl7.org/CodeSystem/v3-ActCode": "substance-use", "https://other.example": ""} {
+		if got := agreement.Withheld(a)(system, "ETH"); got != want {
+			t.Errorf("ETH of %q is withheld as %q, want %q", system, got, want)
+		}
+	}
+	a.Sensitive = []string{config.SensitiveSubstanceUse}
+	for code, want := range map[string]string{"ETH": "", "42CFRPart2": "", "HIV": "hiv", "R": ""} {
+		if got := agreement.Withheld(a)("", code); got != want {
+			t.Errorf("%s is withheld as %q, want %q", code, got, want)
+		}
+	}
+	if got := agreement.Withheld(nil)("", "HIV"); got != "hiv" {
+		t.Errorf("without an agreement HIV is withheld as %q", got)
+	}
 }
 
 func TestAnAgreementDeniesWhatItDoesNotName(t *testing.T) {

@@ -32,6 +32,8 @@ const (
 	SinkDenied     Rule = "sink"
 	RegionDenied   Rule = "region"
 	OperatorDenied Rule = "subcontractor"
+	NotEncrypted   Rule = "encryption"
+	NotTogether    Rule = "aggregate"
 
 	// Permitted is the rule of a verdict that forbids nothing.
 	Permitted Rule = "permitted"
@@ -178,6 +180,20 @@ var rules = []rule{
 			}
 		}
 		return "", ""
+	}},
+	{NotEncrypted, "it demands encryption, and what is stored here is not encrypted", []Stage{AtKickoff, AtDownload, AtLanding}, func(a *config.Agreement, ask Ask) (string, string) {
+		if !a.Security.Encryption || ask.Encrypted {
+			return "", ""
+		}
+		return "agreement " + a.Reference + " demands that what is stored is encrypted, and it is not",
+			"Configure encryption with a house key (docs/encryption.md); then resume what stopped with bulkhead export " + ask.Tenant + " --resume."
+	}},
+	{NotTogether, "it does not grant to look at its data together with that of other practices", []Stage{AtRead}, func(a *config.Agreement, ask Ask) (string, string) {
+		if !ask.Together || a.Grants.Aggregate {
+			return "", ""
+		}
+		return "agreement " + a.Reference + " does not grant queries over this practice together with others",
+			"Ask about it alone, with --tenant " + ask.Tenant + "; or have the agreement changed and set grants.aggregate."
 	}},
 }
 

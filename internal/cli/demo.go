@@ -309,6 +309,7 @@ tenants:
       types: [%s]
       groups: [%s]
       sinks: [parquet, tables]
+      grants: {aggregate: true}
 `, p.tenant, p.name, s.Practices[i].Base, p.group, strings.Join(demoTypes, ", "), i+1, strings.Join(demoTypes, ", "), p.group)
 	}
 	return os.WriteFile(filepath.Join(c.Folder, "bulkhead.yaml"), []byte(b.String()), 0o600)

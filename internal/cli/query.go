@@ -4,24 +4,24 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
-	"github.com/bulkhead-fhir/bulkhead/internal/audit"
-	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
-	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 type queryCommand struct {
 	SQL  string `arg:"" name:"sql" help:"One statement of DuckDB's SQL; - reads it from standard input."`
 	Sink string `placeholder:"NAME" help:"The DuckDB sink to read (default: the first by name)."`
 	CSV  bool   `help:"Print CSV."`
+
+	Tenant     []string `placeholder:"ID" help:"See only the rows of these practices (default: all)."`
+	Permitted  bool     `help:"Leave out practices whose agreement does not permit it, instead of refusing."`
+	BreakGlass string   `placeholder:"REASON" help:"See the rows of practices whose agreement does not permit it. The reason is recorded for good with who asked, and must name no patient."`
 }
 
 // Run runs the statement. The tables cannot be changed by it.
@@ -42,10 +42,23 @@ func (c *queryCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	if err := c.record(ctx, cfg, statement); err != nil {
+	if err := checkReason("--break-glass", c.BreakGlass); err != nil {
 		return err
 	}
-	rows, err := tables.Query(ctx, statement)
+	seen, all, err := c.practices(ctx, cfg, tables)
+	if err != nil {
+		return err
+	}
+	if err := c.record(ctx, cfg, statement, seen); err != nil {
+		return err
+	}
+	run := tables.Query
+	if !all {
+		run = func(ctx context.Context, statement string, args ...any) (*duckdbsink.Rows, error) {
+			return tables.QueryOf(ctx, seen, statement, args...)
+		}
+	}
+	rows, err := run(ctx, statement)
 	if err != nil {
 		return err
 	}
@@ -57,33 +70,6 @@ func (c *queryCommand) Run(ctx context.Context, g *Globals) error {
 		return g.queryCSV(rows)
 	}
 	return g.queryGrid(rows)
-}
-
-// record puts the statement on record in the chain of every practice whose
-// rows it may have seen, before it runs. Its text may name a patient, so that
-// only a keyed hash of it stands there. Without a ledger there was no export.
-func (c *queryCommand) record(ctx context.Context, cfg *config.Config, statement string) (err error) {
-	s, err := joinLedger(ctx, app.Ledger(cfg))
-	if errors.Is(err, store.ErrNoLedger) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	tenants, err := s.Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	chains := []string{audit.House}
-	for _, t := range tenants {
-		chains = append(chains, t.ID)
-	}
-	hash := ""
-	if err := s.In(audit.House).Do(ctx, func(tx *store.Tx) (err error) { hash, err = tx.Keyed([]byte(statement)); return err }); err != nil {
-		return err
-	}
-	return s.Record(ctx, audit.Event{Action: audit.TablesQueried, Object: c.Sink, Facts: map[string]any{"statement_hmac": hash}}, chains...)
 }
 
 func (g *Globals) queryJSON(rows *duckdbsink.Rows) error {

@@ -29,6 +29,9 @@ func (*Sink) Publish(context.Context, sink.Delivery) (sink.Receipt, error) {
 // Query returns a problem.
 func (*Sink) Query(context.Context, string, ...any) (*Rows, error) { return nil, missing() }
 
+// QueryOf returns a problem.
+func (*Sink) QueryOf(context.Context, []string, string, ...any) (*Rows, error) { return nil, missing() }
+
 // Rows cannot be had in this build.
 type Rows struct{}
 

@@ -4,12 +4,14 @@ package duckdbsink
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 	"os"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink/merge"
@@ -28,6 +30,18 @@ type Rows struct {
 // A statement that fails is a problem with the code QueryInvalid, a file that
 // no export has made yet one with ConfigMissing.
 func (s *Sink) Query(ctx context.Context, statement string, args ...any) (*Rows, error) {
+	return s.query(ctx, s.attachTables, statement, args)
+}
+
+// QueryOf is Query for a statement that sees the rows of some tenants alone, as
+// if there were no others; of tables only those that say whose their rows are.
+// It keeps honest statements apart: whoever can read the file can read all of it.
+func (s *Sink) QueryOf(ctx context.Context, tenants []string, statement string, args ...any) (*Rows, error) {
+	attach := func(ctx context.Context, e *merge.Engine) error { return s.attachRowsOf(ctx, e, tenants) }
+	return s.query(ctx, attach, statement, args)
+}
+
+func (s *Sink) query(ctx context.Context, attach func(context.Context, *merge.Engine) error, statement string, args []any) (*Rows, error) {
 	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
 		return nil, problem.New(problem.ConfigMissing, "there are no tables yet: no export has been published to DuckDB",
 			"Run bulkhead export TENANT first, or bulkhead demo to see it work.")
@@ -37,13 +51,44 @@ func (s *Sink) Query(ctx context.Context, statement string, args ...any) (*Rows,
 		return nil, busy(err)
 	}
 	r := &Rows{close: lock.Release}
-	if err := s.start(ctx, r, statement, args); err != nil {
+	if err := s.start(ctx, r, attach, statement, args); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-func (s *Sink) start(ctx context.Context, r *Rows, statement string, args []any) error {
+// attachTables attaches the file.
+func (s *Sink) attachTables(ctx context.Context, e *merge.Engine) error {
+	attach := fmt.Sprintf("ATTACH %s AS %s (READ_ONLY)", merge.Literal(s.path), database)
+	return merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach, "USE "+database) })
+}
+
+// attachRowsOf attaches the file under a name that no statement knows, and in
+// its place views of the tenants' rows.
+func (s *Sink) attachRowsOf(ctx context.Context, e *merge.Engine, tenants []string) error {
+	hidden := "h" + strings.ToLower(rand.Text())
+	attach := fmt.Sprintf("ATTACH %s AS %s (READ_ONLY)", merge.Literal(s.path), hidden)
+	if err := merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach) }); err != nil {
+		return err
+	}
+	views := []string{"ATTACH ':memory:' AS " + database, "USE " + database}
+	mine := make([]string, len(tenants))
+	for i, t := range tenants {
+		mine[i] = merge.Literal(t)
+	}
+	err := e.Each(ctx, tenantTables+" AND database_name = "+merge.Literal(hidden), func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		views = append(views, fmt.Sprintf("CREATE VIEW %[1]s AS SELECT * FROM %[2]s.main.%[1]s WHERE tenant_id IN (%[3]s)", merge.Ident(name), hidden, strings.Join(mine, ", "))) // I7
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.Exec(ctx, views...)
+}
+
+func (s *Sink) start(ctx context.Context, r *Rows, attach func(context.Context, *merge.Engine) error, statement string, args []any) error {
 	spill, err := os.MkdirTemp(s.opts.TempDir, "bulkhead-query-*")
 	if err != nil {
 		return problem.Wrap(err, problem.StorageUnwritable, "the query has no folder to spill to", "Make the folder writable for this user.")
@@ -54,8 +99,7 @@ func (s *Sink) start(ctx context.Context, r *Rows, statement string, args []any)
 	}
 	release := r.close
 	r.close = func() error { return errors.Join(e.Close(), release()) }
-	attach := fmt.Sprintf("ATTACH %s AS %s (READ_ONLY)", merge.Literal(s.path), database)
-	if err := merge.Wait(ctx, s.opts.LockWait, func() error { return e.Exec(ctx, attach, "USE "+database) }); err != nil {
+	if err := attach(ctx, e); err != nil {
 		return busy(err)
 	}
 	// The statement may read these tables and nothing else: no other file, and

@@ -83,7 +83,8 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 func rulesOf(t *config.Tenant) attachment.Rules {
 	a := t.Attachments
 	return attachment.Rules{
-		Permitted:    agreement.Check(t.Agreement, agreement.Ask{Stage: agreement.AtDownload, Tenant: t.ID, At: time.Now(), Attachments: true}) == nil, // I1
+		// Whether they are stored encrypted is asked at each request.
+		Permitted:    agreement.Check(t.Agreement, agreement.Ask{Stage: agreement.AtDownload, Tenant: t.ID, At: time.Now(), Attachments: true, Encrypted: true}) == nil, // I1
 		ContentTypes: a.ContentTypes, MaxBytes: int64(a.MaxBytes), BudgetBytes: int64(a.BudgetBytes), BudgetRequests: int64(a.BudgetRequests),
 	}
 }

@@ -213,7 +213,7 @@ const soonest = 7 * 24 * time.Hour
 func Decide(c *config.Config, t *config.Tenant, stage agreement.Stage, i store.Intent, at time.Time) agreement.Verdict {
 	ask := agreement.Ask{
 		Stage: stage, Tenant: t.ID, At: at, Level: i.Level, Group: i.Group, Types: i.Types,
-		Purposes: t.Purposes, Sinks: i.Sinks, Places: c.Sinks,
+		Purposes: t.Purposes, Sinks: i.Sinks, Places: c.Sinks, Encrypted: c.Encryption.On(),
 	}
 	if stage == agreement.AtKickoff && i.Purpose != store.Replay { // which is over in minutes
 		ask.Until = at.Add(cmp.Or(min(c.Profile(t).MaxAge.Std(), soonest), soonest))
