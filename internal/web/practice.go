@@ -122,7 +122,8 @@ func (s *Server) fillNext(ctx context.Context, p *practice, now time.Time) error
 	if err != nil {
 		return err
 	}
-	if h, held := g.Holds(t, schedule.Start, now); held {
+	p.row = held(p.row, g, now)
+	if h, ok := g.Holds(t, schedule.Start, now); ok {
 		p.Hold = &h
 	}
 	if i := slices.IndexFunc(g.Pauses, func(one store.Pause) bool { return one.Scope == store.PauseTenant && one.Object == t.ID }); i >= 0 {

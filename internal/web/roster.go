@@ -44,8 +44,12 @@ type rosterList struct {
 	Left    int64     `json:"left"`
 }
 
+// Latest are the lists that the page names; its chart has more.
+func (v rosterView) Latest() []rosterList { return v.Lists[:min(len(v.Lists), listsNamed)] }
+
 const (
 	listsShown  = 60
+	listsNamed  = 20
 	hashesShown = 50
 	hashDigits  = 10
 )
