@@ -52,6 +52,9 @@ func (w *World) nextDue(ctx context.Context) (time.Time, error) {
 	err := w.Store.DB().QueryRowContext(ctx, `SELECT min(due) FROM (
 		SELECT CASE state WHEN 'running' THEN 1 ELSE due_at END AS due FROM step WHERE state <> 'done'
 		UNION ALL SELECT waiting_until FROM export WHERE state = 'waiting'
+		UNION ALL SELECT due_at FROM callback WHERE sent_at = 0 AND given_up_at = 0
+		UNION ALL SELECT 1 FROM settled
+		UNION ALL SELECT 1 FROM export_requests r WHERE state = 'new' AND NOT EXISTS (SELECT 1 FROM export e WHERE e.tenant_id = r.tenant_id AND e.ended_at = 0)
 		UNION ALL SELECT next_at FROM schedule)`).Scan(&due)
 	if err != nil || !due.Valid {
 		return time.Time{}, err
