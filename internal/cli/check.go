@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/checkup"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -52,10 +53,14 @@ func (c *checkCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		g.printFinding(f)
 	})
-	if !g.JSON {
-		g.printVerdict(t, count)
+	goes, looked := forecast(ctx, cfg, t)
+	kept := checkup.Finding{Subject: "retention", Verdict: checkup.Good, Detail: strings.Join(append([]string{"kept: " + disposal.Clocks(t.Agreement)}, goes...), "; ")}
+	if g.JSON {
+		return errors.Join(broken, err, looked, g.emit(kept))
 	}
-	return errors.Join(broken, err)
+	g.printFinding(kept)
+	g.printVerdict(t, count)
+	return errors.Join(broken, err, looked)
 }
 
 // besides opens the ledger beside whoever works on it, so that requests count

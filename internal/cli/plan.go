@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -70,6 +71,8 @@ type plan struct {
 	Downloads         int               `json:"downloads_at_once"`
 	PollEvery         string            `json:"poll_every"`
 	Next              nextStart         `json:"next"`
+	Kept              string            `json:"kept"`           // how long what an export leaves is kept
+	Goes              []string          `json:"goes,omitempty"` // what is here and goes next, by area
 }
 
 // Run prints the plan. It sends nothing.
@@ -90,6 +93,10 @@ func (c *planCommand) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	if p.Next, err = nextOf(ctx, cfg, t); err != nil {
+		return err
+	}
+	p.Kept = disposal.Clocks(t.Agreement)
+	if p.Goes, err = forecast(ctx, cfg, t); err != nil {
 		return err
 	}
 	verdict := export.Decide(cfg, t, agreement.AtKickoff, intent, time.Now())
@@ -124,6 +131,21 @@ func intentOf(ctx context.Context, cfg *config.Config, t *config.Tenant, w expor
 	}
 	defer ledger.Close() //nolint:errcheck // it was only read
 	return order.Next(ctx, ledger.In(t.ID))
+}
+
+// forecast says what of a practice is here and goes next; nothing without a
+// ledger.
+func forecast(ctx context.Context, cfg *config.Config, t *config.Tenant) ([]string, error) {
+	ledger, err := store.Look(ctx, app.Ledger(cfg))
+	if errors.Is(err, store.ErrNoLedger) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer ledger.Close() //nolint:errcheck // it was only read
+	f, _, err := (&disposal.Keeper{Store: ledger}).Facts(ctx, t, time.Now())
+	return disposal.Forecast(disposal.Look(f)), err
 }
 
 func planOf(cfg *config.Config, t *config.Tenant, i store.Intent) (plan, error) {
@@ -175,6 +197,10 @@ func (g *Globals) printPlan(t *config.Tenant, p plan, i store.Intent) {
 		g.printf("purposes   %s\n", strings.Join(p.Purposes, ", "))
 	}
 	g.printf("sinks      %s\n", strings.Join(p.Sinks, ", "))
+	g.printf("kept       %s\n", p.Kept)
+	for _, line := range p.Goes {
+		g.printf("           %s\n", line)
+	}
 	g.printf("requests   kick-off 1, polls every %s or as told, one for each output file (%d at once), token calls as tokens expire", p.PollEvery, p.Downloads)
 	if p.RequestsPerMinute > 0 {
 		g.printf("; at most %d a minute", p.RequestsPerMinute)

@@ -253,6 +253,13 @@ func (h *house) left(tenant, export string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+// now is when the last export ended.
+func (h *house) now() time.Time {
+	x, _, err := h.ledger.In("lakeside").Latest(h.Context())
+	h.must(err)
+	return x.EndedAt
+}
+
 // dispose takes away all that is due of a practice.
 func (h *house) dispose(t *config.Tenant) disposal.Result {
 	h.Helper()
