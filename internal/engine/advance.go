@@ -208,7 +208,7 @@ func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcom
 	case export.Stored:
 		return e.feed(tx, x)
 	case export.Staged:
-		return e.recordStaged(tx, x, o)
+		return e.recordStaged(tx, x, l, o)
 	case export.Members:
 		return e.recordMembers(tx, x, o)
 	case export.Attached:

@@ -17,6 +17,9 @@ import (
 // transaction that is about to record it. What follows from the outcome,
 // recordListed and complete add themselves.
 func logStep(tx *store.Tx, x *store.Export, l store.Lease, r result) error {
+	if err := logAsked(tx, x, l, r); err != nil {
+		return err
+	}
 	if r.err != nil && unsent(r.err) || x.Purpose == store.Replay { // which asks no server
 		return nil
 	}
@@ -167,12 +170,25 @@ func fileEvents(tx *store.Tx, x *store.Export, l store.Lease, r result) (events 
 	}}, nil
 }
 
+// logAsked tells of the files of a unit beyond its first that were asked for.
+func logAsked(tx *store.Tx, x *store.Export, l store.Lease, r result) error {
+	for _, name := range askedBesides(l.Subject, r) {
+		if err := logRequest(tx, x, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // logRequest tells that a file is about to be asked for.
 func logRequest(tx *store.Tx, x *store.Export, name string) error {
 	if x.Purpose == store.Replay {
 		return nil
 	}
 	f, err := tx.File(x.ID, name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // the manifest was read again: the step is no longer ours
+	}
 	if err != nil {
 		return err
 	}

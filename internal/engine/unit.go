@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func nextUnit(tx *store.Tx, x *store.Export, state string) (unit []string, err e
 		if state == store.FileListed {
 			size = waiting.Usual
 		}
-		small := size >= 0 && size < export.SmallBytes
+		small := size >= 0 && size < export.SmallBytes && !f.Alone
 		if total += size; len(unit) > 0 && (!small || total > export.UnitBytes) {
 			break
 		}
@@ -66,7 +67,7 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 		if err := startDownload(tx, x, unit, due); err != nil {
 			return err
 		}
-		begun = append(begun, unit...)
+		begun = append(begun, unit[0])
 	}
 	if err := auditStart(tx, x, begun); err != nil {
 		return err
@@ -94,14 +95,14 @@ func afterWait(tx *store.Tx, x *store.Export) (time.Time, error) {
 	return wait, nil
 }
 
+// startDownload gives files to a step. That they are asked for is told of the
+// first now, and of the others when they were.
 func startDownload(tx *store.Tx, x *store.Export, unit []string, due time.Time) error {
 	if err := tx.StartFiles(x, unit); err != nil {
 		return err
 	}
-	for _, file := range unit {
-		if err := logRequest(tx, x, file); err != nil {
-			return err
-		}
+	if err := logRequest(tx, x, unit[0]); err != nil {
+		return err
 	}
 	return tx.AddStep(x.ID, fetching(x), unit[0], due)
 }
@@ -136,6 +137,9 @@ func (e *Engine) recordStored(tx *store.Tx, x *store.Export, l *store.Lease, r r
 	if !ok {
 		return nil
 	}
+	if err := auditStart(tx, x, askedBesides(l.Subject, r)); err != nil {
+		return err
+	}
 	for _, f := range o.Files {
 		if err := tx.SetFileStored(x, f); err != nil {
 			return err
@@ -147,7 +151,8 @@ func (e *Engine) recordStored(tx *store.Tx, x *store.Export, l *store.Lease, r r
 	if err := note(tx, x, o.Notes); err != nil {
 		return err
 	}
-	if err := tx.LeaveFiles(x, l.Subject, store.FileDownloading); err != nil || r.err == nil {
+	// A first attempt that failed names the file; one that came to no end does not.
+	if err := tx.LeaveFiles(x, l.Subject, store.FileDownloading, l.Attempt > 0); err != nil || r.err == nil {
 		return err
 	}
 	if len(o.Files) > 0 {
@@ -155,6 +160,21 @@ func (e *Engine) recordStored(tx *store.Tx, x *store.Export, l *store.Lease, r r
 	}
 	l.Subject = o.At
 	return tx.StartFiles(x, []string{o.At})
+}
+
+// askedBesides gives the files of a unit beyond its first that were asked for.
+func askedBesides(first string, r result) (asked []string) {
+	o, ok := r.outcome.(export.Stored)
+	if !ok {
+		return nil
+	}
+	for _, f := range o.Files {
+		asked = append(asked, f.Name)
+	}
+	if o.At != "" && !unsent(r.err) {
+		asked = append(asked, o.At)
+	}
+	return slices.DeleteFunc(asked, func(name string) bool { return name == first })
 }
 
 // recordFileFailed marks a file as failed. The export goes on with the others
@@ -167,7 +187,7 @@ func (e *Engine) recordFileFailed(tx *store.Tx, x *store.Export, l store.Lease, 
 	if err := tx.SetFileState(x, l.Subject, store.FileFailed); err != nil {
 		return err
 	}
-	if err := tx.LeaveFiles(x, l.Subject, store.FileDownloading); err != nil {
+	if err := tx.LeaveFiles(x, l.Subject, store.FileDownloading, false); err != nil {
 		return err
 	}
 	if err := tx.CountWeather(x, errors.New(p.Summary)); err != nil {
@@ -181,7 +201,7 @@ func (e *Engine) recordFileFailed(tx *store.Tx, x *store.Export, l store.Lease, 
 }
 
 // recordStaged records the files of a unit that are staged.
-func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, o export.Staged) error {
+func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o export.Staged) error {
 	files := make([]store.File, len(o.Files))
 	for i, f := range o.Files {
 		summary, err := json.Marshal(f.Summary)
@@ -202,7 +222,7 @@ func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, o export.Staged) er
 	if err := tx.SetIngested(x, files, parts); err != nil {
 		return err
 	}
-	if err := tx.LeaveFiles(x, files[0].Name, store.FileIngesting); err != nil {
+	if err := tx.LeaveFiles(x, files[0].Name, store.FileIngesting, l.Attempt > 0); err != nil {
 		return err
 	}
 	for _, f := range o.Files {
@@ -233,8 +253,8 @@ func recordLines(tx *store.Tx, x *store.Export, f export.StagedFile) error {
 	if strings.Contains(s.File, "-error-") {
 		errorsReported += s.Quarantined // what cannot be read may be an error
 	}
-	if errorsReported == 0 {
-		return nil
+	if errorsReported == 0 && x.ServerErrors == 0 {
+		return nil // as nearly always: nothing was counted before, either
 	}
-	return tx.AddServerErrors(x, errorsReported)
+	return tx.SetServerErrors(x, s.File, errorsReported)
 }

@@ -182,7 +182,7 @@ func (e *Engine) giveBack(ctx context.Context, l store.Lease, r result, due time
 		if err != nil {
 			return err
 		}
-		if err := e.recordStored(tx, &x, &l, r); err != nil {
+		if err := errors.Join(logAsked(tx, &x, l, r), e.recordStored(tx, &x, &l, r)); err != nil {
 			return err
 		}
 		return tx.PutOff(l, due, l.Held)

@@ -168,7 +168,9 @@ func TestAStepWhoseFilesAreNoLongerInHandDoesNothing(t *testing.T) {
 		return false
 	})
 	w, s := unitFrom(t, server, 2)
-	err := s.Store.In("lakeside").Do(t.Context(), func(tx *store.Tx) error { return tx.LeaveFiles(&w.Export, w.Lease.Subject, store.FileDownloading) })
+	err := s.Store.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
+		return tx.LeaveFiles(&w.Export, w.Lease.Subject, store.FileDownloading, false)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func (r *run) read(src *Source, last bool) error {
 	for _, w := range r.workers {
 		w.begin(f, []byte(sourceFile(r.opts, src)))
 	}
-	o := scan.Options{Workers: r.opts.Workers, MaxLine: r.opts.MaxLine, OverLong: f.refuseLong, Bug: bug}
+	o := scan.Options{Workers: r.opts.Workers, MaxLine: r.opts.MaxLine, OverLong: f.refuseLong, Bug: bugIn(src.File)}
 	if last {
 		o.Finish = func(n int) error { return r.workers[n].finish() }
 	}
@@ -178,11 +178,13 @@ func (r *run) read(src *Source, last bool) error {
 	return f.quarantine.End()
 }
 
-// bug is the problem of a panic on one practice's line: the process and the
+// bugIn gives the problem of a panic on one line of a file: the process and the
 // other practices go on.
-func bug(what string) error {
-	return problem.New(problem.Internal, "ingest met a bug in bulkhead: "+what,
-		"Report this with the name of the output file; the file is kept in raw, and the export can be resumed with a bulkhead that has the bug fixed.")
+func bugIn(file string) func(what string) error {
+	return func(what string) error {
+		return problem.New(problem.Internal, "ingest met a bug in bulkhead at output file "+file+": "+what,
+			"Report this; the file is kept in raw, and the export can be resumed with a bulkhead that has the bug fixed.")
+	}
 }
 
 func (f *reading) refuseLong(l ndjson.LongLine) error {

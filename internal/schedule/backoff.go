@@ -12,7 +12,7 @@ import (
 // pauses are how long after a practice's last failed export its schedule starts
 // the next one at the soonest, by how many have failed in a row: a server is
 // not asked every night for what somebody must mend first.
-var pauses = []time.Duration{0, 0, 24 * time.Hour, 2 * 24 * time.Hour, 4 * 24 * time.Hour, 7 * 24 * time.Hour}
+var pauses = []time.Duration{0, 0, 24 * time.Hour, 2 * 24 * time.Hour, 3 * 24 * time.Hour}
 
 // slack is what a pause of whole days may be shorter, so that it ends in time
 // for the same hour of a later day, also over a change of clocks.

@@ -116,11 +116,6 @@ func (tx *Tx) SetReleased(x *Export) error {
 	return tx.q.SetReleased(tx.ctx, gen.SetReleasedParams{ReleasedAt: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID})
 }
 
-// AddServerErrors counts errors that the server reports in its error files.
-func (tx *Tx) AddServerErrors(x *Export, n int64) error {
-	return tx.q.AddServerErrors(tx.ctx, gen.AddServerErrorsParams{ServerErrors: n, TenantID: tx.tenant, ExportID: x.ID})
-}
-
 // ListFiles replaces the export's output files, from a page of the manifest on,
 // by those of that page.
 func (tx *Tx) ListFiles(x *Export, page int64, files []File) error {

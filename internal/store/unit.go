@@ -33,6 +33,7 @@ type Waiting struct {
 type WaitingFile struct {
 	Name  string
 	Bytes int64 // of NDJSON; 0 before the file is in raw
+	Alone bool  // a step must have it in hand by itself; see LeaveFiles
 }
 
 // Waiting gives the first file in a state, by manifest order, and those after
@@ -53,7 +54,7 @@ func (tx *Tx) Waiting(x *Export, state string, limit int64) (w Waiting, err erro
 		return w, err
 	}
 	for _, f := range files {
-		w.Files = append(w.Files, WaitingFile{f.File, f.Bytes})
+		w.Files = append(w.Files, WaitingFile{f.File, f.Bytes, f.Alone != 0})
 	}
 	w.Usual, err = tx.usual(kind)
 	return w, err
@@ -106,13 +107,32 @@ func (tx *Tx) IngestFiles(x *Export, files []string) error {
 }
 
 // LeaveFiles takes back the files of a unit that are in a state, downloading or
-// ingesting: they wait again.
-func (tx *Tx) LeaveFiles(x *Export, unit, state string) error {
+// ingesting: they wait again; alone says that each is to be in hand by itself
+// from now on, until it is ingested, because one of them may be what a step, or
+// the process, ended of.
+func (tx *Tx) LeaveFiles(x *Export, unit, state string, alone bool) error {
 	back := FileListed
 	if state == FileIngesting {
 		back = FileStored
 	}
-	return tx.q.LeaveUnit(tx.ctx, gen.LeaveUnitParams{Back: back, TenantID: tx.tenant, ExportID: x.ID, Unit: unit, State: state})
+	return tx.q.LeaveUnit(tx.ctx, gen.LeaveUnitParams{
+		Back: back, Alone: flag(alone), TenantID: tx.tenant, ExportID: x.ID, Unit: unit, State: state,
+	})
+}
+
+// SetServerErrors records how many errors the server reported in a file, and
+// what of it did not come, in the place of what was counted for it before, and
+// counts them with the export's.
+func (tx *Tx) SetServerErrors(x *Export, file string, n int64) error {
+	before, err := tx.q.FileErrors(tx.ctx, gen.FileErrorsParams{TenantID: tx.tenant, ExportID: x.ID, File: file})
+	if err != nil || n == before {
+		return err
+	}
+	if err := tx.q.SetFileErrors(tx.ctx, gen.SetFileErrorsParams{ServerErrors: n, TenantID: tx.tenant, ExportID: x.ID, File: file}); err != nil {
+		return err
+	}
+	x.ServerErrors += n - before
+	return tx.q.AddServerErrors(tx.ctx, gen.AddServerErrorsParams{ServerErrors: n - before, TenantID: tx.tenant, ExportID: x.ID})
 }
 
 // CountFilesIn counts the export's output files in a state. It looks at no

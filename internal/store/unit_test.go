@@ -112,7 +112,7 @@ func TestAFileIsOfTheUnitThatHasItInHand(t *testing.T) {
 	if got := unit(store.FileIngesting); !cmp.Equal(got, files[:1]) {
 		t.Errorf("being ingested as %s: %v, while the others are downloaded under the same name", files[0], got)
 	}
-	do(t, s, func(tx *store.Tx) error { return tx.LeaveFiles(&x, files[0], store.FileDownloading) })
+	do(t, s, func(tx *store.Tx) error { return tx.LeaveFiles(&x, files[0], store.FileDownloading, false) })
 	if got := unit(store.FileDownloading); got != nil {
 		t.Errorf("still in hand: %v", got)
 	}

@@ -266,7 +266,7 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 }
 
 const getFile = `-- name: GetFile :one
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 
 type GetFileParams struct {
@@ -306,6 +306,8 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 		&i.Replayed,
 		&i.QuarantineOf,
 		&i.Unit,
+		&i.ServerErrors,
+		&i.Alone,
 	)
 	return i, err
 }
@@ -793,7 +795,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 }
 
 const listFiles = `-- name: ListFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
 `
 
 type ListFilesParams struct {
@@ -838,6 +840,8 @@ func (q *Queries) ListFiles(ctx context.Context, arg ListFilesParams) ([]OutputF
 			&i.Replayed,
 			&i.QuarantineOf,
 			&i.Unit,
+			&i.ServerErrors,
+			&i.Alone,
 		); err != nil {
 			return nil, err
 		}

@@ -346,6 +346,8 @@ type OutputFile struct {
 	Replayed      int64
 	QuarantineOf  string
 	Unit          string
+	ServerErrors  int64
+	Alone         int64
 }
 
 type Pause struct {

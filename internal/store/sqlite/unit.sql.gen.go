@@ -29,6 +29,23 @@ func (q *Queries) CountFilesInState(ctx context.Context, arg CountFilesInStatePa
 	return count, err
 }
 
+const fileErrors = `-- name: FileErrors :one
+SELECT server_errors FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+`
+
+type FileErrorsParams struct {
+	TenantID string
+	ExportID string
+	File     string
+}
+
+func (q *Queries) FileErrors(ctx context.Context, arg FileErrorsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, fileErrors, arg.TenantID, arg.ExportID, arg.File)
+	var server_errors int64
+	err := row.Scan(&server_errors)
+	return server_errors, err
+}
+
 const fileStates = `-- name: FileStates :many
 SELECT state, count(*) AS files FROM output_file WHERE tenant_id = ? AND export_id = ? GROUP BY state
 `
@@ -67,7 +84,7 @@ func (q *Queries) FileStates(ctx context.Context, arg FileStatesParams) ([]FileS
 }
 
 const filesOfKind = `-- name: FilesOfKind :many
-SELECT file, bytes FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = ? AND resource_type = ? AND state = ?
+SELECT file, bytes, alone FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = ? AND resource_type = ? AND state = ?
 ORDER BY position LIMIT ?
 `
 
@@ -83,6 +100,7 @@ type FilesOfKindParams struct {
 type FilesOfKindRow struct {
 	File  string
 	Bytes int64
+	Alone int64
 }
 
 func (q *Queries) FilesOfKind(ctx context.Context, arg FilesOfKindParams) ([]FilesOfKindRow, error) {
@@ -101,7 +119,7 @@ func (q *Queries) FilesOfKind(ctx context.Context, arg FilesOfKindParams) ([]Fil
 	var items []FilesOfKindRow
 	for rows.Next() {
 		var i FilesOfKindRow
-		if err := rows.Scan(&i.File, &i.Bytes); err != nil {
+		if err := rows.Scan(&i.File, &i.Bytes, &i.Alone); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -203,12 +221,13 @@ func (q *Queries) LastOfKind(ctx context.Context, arg LastOfKindParams) ([]int64
 }
 
 const leaveUnit = `-- name: LeaveUnit :exec
-UPDATE output_file SET state = ?1, unit = ''
-WHERE tenant_id = ?2 AND export_id = ?3 AND unit = ?4 AND state = ?5
+UPDATE output_file SET state = ?1, unit = '', alone = max(alone, ?2)
+WHERE tenant_id = ?3 AND export_id = ?4 AND unit = ?5 AND state = ?6
 `
 
 type LeaveUnitParams struct {
 	Back     string
+	Alone    interface{}
 	TenantID string
 	ExportID string
 	Unit     string
@@ -218,6 +237,7 @@ type LeaveUnitParams struct {
 func (q *Queries) LeaveUnit(ctx context.Context, arg LeaveUnitParams) error {
 	_, err := q.db.ExecContext(ctx, leaveUnit,
 		arg.Back,
+		arg.Alone,
 		arg.TenantID,
 		arg.ExportID,
 		arg.Unit,
@@ -227,7 +247,7 @@ func (q *Queries) LeaveUnit(ctx context.Context, arg LeaveUnitParams) error {
 }
 
 const listUnit = `-- name: ListUnit :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file WHERE tenant_id = ? AND export_id = ? AND unit = ? AND state = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone FROM output_file WHERE tenant_id = ? AND export_id = ? AND unit = ? AND state = ? ORDER BY position
 `
 
 type ListUnitParams struct {
@@ -279,6 +299,8 @@ func (q *Queries) ListUnit(ctx context.Context, arg ListUnitParams) ([]OutputFil
 			&i.Replayed,
 			&i.QuarantineOf,
 			&i.Unit,
+			&i.ServerErrors,
+			&i.Alone,
 		); err != nil {
 			return nil, err
 		}
@@ -308,8 +330,29 @@ func (q *Queries) ReopenFiles(ctx context.Context, arg ReopenFilesParams) error 
 	return err
 }
 
+const setFileErrors = `-- name: SetFileErrors :exec
+UPDATE output_file SET server_errors = ? WHERE tenant_id = ? AND export_id = ? AND file = ?
+`
+
+type SetFileErrorsParams struct {
+	ServerErrors int64
+	TenantID     string
+	ExportID     string
+	File         string
+}
+
+func (q *Queries) SetFileErrors(ctx context.Context, arg SetFileErrorsParams) error {
+	_, err := q.db.ExecContext(ctx, setFileErrors,
+		arg.ServerErrors,
+		arg.TenantID,
+		arg.ExportID,
+		arg.File,
+	)
+	return err
+}
+
 const setFileIngested = `-- name: SetFileIngested :exec
-UPDATE output_file SET state = 'ingested', unit = ?, lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
+UPDATE output_file SET state = 'ingested', alone = 0, unit = ?, lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
 WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 

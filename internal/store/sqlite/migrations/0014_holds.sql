@@ -32,7 +32,16 @@ CREATE INDEX step_held ON step (held, tenant_id) WHERE held <> '';
 
 ALTER TABLE schedule ADD COLUMN why TEXT NOT NULL DEFAULT ''; -- what makes next_at another time than the schedule itself says
 
+-- Errors that the server reported in a file, and what of it did not come: part
+-- of what the export counts, so that a file that is read again counts once.
+ALTER TABLE output_file ADD COLUMN server_errors INTEGER NOT NULL DEFAULT 0;
+-- Files that a step must have in hand by themselves: one of those that were in
+-- hand together was the end of a step.
+ALTER TABLE output_file ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+
 -- +goose Down
+ALTER TABLE output_file DROP COLUMN alone;
+ALTER TABLE output_file DROP COLUMN server_errors;
 ALTER TABLE schedule DROP COLUMN why;
 DROP INDEX step_held;
 ALTER TABLE step DROP COLUMN held;

@@ -8,7 +8,7 @@ SELECT count(*) FROM output_file WHERE tenant_id = ? AND export_id = ? AND state
 SELECT section, resource_type FROM output_file WHERE tenant_id = ? AND export_id = ? AND state = ? ORDER BY position LIMIT 1;
 
 -- name: FilesOfKind :many
-SELECT file, bytes FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = ? AND resource_type = ? AND state = ?
+SELECT file, bytes, alone FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = ? AND resource_type = ? AND state = ?
 ORDER BY position LIMIT ?;
 
 -- name: ListUnit :many
@@ -24,7 +24,7 @@ UPDATE output_file SET state = 'downloading', unit = ?, started_at = ? WHERE ten
 UPDATE output_file SET state = 'ingesting', unit = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
 
 -- name: LeaveUnit :exec
-UPDATE output_file SET state = sqlc.arg(back), unit = ''
+UPDATE output_file SET state = sqlc.arg(back), unit = '', alone = max(alone, sqlc.arg(alone))
 WHERE tenant_id = sqlc.arg(tenant_id) AND export_id = sqlc.arg(export_id) AND unit = sqlc.arg(unit) AND state = sqlc.arg(state);
 
 -- name: SetFileStored :exec
@@ -32,7 +32,7 @@ UPDATE output_file SET state = 'stored', unit = '', bytes = ?, wire_bytes = ?, s
 WHERE tenant_id = ? AND export_id = ? AND file = ?;
 
 -- name: SetFileIngested :exec
-UPDATE output_file SET state = 'ingested', unit = ?, lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
+UPDATE output_file SET state = 'ingested', alone = 0, unit = ?, lines = ?, blank = ?, delivered = ?, quarantined = ?, summary = ?, ingested_at = ?
 WHERE tenant_id = ? AND export_id = ? AND file = ?;
 
 -- name: ReopenFiles :exec
@@ -45,3 +45,9 @@ SELECT state, count(*) AS files FROM output_file WHERE tenant_id = ? AND export_
 -- name: LastOfKind :many
 SELECT bytes FROM output_file WHERE tenant_id = ? AND export_id = ? AND section = ? AND resource_type = ? AND state = ?
 ORDER BY position DESC LIMIT ?;
+
+-- name: FileErrors :one
+SELECT server_errors FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: SetFileErrors :exec
+UPDATE output_file SET server_errors = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
