@@ -38,6 +38,18 @@ func Category(system, code string) string {
 	return labels[code]
 }
 
+// Labels gives the codes of the security labels of each sensitive category.
+func Labels() map[string][]string {
+	of := map[string][]string{}
+	for code, category := range labels {
+		of[category] = append(of[category], code)
+	}
+	for _, codes := range of {
+		slices.Sort(codes)
+	}
+	return of
+}
+
 // Withheld gives the category for which a resource with a security label may not
 // be held, as a function of the label's system and code; empty where it may.
 // Without an agreement every category is withheld. The function may be called
