@@ -44,7 +44,7 @@ var firstLife = []string{
 	`INSERT INTO step (tenant_id, export_id, kind, subject, state, epoch, due_at, owner, heartbeat_at, created_at)
 	VALUES ('lakeside', '20250102-020000-bbbbbbbb', 'poll', '', 'ready', 3, 7000, '', 0, 6500),
 	('hillcrest', '20250102-020000-dddddddd', 'download', '0-output-1-Patient', 'running', 1, 7000, '77-abcdef', 7000, 7000)`,
-	`INSERT INTO schedule VALUES ('lakeside', '30 2 * * * UTC', 9000, 6000)`,
+	`INSERT INTO schedule (tenant_id, spec, next_at, last_at) VALUES ('lakeside', '30 2 * * * UTC', 9000, 6000)`,
 	`INSERT INTO event (tenant_id, export_id, at, actor, kind, detail) VALUES ('lakeside', '20250101-020000-aaaaaaaa', 5000, 'engine', 'complete', 'completed')`,
 }
 
