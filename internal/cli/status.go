@@ -18,6 +18,8 @@ type statusCommand struct {
 	Export string `placeholder:"ID" help:"One export, with its timeline and its files."`
 	Events bool   `help:"With --export, its event log as other bulk data clients write it: one JSON object a line."`
 	Limit  int    `default:"10" help:"How many exports of the practice to list."`
+	Watch  bool   `help:"Go on looking, once a second, until it is interrupted."`
+	Plain  bool   `help:"With --watch, write a line for each change, also on a terminal."`
 }
 
 // A standing is one line of the overview.
@@ -62,6 +64,12 @@ func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 	}
 	if c.Events && c.Export == "" {
 		return problem.New(problem.Usage, "--events needs an export", "Give it: bulkhead status TENANT --export ID --events.")
+	}
+	if c.Watch {
+		if c.Export != "" {
+			return problem.New(problem.Usage, "--watch is for all practices, or for one", "Give bulkhead status --watch, or bulkhead status TENANT --watch.")
+		}
+		return g.watchStatus(ctx, c.Tenant, c.Plain)
 	}
 	err := g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		tenants, err := s.Tenants(ctx)

@@ -19,11 +19,11 @@ import (
 type watcher struct {
 	g     *Globals
 	app   *app.App
-	live  bool
-	drawn int               // lines on the screen
-	said  map[string]string // last line of each export
-	rates map[string]rate
-	sums  map[string]sum
+	live   bool
+	screen screen
+	said   map[string]string // last line of each export
+	rates  map[string]rate
+	tally  *tally
 }
 
 type rate struct {
@@ -36,7 +36,8 @@ type rate struct {
 // returns them with the problems of those that did not complete.
 func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Export, error) {
 	w := &watcher{
-		g: g, app: a, live: isTerminal(g.streams.Out) && !g.JSON, said: map[string]string{}, rates: map[string]rate{}, sums: map[string]sum{},
+		g: g, app: a, live: isTerminal(g.streams.Out) && !g.JSON, screen: screen{out: g.streams.Out}, said: map[string]string{},
+		rates: map[string]rate{}, tally: newTally(a.Store),
 	}
 	pace := time.NewTicker(250 * time.Millisecond)
 	defer pace.Stop()
@@ -124,7 +125,7 @@ func (w *watcher) last(ctx context.Context, r ref) (store.Export, error) {
 }
 
 func (w *watcher) show(ctx context.Context, exports []store.Export) error {
-	var screen strings.Builder
+	var lines []string
 	for _, x := range exports {
 		line, err := w.line(ctx, x)
 		if err != nil {
@@ -132,7 +133,7 @@ func (w *watcher) show(ctx context.Context, exports []store.Export) error {
 		}
 		switch {
 		case w.live:
-			fmt.Fprintf(&screen, "\x1b[2K%s\n", line)
+			lines = append(lines, line)
 		case w.said[x.ID] != line && w.worthSaying(x, line):
 			w.said[x.ID] = line
 			if err := w.say(x, line); err != nil {
@@ -141,11 +142,7 @@ func (w *watcher) show(ctx context.Context, exports []store.Export) error {
 		}
 	}
 	if w.live {
-		if w.drawn > 0 {
-			w.g.printf("\x1b[%dA", w.drawn)
-		}
-		w.drawn = len(exports)
-		w.g.printf("%s", screen.String())
+		return w.screen.draw(lines)
 	}
 	return nil
 }
@@ -204,27 +201,8 @@ func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 	return x.ProblemSummary, nil
 }
 
-// A sum is what the files of an export were when they were last added up.
-type sum struct {
-	store.FileTotals
-	at   time.Time
-	took time.Duration
-}
-
-// totals adds up an export's files, not so often that looking costs more than a
-// twentieth of the time: of many thousands it takes a while.
-func (w *watcher) totals(ctx context.Context, x store.Export) (store.FileTotals, error) {
-	known, now := w.sums[x.ID], time.Now()
-	if now.Sub(known.at) < 20*known.took {
-		return known.FileTotals, nil
-	}
-	f, err := w.app.Store.In(x.Tenant).FileTotals(ctx, x.ID)
-	w.sums[x.ID] = sum{f, time.Now(), time.Since(now)}
-	return f, err
-}
-
 func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
-	f, err := w.totals(ctx, x)
+	f, err := w.tally.of(ctx, x.Tenant, x.ID)
 	if err != nil {
 		return "", err
 	}
