@@ -11,6 +11,7 @@ type Counts struct {
 	Steps   []StateCount // that are not done, by kind and state
 	Alerts  []AlertCount // that are open
 	Unsent  int64        // messages about alerts that are to be sent
+	Untold  int64        // call-backs that are to be sent
 }
 
 // A StateCount is how many of something are in a state.
@@ -50,6 +51,9 @@ func (s *Store) Counts(ctx context.Context) (c Counts, err error) {
 	for _, r := range alerts {
 		c.Alerts = append(c.Alerts, AlertCount{r.Kind, r.Severity, r.Alerts})
 	}
-	c.Unsent, err = q.UnsentNotices(ctx)
+	if c.Unsent, err = q.UnsentNotices(ctx); err != nil {
+		return c, Explain(err)
+	}
+	c.Untold, err = q.UnsentCallbacks(ctx)
 	return c, Explain(err)
 }

@@ -21,7 +21,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // The metrics that are read, by what they tell.
 var read = struct {
 	exports, succeeded, asOf, agreement, tenant, window, budget       *prometheus.Desc
-	queue, steps, alerts, unsent                                      *prometheus.Desc
+	queue, steps, alerts, unsent, untold                              *prometheus.Desc
 	free, ledger, trouble, build, failed, took, routines, heap, began *prometheus.Desc
 }{
 	exports:   describe("bulkhead_exports", "Exports in the ledger, by practice and state.", "tenant", "state"),
@@ -35,6 +35,7 @@ var read = struct {
 	steps:     describe("bulkhead_open_steps", "Steps that are ready or running, by kind.", "kind", "state"),
 	alerts:    describe("bulkhead_alerts", "Alerts that are open, by kind and severity.", "kind", "severity"),
 	unsent:    describe("bulkhead_unsent_notices", "Messages about alerts that have not left yet."),
+	untold:    describe("bulkhead_unsent_callbacks", "Call-backs that have not arrived yet."),
 	free:      describe("bulkhead_disk_free_bytes", "Bytes that are free on the disk of the state folder."),
 	ledger:    describe("bulkhead_ledger_bytes", "Size of the ledger's files."),
 	trouble:   describe("bulkhead_ledger_trouble", "1 while outcomes cannot be recorded, 0 otherwise."),
@@ -60,7 +61,7 @@ type reading struct {
 func (r reading) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		read.exports, read.succeeded, read.asOf, read.agreement, read.tenant, read.window, read.budget,
-		read.queue, read.steps, read.alerts, read.unsent,
+		read.queue, read.steps, read.alerts, read.unsent, read.untold,
 		read.free, read.ledger, read.trouble, read.build, read.failed, read.took, read.routines, read.heap, read.began,
 	} {
 		ch <- d
@@ -107,6 +108,7 @@ func (m *Metrics) collect(ctx context.Context, p page) error {
 		p.gauge(read.alerts, float64(a.Count), a.Kind, a.Severity)
 	}
 	p.gauge(read.unsent, float64(counts.Unsent))
+	p.gauge(read.untold, float64(counts.Untold))
 	last := map[string]store.Export{}
 	for _, mode := range []string{"full", "incremental"} {
 		list, err := m.o.Store.LastFinished(ctx, mode)

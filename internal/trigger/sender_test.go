@@ -114,7 +114,7 @@ func bubble(t *testing.T, practices int, f func(d *desk)) {
 
 func TestTheEndOfAnExportIsToldWithCountsAndReference(t *testing.T) {
 	d := newDesk(t, 1)
-	d.config.Web.Listen = "127.0.0.1:8080"
+	d.config.Web.Listen, d.config.Web.URL = "127.0.0.1:8080", "https://bulkhead.example/"
 	id := d.insert("p0", "callback", "https://mirth.example/done/night", "reference", "n-1")
 	d.catchUp()
 	x := d.request("p0", id).Export
@@ -150,7 +150,7 @@ func TestTheEndOfAnExportIsToldWithCountsAndReference(t *testing.T) {
 		Tenant: "p0", Export: x, State: "completed", Mode: "incremental", Purpose: "delivery", Request: id, Reference: "n-1", RequestedBy: "table:mirth",
 		RequestedAt: m.Data.RequestedAt, EndedAt: m.Data.EndedAt,
 		Types: []TypeTold{{Type: "Observation", Section: "output", Files: 2}, {Type: "Patient", Section: "output", Files: 1}},
-		Links: &Links{Page: "/practices/p0/exports/" + x, API: "/api/v1/practices/p0/exports/" + x},
+		Links: &Links{Page: "https://bulkhead.example/practices/p0/exports/" + x, API: "https://bulkhead.example/api/v1/practices/p0/exports/" + x},
 	}
 	if diff := cmp.Diff(want, m.Data); diff != "" || m.Type != "export.completed" || m.Data.EndedAt == nil {
 		t.Errorf("%s: %s", m.Type, diff)

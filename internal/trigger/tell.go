@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -51,8 +52,8 @@ type TypeTold struct {
 	Bytes     int64  `json:"bytes"`
 }
 
-// Links are paths of our pages and API, to be resolved against the address at
-// which they are served.
+// Links are our pages and API: below web.url of the configuration, or paths to
+// be resolved against the address at which they are served.
 type Links struct {
 	Page string `json:"page"`
 	API  string `json:"api"`
@@ -143,7 +144,8 @@ func (k *Keeper) callsOf(ctx context.Context, x store.Export) ([]store.Callback,
 	}
 	of := toldOf(x, totals)
 	if cfg.Web.Listen != "" {
-		of.Links = &Links{Page: "/practices/" + x.Tenant + "/exports/" + x.ID, API: "/api/v1/practices/" + x.Tenant + "/exports/" + x.ID}
+		base, path := strings.TrimSuffix(cfg.Web.URL, "/"), "/practices/"+x.Tenant+"/exports/"+x.ID
+		of.Links = &Links{Page: base + path, API: base + "/api/v1" + path}
 	}
 	for i := range calls {
 		if err := fill(&calls[i], requests, of); err != nil {

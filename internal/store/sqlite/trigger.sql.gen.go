@@ -821,3 +821,14 @@ func (q *Queries) UndeliveredCallbacks(ctx context.Context, madeAt int64) ([]Und
 	}
 	return items, nil
 }
+
+const unsentCallbacks = `-- name: UnsentCallbacks :one
+SELECT count(*) FROM callback WHERE sent_at = 0 AND given_up_at = 0
+`
+
+func (q *Queries) UnsentCallbacks(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, unsentCallbacks)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}

@@ -75,6 +75,9 @@ SELECT * FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORD
 -- name: NextCallback :one
 SELECT CAST(coalesce(min(due_at), 0) AS INTEGER) FROM callback WHERE sent_at = 0 AND given_up_at = 0;
 
+-- name: UnsentCallbacks :one
+SELECT count(*) FROM callback WHERE sent_at = 0 AND given_up_at = 0;
+
 -- name: CallbacksOf :many
 SELECT * FROM callback WHERE tenant_id = ? AND export_id = ? ORDER BY callback_id;
 
