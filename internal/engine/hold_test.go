@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,4 +155,62 @@ func TestAPauseThatCannotBeIsRefused(t *testing.T) {
 	if ok, err := b.Unpause(t.Context(), store.PauseAll, "", ""); ok || err != nil {
 		t.Errorf("the end of a pause that is not: %v, %v", ok, err)
 	}
+}
+
+func TestAServerThatCannotBeReachedHoldsItsOwnPracticesOnlyAndOneTriesIt(t *testing.T) {
+	t.Attr("fault", "server: it cannot be reached when exports are to start -> its practices wait without slots, others run, one of those that wait tries it")
+	same := strings.ReplaceAll(practices, "https://hillcrest.example/fhir", "https://lakeside.example/hillcrest")
+	s := newScript(1)
+	tried, let := make(chan string, 10), make(chan struct{})
+	s.on[export.Kickoff] = func(_ context.Context, w export.Work) (export.Outcome, error) {
+		if w.Lease.Tenant != "riverbend" {
+			tried <- w.Lease.Tenant
+			<-let
+		}
+		return nil, nil
+	}
+	b := newBenchOf(t, s, same)
+	c := store.Circuit{Origin: "https://lakeside.example", Failures: 5, LastError: "refused", OpenedAt: time.Now(), ProbeAt: time.Now().Add(time.Second)}
+	if err := b.store.PutCircuit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{"lakeside": b.request("lakeside", export.Wish{}), "hillcrest": b.request("hillcrest", export.Wish{})}
+	b.wait("riverbend", b.request("riverbend", export.Wish{}), life.Completed)
+	first := <-tried
+	if time.Now().Before(c.ProbeAt) {
+		t.Error("the server was tried before its time")
+	}
+	for tenant, id := range ids {
+		if x, err := b.store.In(tenant).Export(t.Context(), id); err != nil || (x.State == life.Requested) != (tenant != first) {
+			t.Errorf("%s tries the server, and %s is %s, %v", first, tenant, x.State, err)
+		}
+	}
+	c.ClosedAt = time.Now()
+	if err := b.store.PutCircuit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	close(let)
+	for tenant, id := range ids {
+		b.wait(tenant, id, life.Completed)
+	}
+}
+
+func TestWhatAServerPutsOffAllDownloadsOfTheExportWaitFor(t *testing.T) {
+	t.Attr("fault", "server: 429 with a time for one of several downloads -> no further download of the export leaves before that time")
+	s := newScript(8)
+	var once sync.Once
+	var until time.Time
+	s.on[export.Download] = func(_ context.Context, w export.Work) (export.Outcome, error) {
+		early := false
+		once.Do(func() { until, early = time.Now().Add(700*time.Millisecond), true })
+		if early {
+			return nil, &export.Later{Until: until, Held: store.HeldByServer}
+		}
+		if n, at := s.count("lakeside download"), time.Now(); n > 2 && at.Before(until) { // two may have been on their way
+			t.Errorf("request %d left %s before its time", n, until.Sub(at))
+		}
+		return nil, nil
+	}
+	b := newBench(t, s)
+	b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
 }

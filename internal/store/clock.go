@@ -39,6 +39,7 @@ var setBack = []string{
 		requested_at = min(requested_at, ?1), state_at = min(state_at, ?1), accepted_at = min(accepted_at, ?1),
 		ended_at = min(ended_at, ?1), released_at = min(released_at, ?1)
 		WHERE max(waiting_until, next_poll_at, kickoff_sent_at, requested_at, state_at, accepted_at, ended_at, released_at) > ?1`,
+	`UPDATE circuit SET opened_at = min(opened_at, ?1), probe_at = CASE WHEN probe_at > ?1 THEN probe_at - ?2 ELSE probe_at END WHERE closed_at = 0`,
 	`UPDATE watermark SET moved_at = min(moved_at, ?1), full_at = min(full_at, ?1) WHERE max(moved_at, full_at) > ?1`,
 }
 
