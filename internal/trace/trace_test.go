@@ -122,7 +122,7 @@ func TestARequestIsToldUntilItsAnswerIsRead(t *testing.T) {
 		line := s.Name + " " + s.Status.Code.String()
 		for _, a := range s.Attributes {
 			if k := string(a.Key); k == "http.response.status_code" || k == "http.response.body.size" || k == "error.type" || k == "bulkhead.problem" || k == "http.request.resend_count" {
-				line += " " + a.Value.Emit()
+				line += " " + a.Value.String()
 			}
 		}
 		got = append(got, line)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -25,7 +24,6 @@ type desk struct {
 	keeper *Keeper
 	nudges int
 
-	mu     sync.Mutex
 	deny   bool
 	before func(tenant string) error // runs before an export is written
 }
