@@ -120,6 +120,9 @@ func afterEnd(a *config.Agreement, k Kept, end, at time.Time) Disposal {
 	return Disposal{Due: true, Rule: AgreementOver, At: due}
 }
 
+// Clocked reports whether a kind has a clock of its own.
+func Clocked(a *config.Agreement, kind Kind) bool { return a != nil && clockOf(a.Retention, kind) > 0 }
+
 // clockOf gives how long a kind may be kept after its export; 0 for as long as
 // the agreement stands.
 func clockOf(r config.Retention, kind Kind) time.Duration {

@@ -42,6 +42,9 @@ func TestEachAreaGoesWhenItsOwnClockIsOver(t *testing.T) {
 		if r := h.dispose(lakeside); len(r.Gone) > 0 || r.More {
 			t.Errorf("once more: %+v", r)
 		}
+		if f, _, err := h.keeper.Facts(t.Context(), lakeside, time.Now()); err != nil || len(f.Exports) > 0 {
+			t.Errorf("%d exports are looked at still, %v", len(f.Exports), err)
+		}
 		if got := h.left("hillcrest", other); !slices.Equal(got, all) { // I7
 			t.Errorf("the other practice has %v", got)
 		}

@@ -54,7 +54,7 @@ type Result struct {
 func (k *Keeper) Facts(ctx context.Context, t *config.Tenant, at time.Time) (f Facts, open *store.Ending, err error) {
 	in := k.Store.In(t.ID)
 	f = Facts{Agreement: t.Agreement, Now: at}
-	if f.Exports, err = in.Left(ctx, len(Areas)); err != nil {
+	if f.Exports, err = in.Left(ctx, concerned(t.Agreement, at)); err != nil {
 		return f, nil, err
 	}
 	if f.Marks, err = in.Marks(ctx); err != nil {
@@ -68,6 +68,18 @@ func (k *Keeper) Facts(ctx context.Context, t *config.Tenant, at time.Time) (f F
 		f.OverAt, f.Returned, open = last.OverAt, !last.ReturnedAt.IsZero(), &last
 	}
 	return f, open, nil
+}
+
+// concerned gives the areas that may have to go: those with a clock, and after
+// the end of the agreement all.
+func concerned(a *config.Agreement, at time.Time) (names []string) {
+	_, over := agreement.Over(a, at)
+	for _, area := range Areas {
+		if over || agreement.Clocked(a, area.Kind) {
+			names = append(names, string(area.Kind))
+		}
+	}
+	return names
 }
 
 // Practice takes away what is due of one practice.

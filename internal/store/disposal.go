@@ -25,10 +25,10 @@ type Disposal struct {
 	Listing json.RawMessage // each file or table that was there
 }
 
-// Left gives the tenant's exports of which something may be left, the oldest
-// first: those of whose areas fewer than that many are destroyed.
-func (s *Scope) Left(ctx context.Context, areas int) ([]Export, error) {
-	rows, err := s.store.queries().ExportsLeft(ctx, gen.ExportsLeftParams{TenantID: s.tenant, Areas: int64(areas)})
+// Left gives the tenant's exports of which one of these areas may be left, the
+// oldest first.
+func (s *Scope) Left(ctx context.Context, areas []string) ([]Export, error) {
+	rows, err := s.store.queries().ExportsLeft(ctx, gen.ExportsLeftParams{TenantID: s.tenant, Areas: areas, Of: int64(len(areas))})
 	if err != nil {
 		return nil, Explain(fmt.Errorf("list exports: %w", err))
 	}

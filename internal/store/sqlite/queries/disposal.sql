@@ -1,8 +1,8 @@
 -- What is destroyed and what is left: each query names tenant_id.
 
 -- name: ExportsLeft :many
-SELECT x.* FROM export x WHERE x.tenant_id = sqlc.arg(tenant_id)
-  AND (SELECT count(DISTINCT d.area) FROM disposal d WHERE d.tenant_id = x.tenant_id AND d.export_id = x.export_id AND d.ended_at > 0) < CAST(sqlc.arg(areas) AS INTEGER)
+SELECT x.* FROM export x WHERE x.tenant_id = sqlc.arg(tenant_id) AND CAST(sqlc.arg(of) AS INTEGER) > (SELECT count(DISTINCT d.area) FROM disposal d
+    WHERE d.tenant_id = x.tenant_id AND d.export_id = x.export_id AND d.ended_at > 0 AND d.area IN (sqlc.slice('areas')))
 ORDER BY x.requested_at, x.export_id;
 
 -- name: ListDisposals :many

@@ -1,0 +1,113 @@
+package scenario_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/scenario"
+)
+
+// kept counts the files of a practice in an area, by the listing of its folder.
+func kept(w *scenario.World, area, tenant string) int {
+	w.T().Helper()
+	found, err := filepath.Glob(filepath.Join(w.State(), "files", area, tenant, "*", "*"))
+	if err != nil {
+		w.T().Fatal(err)
+	}
+	return len(found)
+}
+
+func TestABulkheadLeftAloneKeepsItsAgreements(t *testing.T) {
+	t.Attr("fault", "machine: nobody looks for weeks after an agreement's end -> what its clocks say goes day by day; at the end everything of the practice is destroyed, certified, and nothing of another is touched")
+	const clocks = "agreement: {retention: {raw: 3d, staged: 6d, quarantine: 9d, history: 12d}, disposal_deadline: 10d}"
+	spec := scenario.Spec{DuckDB: true, More: []scenario.Tenant{{}}}
+	spec.Tenant.Config = clocks
+	scenario.Run(t, spec, func(w *scenario.World) {
+		w.Want(w.Export(), life.Completed)
+		w.Want(w.ExportOf("lakeside-2", export.Wish{}), life.Completed)
+		others := kept(w, "raw", "lakeside-2") + kept(w, "staged", "lakeside-2")
+		if kept(w, "raw", "lakeside") == 0 || others == 0 {
+			w.T().Fatal("nothing to lose")
+		}
+		w.Pass(2 * 24 * time.Hour)
+		if kept(w, "raw", "lakeside") == 0 {
+			w.T().Error("raw files went before their time")
+		}
+		w.Pass(3 * 24 * time.Hour)
+		if kept(w, "raw", "lakeside") != 0 || kept(w, "staged", "lakeside") == 0 {
+			w.T().Error("after five days raw files are there, or staged ones are not")
+		}
+		if said := command(w, "doctor", "--deep"); !strings.HasSuffix(said, "(0)\n") {
+			w.T().Error(said)
+		}
+		w.Want(w.Export(), life.Completed) // what is gone is not needed
+		wants(w, "(0)\n", "raw 3d, staged 6d", "plan", "lakeside")
+
+		w.EditTenant("lakeside", "agreement: {status: terminated}")
+		w.Pass(3 * 24 * time.Hour)
+		if len(w.Rows("patient", "lakeside")) == 0 {
+			w.T().Error("everything went at once")
+		}
+		wants(w, "(2)\n", "no certificate", "dispose", "certificate", "lakeside")
+		w.Pass(4 * 24 * time.Hour) // half of the deadline is over
+		for _, area := range []string{"raw", "staged", "quarantine", "attachments", "logs"} {
+			if n := kept(w, area, "lakeside"); n > 0 {
+				w.T().Errorf("%d files are left in %s", n, area)
+			}
+		}
+		if n := w.Query("SELECT count(*) FROM patient WHERE tenant_id = 'lakeside'")[0][0]; fmt.Sprint(n) != "0" || len(w.Rows("patient", "lakeside")) > 0 {
+			w.T().Errorf("%v rows are left", n)
+		}
+		if now := kept(w, "raw", "lakeside-2") + kept(w, "staged", "lakeside-2"); now != others || len(w.Rows("patient", "lakeside-2")) == 0 { // I7
+			w.T().Errorf("the other practice had %d files and has %d", others, now)
+		}
+		said := wants(w, "(0)\n", "sha256 of the certificate", "dispose", "certificate", "lakeside")
+		text, err := os.ReadFile(filepath.Join(w.State(), "certificates", "lakeside-1.json"))
+		if err != nil || strings.Contains(said+string(text), scenario.Canary) {
+			w.T().Errorf("certificate: %v", err)
+		}
+		wants(w, "(0)\n", "", "audit", "verify")
+	})
+}
+
+func TestTheSensitiveAndTheTooEarlyStayOutOfEveryTable(t *testing.T) {
+	t.Attr("fault", "canary: a server sends resources that an agreement does not permit to hold -> each is in quarantine with its reason, in no table, and a full export still removes what is absent")
+	spec := scenario.Spec{}
+	spec.Tenant.Config = "agreement: {earliest_service_date: 2026-02-20}"
+	scenario.Run(t, spec, func(w *scenario.World) {
+		x := w.Want(w.Export(), life.Completed)
+		early := 0
+		for _, r := range w.Quarantine(x) {
+			if r.Reason != "before_service_date" {
+				w.T().Errorf("refused for %s", r.Reason)
+			}
+			early++
+		}
+		if early == 0 {
+			w.T().Fatal("nothing is too early")
+		}
+		for _, row := range w.Rows("encounter") {
+			if end := row["period_end"]; end != "" && end < "2026-02-20" {
+				w.T().Errorf("an encounter that ended %s is in a table", end)
+			}
+		}
+		w.EditTenant("lakeside", "agreement: {earliest_service_date: 1900-01-01}")
+		w.Pass(24 * time.Hour)
+		before := len(w.Rows("observation"))
+		if w.Want(w.ExportOf("lakeside", export.Wish{Full: true}), life.Completed); len(w.Rows("observation")) <= before {
+			w.T().Errorf("%d observations as before, although all are permitted now", before)
+		}
+		w.EditTenant("lakeside", "agreement: {earliest_service_date: 2026-02-20}")
+		w.Pass(24 * time.Hour)
+		all := len(w.Rows("observation"))
+		if w.Want(w.ExportOf("lakeside", export.Wish{Full: true}), life.Completed); len(w.Rows("observation")) >= all {
+			w.T().Errorf("%d observations are there still, although they may not be held", all)
+		}
+	})
+}
