@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +20,25 @@ import (
 // A browser is a real one with one page open.
 type browser struct {
 	*testing.T
-	ctx  context.Context
-	base string
+	ctx     context.Context
+	base    string
+	console iter.Seq2[chromedp.ConsoleMessage, error]
+}
+
+// quiet demands that no page had anything to complain of.
+func (b *browser) quiet() {
+	const end = "the test has ended"
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`console.log("`+end+`"), ""`)); err != nil {
+		return // the browser is gone, and the test has said why
+	}
+	for m, err := range b.console {
+		switch {
+		case err != nil || m.Text == end:
+			return
+		case m.Type != chromedp.ConsoleLog && m.Type != chromedp.ConsoleInfo && m.Type != chromedp.ConsoleDebug && !strings.Contains(m.Text, "status of 404"):
+			b.Errorf("the browser says of %s: %s", m.URL, m)
+		}
+	}
 }
 
 func (h *house) browser() *browser {
@@ -31,7 +49,9 @@ func (h *house) browser() *browser {
 	h.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
 	h.Cleanup(cancel)
-	return &browser{T: h.T, ctx: ctx, base: h.server.URL}
+	b := &browser{T: h.T, ctx: ctx, base: h.server.URL, console: chromedp.Console(ctx)}
+	h.Cleanup(b.quiet)
+	return b
 }
 
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -88,6 +108,7 @@ func (b *browser) picture(name string) {
 		if err != nil || wide > l.width {
 			b.Errorf("%s, %s: the page is %d wide: %v", name, l.name, wide, err)
 		}
+		b.accessible(name + ", " + l.name)
 		image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 		if err != nil {
 			b.Fatal(err)
@@ -144,6 +165,7 @@ func TestAPersonFindsTheRemedyInABrowser(t *testing.T) {
 
 // The page keeps itself up to date while somebody looks at it.
 func TestTheOverviewFollowsWhatHappens(t *testing.T) {
+	t.Parallel() // it waits
 	h := newHouse(t)
 	h.person("anna", "operator")
 	b := h.browser()

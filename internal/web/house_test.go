@@ -41,6 +41,7 @@ type work struct {
 	mu     sync.Mutex
 	asked  []string
 	refuse error
+	store  *store.Store // in which pauses are real
 	begun  func(tenant string) (string, error)
 }
 
@@ -73,12 +74,18 @@ func (w *work) Replay(_ context.Context, tenant string, r export.Retake) (string
 	return w.begun(tenant)
 }
 
-func (w *work) Pause(_ context.Context, p store.Pause) (store.Pause, error) {
-	return p, w.note("pause " + p.Scope + " " + p.Object + ": " + p.Reason)
+func (w *work) Pause(ctx context.Context, p store.Pause) (store.Pause, error) {
+	if err := w.note("pause " + p.Scope + " " + p.Object + ": " + p.Reason); err != nil {
+		return p, err
+	}
+	return w.store.Pause(ctx, p)
 }
 
-func (w *work) Unpause(_ context.Context, scope, object, _ string) (bool, error) {
-	return true, w.note("unpause " + scope + " " + object)
+func (w *work) Unpause(ctx context.Context, scope, object, reason string) (bool, error) {
+	if err := w.note("unpause " + scope + " " + object); err != nil {
+		return false, err
+	}
+	return w.store.Unpause(ctx, scope, object, reason)
 }
 
 func newHouse(t *testing.T, change ...func(*Options)) *house {
@@ -95,7 +102,7 @@ func newHouse(t *testing.T, change ...func(*Options)) *house {
 	for _, tenant := range []string{"hillcrest", "lakeside"} {
 		h.exports[tenant] = h.request(tenant)
 	}
-	h.work = &work{begun: func(tenant string) (string, error) { return h.exports[tenant], nil }}
+	h.work = &work{store: s, begun: func(tenant string) (string, error) { return h.exports[tenant], nil }}
 	c := configured(t, twoPractices)
 	o := Options{
 		Config: func() *config.Config { return c },
