@@ -246,3 +246,27 @@ func TestAStateOfAVersionWithoutPartialResourcesIsTakenOn(t *testing.T) {
 		t.Errorf("receipt (-want +got):\n%s", diff)
 	}
 }
+
+func TestAnErasureThatEndsHalfWayShowsNothingAndIsEndedByTheNext(t *testing.T) {
+	t.Attr("fault", "step: the process dies while a practice's Parquet snapshots are erased -> readers see none of them, and erasing again removes every file")
+	for _, moment := range []string{"unlinked", "erased"} {
+		folder := t.TempDir()
+		publish(t, dieAt(t, folder, ""), "e1")
+		publish(t, dieAt(t, folder, ""), "e2")
+		if err := dieAt(t, folder, moment).Erase(t.Context(), "north"); !errors.Is(err, errDied) {
+			t.Fatalf("Erase = %v, want %v", err, errDied)
+		}
+		if _, err := os.Lstat(filepath.Join(folder, "north", "current")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("at %s there is a current snapshot: %v", moment, err)
+		}
+		if err := dieAt(t, folder, "").Erase(t.Context(), "north"); err != nil {
+			t.Fatal(err)
+		}
+		if left := names(t, filepath.Join(folder, "north", "snapshots")); len(left) > 0 {
+			t.Errorf("at %s: left %v", moment, left)
+		}
+	}
+	if err := dieAt(t, t.TempDir(), "").Erase(t.Context(), "../north"); err == nil {
+		t.Error("a name led out of the folder")
+	}
+}
