@@ -17,7 +17,7 @@ const (
 	ViewInvalid   Code = "view_invalid"   // a ViewDefinition cannot be used
 	QueryInvalid  Code = "query_invalid"  // the SQL of bulkhead query failed
 
-	RequestInvalid Code = "request_invalid" // another program's request for an export cannot be taken
+	RequestInvalid Code = "request_invalid" // a request to the API, or for an export, that is not as it is described
 
 	StorageUnwritable Code = "storage_unwritable" // a folder or file cannot be written
 	StorageFull       Code = "storage_full"       // no space left

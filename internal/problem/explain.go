@@ -18,7 +18,7 @@ var explanations = map[Code]string{
 	TenantUnknown:     "No practice of that id is configured.",
 	ViewInvalid:       "A ViewDefinition cannot be used. The place in the file is named.",
 	QueryInvalid:      "The SQL statement failed. `bulkhead query` can only read.",
-	RequestInvalid:    "Another program asked for an export by a row, a web hook or the API with something that cannot be taken: a kind, a type, a time, a reference, or a call-back that the configuration does not allow. Nothing was started. [triggers.md](triggers.md) says what a request may hold.",
+	RequestInvalid:    "A request to the API is not as /api/openapi.json describes it, or a request for an export, by a row, a web hook or the API, holds what cannot be taken: a kind, a type, a time, a reference, or a call-back that the configuration does not allow. The answer says which; nothing was done. [triggers.md](triggers.md) says what a request may hold.",
 	StorageUnwritable: "A folder or a file cannot be written by the user who runs bulkhead. Nothing is lost; resume when it can.",
 	StorageFull:       "There is no space left. Nothing is lost: free space and resume.",
 	StorageDamaged:    "A stored file is not what was stored. Look at the disk; a new export brings the practice's records again.",

@@ -94,10 +94,10 @@ func (d *desk) pass(s *Sender, how time.Duration) {
 			d.Fatal(err)
 		}
 		if next.IsZero() || next.After(end) {
-			time.Sleep(time.Until(end)) //nolint:forbidigo // of the bubble
+			<-time.After(time.Until(end))
 			return
 		}
-		time.Sleep(time.Until(next)) //nolint:forbidigo // of the bubble
+		<-time.After(time.Until(next))
 	}
 }
 
