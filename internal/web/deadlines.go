@@ -125,8 +125,17 @@ func (s *Server) deadlines(ctx context.Context, now time.Time) ([]deadline, erro
 	c, actor := s.opts.Config(), actorOf(ctx)
 	var list []deadline
 	for i := range c.Tenants {
-		if t := &c.Tenants[i]; actor.May(access.See, t.ID) {
-			list = append(list, endsOf(t, now)...)
+		t := &c.Tenants[i]
+		if !actor.May(access.See, t.ID) {
+			continue
+		}
+		list = append(list, endsOf(t, now)...)
+		d, ok, err := s.disposalOf(ctx, t, now)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, d)
 		}
 	}
 	if actor.May(access.See, "") {
@@ -185,13 +194,35 @@ func endsOf(t *config.Tenant, now time.Time) []deadline {
 		d.Says = "agreement " + a.Reference + " renews itself unless a party gives notice"
 		d.Do = fmt.Sprintf("Give notice %s before, or set the new expires_at.", days(a.Notice.Std()))
 	}
-	list := []deadline{d}
-	if !now.Before(d.At) && !a.LegalHold.Holds() {
-		d.At, d.Kind = a.ExpiresAt.Add(a.DisposalDeadline.Std()), "disposal"
-		d.Says, d.Do = "everything of agreement "+a.Reference+" must be gone", "Renew the agreement until then, or let it be disposed of."
-		list = append(list, d)
+	return []deadline{d}
+}
+
+// disposalOf gives when what is kept of a practice must go whose agreement is
+// over; false while it is not, or while nobody can say.
+func (s *Server) disposalOf(ctx context.Context, t *config.Tenant, now time.Time) (d deadline, ok bool, err error) {
+	a := t.Agreement
+	if a == nil || a.Status != config.AgreementTerminated && (a.ExpiresAt.IsZero() || now.Before(a.ExpiresAt.Time)) {
+		return d, false, nil
 	}
-	return list
+	endings, err := s.opts.Store.In(t.ID).Endings(ctx)
+	if err != nil {
+		return d, false, err
+	}
+	kept := agreement.Kept{Kind: agreement.KindDelivered}
+	for _, e := range endings {
+		if !e.EndedAt.IsZero() && e.Reference == a.Reference {
+			return d, false, nil // it is done
+		}
+		if e.CalledOffAt.IsZero() && e.EndedAt.IsZero() {
+			kept.Ended, kept.Returned = e.OverAt, !e.ReturnedAt.IsZero()
+		}
+	}
+	due := agreement.Dispose(a, kept, now)
+	d = deadline{At: due.At, Kind: "disposal", Tenant: t.ID, Who: config.ContactUs, Says: "everything of agreement " + a.Reference + " is destroyed", Do: "Renew the agreement before, if its end is a mistake."}
+	if due.Rule == agreement.NotReturned {
+		d.Says, d.Do = "everything of agreement "+a.Reference+" must be handed back, and be gone", "Write it out for the practice with bulkhead dispose "+t.ID+" --return DIR."
+	}
+	return d, !due.At.IsZero(), nil
 }
 
 func endsOfTokens(tokens []store.Token, now time.Time) (list []deadline) {

@@ -72,7 +72,10 @@ func (s *Server) progressOf(ctx context.Context, x store.Export, moves []store.M
 	spells := spellsOf(x, moves, now)
 	p := progress{Phases: phasesOf(x, spells), spells: spells}
 	began, until := fileTimes(spells)
-	if began.IsZero() {
+	if began.IsZero() { // its timeline may be gone, and its files are not
+		began, until = x.RequestedAt, x.EndedAt
+	}
+	if until.IsZero() {
 		return p, nil
 	}
 	width := max(until.Sub(began)/spansDrawn, 10*time.Millisecond)

@@ -330,3 +330,36 @@ func TestWaitsSayWhy(t *testing.T) {
 		t.Errorf("lakeside's own people see %+v, %v", q.Waiting, err)
 	}
 }
+
+func TestTheEndOfAnAgreementHasADeadline(t *testing.T) {
+	o := newTown(t)
+	disposal := func() (found deadline) {
+		t.Helper()
+		var list []deadline
+		if err := json.Unmarshal([]byte(o.program("viewer").get("/api/v1/deadlines").body), &list); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			if d.Kind == "disposal" && d.Tenant == "harbor" {
+				found = d
+			}
+		}
+		return found
+	}
+	c, err := o.options.Config().Tenant("harbor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := c.Agreement.ExpiresAt
+	if d := disposal(); !d.At.Equal(ended.AddDate(0, 0, 15)) {
+		t.Errorf("it is destroyed at %v, want half of thirty days after %v", d.At, ended)
+	}
+	c.Agreement.Disposal = "return"
+	if d := disposal(); !d.At.Equal(ended.AddDate(0, 0, 30)) || !strings.Contains(d.Do, "--return") {
+		t.Errorf("what is to be handed back: %+v", d)
+	}
+	o.sql(`INSERT INTO ending (tenant_id, reference, document, rule, over_at, seen_at, ended_at) VALUES ('harbor', 'BAA-2025-040', '', 'expired', 1, 1, 2)`)
+	if d := disposal(); !d.At.IsZero() {
+		t.Errorf("what is destroyed has a deadline still: %+v", d)
+	}
+}
