@@ -181,6 +181,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.startTelling(ctx)
 	a.caller.start(ctx)
+	a.sayUnusable(ctx, a.Config)
 	a.startDisposing(ctx)
 	a.started = true
 	return a.Engine.Start(ctx)

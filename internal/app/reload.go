@@ -42,6 +42,7 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 	}
 	a.Connections = connections
 	a.ways.Store(connections)
+	a.sayUnusable(ctx, next)
 	a.inForce.Store(next)
 	a.publishKeys(next)
 	return d, nil

@@ -41,6 +41,21 @@ func (a *App) answer() engine.Follower {
 	return a.Triggers
 }
 
+// sayUnusable logs the hooks and call-backs whose secrets cannot be read: they
+// refuse, or are put off, until somebody sees to it.
+func (a *App) sayUnusable(ctx context.Context, c *config.Config) {
+	for _, h := range c.Hooks {
+		if _, err := h.Secret(); err != nil {
+			a.log.WarnContext(ctx, "a hook cannot be used", "hook", h.Name, "reason", err)
+		}
+	}
+	for _, to := range c.Callbacks {
+		if _, err := to.Secret(); err != nil {
+			a.log.WarnContext(ctx, "a call-back cannot be signed", "target", to.Name, "reason", err)
+		}
+	}
+}
+
 // A caller sends call-backs in one goroutine of its own, so that a slow callee
 // holds up nothing else.
 type caller struct {

@@ -119,13 +119,14 @@ func TestARequestIsToldUntilItsAnswerIsRead(t *testing.T) {
 	end(Result{Outcome: "problem", Code: "download_failed", Files: 1})
 	var got []string
 	for _, s := range spans() {
-		line := s.Name + " " + s.Status.Code.String()
+		var line strings.Builder
+		line.WriteString(s.Name + " " + s.Status.Code.String())
 		for _, a := range s.Attributes {
 			if k := string(a.Key); k == "http.response.status_code" || k == "http.response.body.size" || k == "error.type" || k == "bulkhead.problem" || k == "http.request.resend_count" {
-				line += " " + a.Value.String()
+				line.WriteString(" " + a.Value.String())
 			}
 		}
-		got = append(got, line)
+		got = append(got, line.String())
 		if text := fmt.Sprintf("%+v", s); strings.Contains(text, "secret") {
 			t.Errorf("told: %s", text)
 		}

@@ -79,6 +79,19 @@ func TestASignedMessageIsARequest(t *testing.T) {
 	if got := token.get("/api/v1/practices/lakeside/requests"); got.code != http.StatusOK || !strings.Contains(got.body, `"requested_by":"mirth"`) {
 		t.Errorf("%d %s", got.code, got.body)
 	}
+	var hidden int64
+	err = h.store.In("hillcrest").Do(t.Context(), func(tx *store.Tx) (err error) {
+		hidden, err = tx.Ask(store.ExportRequest{Kind: "full", By: "cron", Source: store.FromTable})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"lakeside/requests/", "hillcrest/requests/"} {
+		if got := token.get("/api/v1/practices/" + path + strconv.FormatInt(hidden, 10)); got.code != http.StatusNotFound {
+			t.Errorf("another practice's request by %s: %d", path, got.code)
+		}
+	}
 	if got := token.get("/api/v1/practices/lakeside/requests/999"); got.code != http.StatusNotFound {
 		t.Errorf("a request that is not there: %d", got.code)
 	}
@@ -190,4 +203,17 @@ func TestTheAPIStartsOneExportForOneReference(t *testing.T) {
 			t.Errorf("%s: %d %s", body, got.code, got.body)
 		}
 	}
+}
+
+func FuzzAMessageAsksOnlyForTheHooksPractices(f *testing.F) {
+	for _, s := range []string{`{}`, `{"tenant":"lakeside","types":["Patient"]}`, `{"tenant":"hillcrest"}`, `{"tenant":"\u006cakeside"} x`, `[1]`, `{"types":[null]}`} {
+		f.Add([]byte(s))
+	}
+	h := config.Hook{Name: "mirth", Tenants: []string{"lakeside", "elm"}}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := hookRequest(h, "msg_1", body)
+		if err == nil && (r.Tenant != "lakeside" && r.Tenant != "elm" || r.By != "mirth" || r.Source != store.FromHook) {
+			t.Errorf("%q asks for %+v", body, r)
+		}
+	})
 }
