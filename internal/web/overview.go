@@ -82,8 +82,10 @@ func held(r row, ground schedule.Ground, now time.Time) row {
 	if err != nil {
 		return r
 	}
-	if h, ok := ground.Holds(t, schedule.Work, now); ok {
-		r.Mark, r.Held = paused, h.Says
+	for _, p := range ground.Pauses {
+		if !p.Over(now) && schedule.Pauses(p, t) {
+			r.Mark, r.Held = paused, "paused by "+p.By+": "+p.Reason
+		}
 	}
 	return r
 }

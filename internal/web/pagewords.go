@@ -20,6 +20,7 @@ var pageWords = map[string]any{
 	"within":   func() []int { return []int{7, 30, 90, 180, withinAtMost} },
 	"hour":     func(t time.Time) string { return t.UTC().Format("2 Jan 15:04") },
 	"short":    func(t time.Time) string { return t.UTC().Format("2 Jan 15:04") },
+	"second":   func(t time.Time) string { return t.UTC().Format(time.DateTime) },
 	"more": func(n int64) string {
 		if n == 2 {
 			return "one more"
