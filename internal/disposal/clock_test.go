@@ -28,12 +28,12 @@ func TestEachAreaGoesWhenItsOwnClockIsOver(t *testing.T) {
 			{"logs"},
 			nil,
 		} {
-			time.Sleep(day - time.Second)
+			pass(day - time.Second)
 			before := h.left("lakeside", ours)
 			if r := h.dispose(lakeside); len(r.Gone) > 0 || !slices.Equal(h.left("lakeside", ours), before) {
 				t.Errorf("a second before day %d: %+v", i+1, r.Gone)
 			}
-			time.Sleep(time.Second)
+			pass(time.Second)
 			h.dispose(lakeside)
 			if diff := cmp.Diff(want, h.left("lakeside", ours)); diff != "" {
 				t.Errorf("after day %d (-want +got):\n%s", i+1, diff)
@@ -63,7 +63,7 @@ func TestWithoutAClockNothingGoes(t *testing.T) {
 		nobody := agreed("hillcrest")
 		nobody.Agreement = nil
 		other := h.export(order{tenant: "hillcrest"})
-		time.Sleep(4000 * day)
+		pass(4000 * day)
 		h.dispose(lakeside)
 		h.dispose(nobody)
 		if len(h.left("lakeside", id)) != 5 || len(h.left("hillcrest", other)) != 5 {
@@ -77,11 +77,11 @@ func TestALegalHoldWinsOverClocksAndOverTheEnd(t *testing.T) {
 		h, lakeside := newHouse(t), agreed("lakeside")
 		lakeside.Agreement.LegalHold = config.LegalHold{Since: config.Moment{Time: time.Now()}, Reason: "case 12", By: "counsel"}
 		id := h.export(order{tenant: "lakeside"})
-		time.Sleep(100 * day)
+		pass(100 * day)
 		h.dispose(lakeside)
 		lakeside.Agreement.Status = config.AgreementTerminated
 		h.dispose(lakeside)
-		time.Sleep(100 * day)
+		pass(100 * day)
 		if r := h.dispose(lakeside); len(h.left("lakeside", id)) != 5 || r.Waits == "" || h.tables.rows["lakeside"] == 0 {
 			t.Errorf("under a hold: %+v, left %v", r, h.left("lakeside", id))
 		}
@@ -122,9 +122,9 @@ func TestWhatAnExportMayNeedIsKept(t *testing.T) {
 						o.origin = ids[0]
 					}
 					ids = append(ids, h.export(o))
-					time.Sleep(time.Minute)
+					pass(time.Minute)
 				}
-				time.Sleep(10 * day)
+				pass(10 * day)
 				h.dispose(lakeside)
 				for i, id := range ids {
 					if diff := cmp.Diff(c.want[i], h.left("lakeside", id)); diff != "" {
@@ -141,10 +141,10 @@ func TestWorkIsDoneInPortions(t *testing.T) {
 		h, lakeside := newHouse(t), agreed("lakeside")
 		for range 3 {
 			h.export(order{tenant: "lakeside"})
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
-		time.Sleep(10 * day)
-		h.keeper.Point = func(string) error { time.Sleep(time.Second); return nil } // each step takes a second
+		pass(10 * day)
+		h.keeper.Point = func(string) error { pass(time.Second); return nil } // each step takes a second
 		turns, gone := 0, 0
 		for more := true; more; turns++ {
 			start := time.Now()

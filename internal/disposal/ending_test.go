@@ -47,23 +47,23 @@ func TestAnAgreementsEndFreezesAndThenDestroysEverything(t *testing.T) {
 		lakeside.Agreement.Retention = config.Retention{}
 		ids := []string{h.export(order{tenant: "lakeside"})}
 		h.export(order{tenant: "hillcrest"})
-		time.Sleep(day)
+		pass(day)
 		ids = append(ids, h.export(order{tenant: "lakeside"}))
 		others := h.stored("hillcrest")
-		time.Sleep(10 * day)
+		pass(10 * day)
 		lakeside.Agreement.Status = config.AgreementTerminated
 		h.record("lakeside", "agreement.status: \"terminated\"\n")
 		over := time.Now()
-		time.Sleep(2 * day) // before anybody looks
+		pass(2 * day) // before anybody looks
 		if r := h.dispose(lakeside); !strings.Contains(r.Waits, over.AddDate(0, 0, 15).Format(time.DateOnly)) {
 			t.Errorf("at first: %+v", r)
 		}
-		time.Sleep(13*day - time.Second)
+		pass(13*day - time.Second)
 		if h.dispose(lakeside); len(h.stored("lakeside")) != 12 {
 			t.Error("it went before the time to think was over")
 		}
 		before, rows := h.stored("lakeside"), h.tables.rows["lakeside"]
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		r := h.dispose(lakeside)
 		if left := h.stored("lakeside"); len(left) > 0 || h.tables.rows["lakeside"] > 0 {
 			t.Errorf("left: %v, %d rows", left, h.tables.rows["lakeside"])
@@ -159,7 +159,7 @@ func TestTheLedgerForgetsThePatients(t *testing.T) {
 		h.export(order{tenant: "hillcrest"})
 		lakeside.Agreement.Status = config.AgreementTerminated
 		h.dispose(lakeside)
-		time.Sleep(16 * day)
+		pass(16 * day)
 		h.dispose(lakeside)
 		for tenant, want := range map[string]int64{"lakeside": 0, "hillcrest": 1} {
 			if n, err := h.ledger.In(tenant).Members(t.Context(), "s"); err != nil || n != want {
@@ -173,7 +173,7 @@ func TestTheLedgerForgetsThePatients(t *testing.T) {
 		}())
 		hillcrest := agreed("hillcrest")
 		hillcrest.Agreement.Status = config.AgreementTerminated
-		time.Sleep(16 * day)
+		pass(16 * day)
 		h.dispose(hillcrest)
 		for _, name := range []string{"ledger.db", "ledger.db-wal"} {
 			text, err := os.ReadFile(filepath.Join(h.dir, name))
@@ -197,7 +197,7 @@ func TestADyingProcessLosesNothingOfADisposal(t *testing.T) {
 			h.export(order{tenant: "hillcrest"})
 			ids := []string{h.export(order{tenant: "lakeside"})}
 			before, rows, others := h.stored("lakeside"), h.tables.rows["lakeside"], h.stored("hillcrest")
-			time.Sleep(36 * time.Hour) // raw is due
+			pass(36 * time.Hour) // raw is due
 			left, where := n, ""
 			die := func(name string) error {
 				if left--; left == 0 {
@@ -221,7 +221,7 @@ func TestADyingProcessLosesNothingOfADisposal(t *testing.T) {
 			dispose()
 			lakeside.Agreement.Status = config.AgreementTerminated
 			dispose()
-			time.Sleep(16 * day)
+			pass(16 * day)
 			r := dispose()
 			if len(h.stored("lakeside")) > 0 || h.tables.rows["lakeside"] > 0 {
 				t.Errorf("killed at %s: left %v", where, h.stored("lakeside"))
@@ -264,11 +264,11 @@ func TestARenewedAgreementCallsTheEndOff(t *testing.T) {
 		lakeside.Agreement.Retention = config.Retention{}
 		id := h.export(order{tenant: "lakeside"})
 		lakeside.Agreement.ExpiresAt = config.Moment{Time: time.Now().Add(day)}
-		time.Sleep(10 * day)
+		pass(10 * day)
 		h.dispose(lakeside)
 		lakeside.Agreement.ExpiresAt = config.Moment{Time: time.Now().AddDate(1, 0, 0)}
 		h.dispose(lakeside)
-		time.Sleep(100 * day)
+		pass(100 * day)
 		if r := h.dispose(lakeside); r.Ending != nil || len(h.left("lakeside", id)) != 5 {
 			t.Errorf("renewed: %+v, left %v", r, h.left("lakeside", id))
 		}
@@ -285,7 +285,7 @@ func TestNothingIsDestroyedWhileAnExportIsUnderWay(t *testing.T) {
 		id := h.export(order{tenant: "lakeside", ends: completes[:4]})
 		lakeside.Agreement.Status = config.AgreementTerminated
 		h.dispose(lakeside)
-		time.Sleep(20 * day)
+		pass(20 * day)
 		if r := h.dispose(lakeside); !strings.Contains(r.Waits, "bulkhead cancel lakeside") || len(h.left("lakeside", id)) != 5 {
 			t.Errorf("%+v, left %v", r, h.left("lakeside", id))
 		}
@@ -299,7 +299,7 @@ func TestFilesThatTheLedgerDoesNotKnowGoToo(t *testing.T) {
 		h.leave("lakeside", "20200101-000000-forgotten")
 		lakeside.Agreement.Status = config.AgreementTerminated
 		h.dispose(lakeside)
-		time.Sleep(16 * day)
+		pass(16 * day)
 		r := h.dispose(lakeside)
 		c, err := disposal.Read(*r.Ending)
 		if err != nil || len(h.stored("lakeside")) > 0 {
@@ -322,11 +322,11 @@ func TestAPracticeThatComesBackHasAnEndOfItsOwn(t *testing.T) {
 		h, lakeside := newHouse(t), agreed("lakeside")
 		for round := range 2 {
 			lakeside.Agreement.Status = config.AgreementActive
-			time.Sleep(time.Hour)
+			pass(time.Hour)
 			id := h.export(order{tenant: "lakeside"})
 			lakeside.Agreement.Status = config.AgreementTerminated
 			h.dispose(lakeside)
-			time.Sleep(16 * day)
+			pass(16 * day)
 			r := h.dispose(lakeside)
 			if r.Ending == nil || r.Certificate == "" {
 				t.Fatalf("round %d: %+v", round, r)

@@ -260,6 +260,9 @@ func (h *house) now() time.Time {
 	return x.EndedAt
 }
 
+// pass lets simulated time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 // dispose takes away all that is due of a practice.
 func (h *house) dispose(t *config.Tenant) disposal.Result {
 	h.Helper()
