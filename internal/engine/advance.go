@@ -212,7 +212,7 @@ func (e *Engine) recordDone(tx *store.Tx, x *store.Export, l store.Lease, outcom
 	case export.Members:
 		return e.recordMembers(tx, x, o)
 	case export.Attached:
-		return e.recordAttached(tx, x, o)
+		return e.recordAttached(tx, x, l, o)
 	case export.Published:
 		return e.recordPublished(tx, x, l, o)
 	case export.Released:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,13 +22,13 @@ var withDocuments = strings.Replace(practices, "types: [Patient, Condition]", "t
 
 // attaches is what a calm attach step of the script does.
 func attaches(_ context.Context, w export.Work) (export.Outcome, error) {
-	return export.Attached{Summary: attachment.Summary{
+	return export.Attached{Files: []attachment.Summary{{
 		AttachedFile: store.AttachedFile{
 			File: w.Lease.Subject, Found: 3, Kept: 2, Bytes: 100, Outcomes: map[string]int64{"stored": 2, "not_found": 1},
 			Pending: []string{"digest-of-" + w.Lease.Subject},
 		},
 		Parts: []store.Part{{Table: "attachment", Key: "staged/" + w.Lease.Subject, Rows: 3}},
-	}}, nil
+	}}}, nil
 }
 
 func TestDocumentsAreStoredBetweenTheFilesAndTheSinks(t *testing.T) {
@@ -68,6 +69,38 @@ func TestDocumentsAreStoredBetweenTheFilesAndTheSinks(t *testing.T) {
 	pending, err := b.store.In("lakeside").PendingAttachments(t.Context(), x.Stream)
 	if err != nil || len(pending) != 5 {
 		t.Errorf("pending %v, %v", pending, err)
+	}
+}
+
+func TestDocumentsOfSmallFilesShareSteps(t *testing.T) {
+	h := newShelf(t, 9, 10)
+	h.stop()
+	h.yaml = withDocuments
+	h.start()
+	var broken atomic.Bool
+	broken.Store(true)
+	h.steps.mu.Lock()
+	h.steps.on[export.Attach] = func(ctx context.Context, w export.Work) (export.Outcome, error) {
+		files, err := h.store.In("lakeside").AttachUnit(ctx, w.Export.ID, w.Lease.Subject)
+		if err != nil || len(files) == 0 {
+			t.Errorf("%d files in hand, %v", len(files), err)
+		}
+		var o export.Attached
+		for _, f := range files {
+			if len(o.Files) == 2 && broken.CompareAndSwap(true, false) {
+				return o, nil // the step does not come to the others
+			}
+			o.Files = append(o.Files, attachment.Summary{AttachedFile: store.AttachedFile{File: f.Name, Found: 1, Kept: 1}})
+		}
+		return o, nil
+	}
+	h.steps.mu.Unlock()
+	id := h.wait("lakeside", h.request("lakeside", export.Wish{}), life.Completed).ID
+	if files, err := h.store.In("lakeside").Attached(t.Context(), id); err != nil || len(files) != 9 {
+		t.Errorf("the documents of %d files are dealt with, %v", len(files), err)
+	}
+	if n := h.steps.count("lakeside attach"); n < 2 || n > 4 {
+		t.Errorf("%d steps for nine small files", n)
 	}
 }
 

@@ -52,9 +52,7 @@ func stepEvents(x *store.Export, l store.Lease, outcome export.Outcome) []audit.
 	case export.Staged:
 		return stagedEvents(o)
 	case export.Attached:
-		return []audit.Event{{Action: audit.Attached, Object: l.Subject, Rule: permitted, Facts: map[string]any{
-			"found": o.Summary.Found, "kept": o.Summary.Kept, "bytes": o.Summary.Bytes,
-		}}}
+		return attachedEvents(l.Subject, o)
 	case export.Published:
 		return []audit.Event{{Action: audit.Delivered, Object: l.Subject, Rule: permitted, Facts: receiptFacts(o.Receipt)}}
 	case export.Released:
@@ -63,6 +61,19 @@ func stepEvents(x *store.Export, l store.Lease, outcome export.Outcome) []audit.
 		}
 	}
 	return nil
+}
+
+// attachedEvents is one row for the documents of the files of a step.
+func attachedEvents(subject string, o export.Attached) []audit.Event {
+	var found, kept, bytes int64
+	for _, f := range o.Files {
+		found, kept, bytes = found+f.Found, kept+f.Kept, bytes+f.Bytes
+	}
+	facts := map[string]any{"found": found, "kept": kept, "bytes": bytes}
+	if n := len(o.Files); n > 1 {
+		facts["files"], facts["to"] = n, o.Files[n-1].File
+	}
+	return []audit.Event{{Action: audit.Attached, Object: subject, Rule: string(agreement.Permitted), Facts: facts}}
 }
 
 // stagedEvents is one row for the files of a unit; the counts of each stand in

@@ -222,6 +222,9 @@ func (e *Engine) recordStaged(tx *store.Tx, x *store.Export, l store.Lease, o ex
 	if err := tx.SetIngested(x, files, parts); err != nil {
 		return err
 	}
+	if err := markDue(tx, x, files[0].Name, o); err != nil {
+		return err
+	}
 	if err := tx.LeaveFiles(x, files[0].Name, store.FileIngesting, l.Attempt > 0); err != nil {
 		return err
 	}

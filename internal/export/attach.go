@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -22,15 +23,17 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// Attach is the step that stores the documents of one ingested output file.
+// Attach is the step that stores the documents of ingested output files, one
+// or several small ones.
 const Attach = "attach"
 
 // attachTries is how often a file's documents are asked for when the server
 // fails. What it still does not give is recorded as failed.
 const attachTries = 4
 
-// Attached: the file's documents are dealt with, whatever became of each.
-type Attached struct{ Summary attachment.Summary }
+// Attached: the documents of these files are dealt with, whatever became of
+// each.
+type Attached struct{ Files []attachment.Summary }
 
 func (Attached) isOutcome() {}
 
@@ -44,24 +47,55 @@ func Attachable() (types, tables []string) {
 	return append(types, organized), tables
 }
 
-// attach stores the documents that a file's resources carry or point to. One
-// that cannot be had never fails the export: its row says why.
+// attach stores the documents that the resources of files carry or point to. One
+// that cannot be had never fails the export: its row says why. After a failure
+// it is about the first file only, and what it has fetched is not fetched again.
 func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, error) {
 	scope, err := s.scope(t, w)
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+	files, err := s.Store.In(t.ID).AttachUnit(ctx, w.Export.ID, w.Lease.Subject)
 	if err != nil {
 		return nil, err
+	}
+	if len(files) == 0 || w.Lease.Attempt > 0 {
+		file, err := s.Store.In(t.ID).File(ctx, w.Export.ID, w.Lease.Subject)
+		if err != nil {
+			return nil, err
+		}
+		files = []store.File{file}
 	}
 	client, err := s.Connect(t, s.attachTypes(t, w.Export))
 	if err != nil {
 		return nil, err
 	}
+	var done Attached
+	for _, file := range files {
+		summary, err := s.attachOf(ctx, client, t, w, scope, file)
+		if err != nil && len(done.Files) > 0 && ctx.Err() == nil && isWeather(err) {
+			return done, nil // the next step begins with this file, and counts its failures
+		}
+		if err != nil {
+			return nil, err
+		}
+		done.Files = append(done.Files, summary)
+	}
+	return done, nil
+}
+
+// isWeather reports whether waiting may cure an error, and nobody has said how
+// long.
+func isWeather(err error) bool {
+	_, problematic := errors.AsType[*problem.Problem](err)
+	return !problematic && !isLater(err) && RetryAfter(err) == 0
+}
+
+// attachOf stores the documents of one file.
+func (s *Steps) attachOf(ctx context.Context, client *bulkdata.Client, t *config.Tenant, w Work, scope *blob.Scope, file store.File) (attachment.Summary, error) {
 	refused, err := quarantine.Lines(ctx, scope, w.Export.ID, file.Name)
 	if err != nil {
-		return nil, err
+		return attachment.Summary{}, err
 	}
 	o := attachment.Options{
 		Scope: scope, Ledger: s.Store.In(t.ID), Lease: w.Lease, Rules: rulesOf(t), Base: t.FHIRBaseURL, Refused: refused, Origin: w.Export.Origin,
@@ -71,12 +105,9 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 		Ends:  endsAttaching,
 		Last:  w.Lease.Attempt+1 >= min(attachTries, int64(s.Config.Limits.Retry.Attempts)),
 	}
+	o.Lease.Subject = file.Name
 	o.AsOf, _ = fhir.ParseInstant(w.Export.TransactionTime) // zero when the server gave none
-	summary, err := attachment.Run(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return Attached{summary}, nil
+	return attachment.Run(ctx, o)
 }
 
 // rulesOf gives what the configuration wants and the agreement permits now.

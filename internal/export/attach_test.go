@@ -110,10 +110,10 @@ func rawFile(t *testing.T, files *blob.Store, export, name string) {
 func outcomesOf(t *testing.T, o Outcome, err error) map[string]int64 {
 	t.Helper()
 	a, ok := o.(Attached)
-	if !ok || err != nil {
-		t.Fatalf("the step gave %T, %v", o, err)
+	if !ok || err != nil || len(a.Files) != 1 {
+		t.Fatalf("the step gave %+v, %v", o, err)
 	}
-	return a.Summary.Outcomes
+	return a.Files[0].Outcomes
 }
 
 func text(w http.ResponseWriter, _ *http.Request) {

@@ -40,11 +40,11 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 	if err := s.linked(ctx, t, x, m.Next); err != nil {
 		return nil, err
 	}
-	known, err := s.Store.In(t.ID).Files(ctx, x.ID)
+	known, err := s.Store.In(t.ID).ErrorURLs(ctx, x.ID, x.Page)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.countable(m, known); err != nil {
+	if err := s.countable(ctx, m, x); err != nil {
 		return nil, err
 	}
 	l := Listed{Listing: store.Listing{
@@ -80,8 +80,12 @@ func saidType(text string) string {
 }
 
 // countable refuses a manifest of more files than one export may have.
-func (s *Steps) countable(m *bulkdata.Manifest, known []store.File) error {
-	files := len(known)
+func (s *Steps) countable(ctx context.Context, m *bulkdata.Manifest, x store.Export) error {
+	before, err := s.Store.In(x.Tenant).FilesBefore(ctx, x.ID, x.Page)
+	if err != nil {
+		return err
+	}
+	files := int(before)
 	for range m.Files() {
 		files++
 	}
@@ -97,7 +101,7 @@ func (s *Steps) linked(ctx context.Context, t *config.Tenant, x store.Export, ne
 	if next == "" {
 		return nil
 	}
-	pages, err := s.Store.In(t.ID).Pages(ctx, x.ID)
+	page, seen, err := s.Store.In(t.ID).PageWithURL(ctx, x.ID, next)
 	if err != nil {
 		return err
 	}
@@ -105,10 +109,8 @@ func (s *Steps) linked(ctx context.Context, t *config.Tenant, x store.Export, ne
 	if most := min(pagesAtMost, s.Config.Limits.FilesPerExport); x.Page+1 >= int64(most) {
 		why = fmt.Sprintf("the manifest has more than %d pages", most)
 	}
-	for page, url := range pages {
-		if url == next && page <= x.Page {
-			why = fmt.Sprintf("page %d of the manifest links back to page %d", x.Page, page)
-		}
+	if seen && page <= x.Page {
+		why = fmt.Sprintf("page %d of the manifest links back to page %d", x.Page, page)
 	}
 	if next == pageURL(x) {
 		why = fmt.Sprintf("page %d of the manifest links to itself", x.Page)
@@ -199,13 +201,11 @@ func (s *Steps) nextSince(t *config.Tenant, m *bulkdata.Manifest, kickoff time.T
 
 // read names the page's files by their place in it. Types that the agreement
 // does not permit are left at the server (I1); outcomes that every page
-// repeats are read once.
-func (l *Listed) read(t *config.Tenant, i store.Intent, m *bulkdata.Manifest, known []store.File) error {
+// repeats are read once: known are the URLs of those of the pages before.
+func (l *Listed) read(t *config.Tenant, i store.Intent, m *bulkdata.Manifest, known []string) error {
 	repeated := map[string]bool{}
-	for _, f := range known {
-		if f.Section == "error" && f.Page < l.Page {
-			repeated[f.URL] = true
-		}
+	for _, url := range known {
+		repeated[url] = true
 	}
 	for f := range m.Files() {
 		section, resourceType := string(f.Section), f.Type

@@ -84,14 +84,14 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 	if err != nil || now.URL != file.URL {
 		return now.URL, err
 	}
-	pages, err := scope.Pages(ctx, w.Export.ID)
-	if err != nil || pages[file.Page] == "" {
+	page, ok, err := scope.PageURL(ctx, w.Export.ID, file.Page)
+	if err != nil || !ok {
 		return "", err
 	}
 	at := w.Export
 	at.Page, at.PageURL = file.Page, ""
 	if file.Page > 0 {
-		at.PageURL = pages[file.Page]
+		at.PageURL = page
 	}
 	status, err := s.ask(ctx, client, at)
 	if err != nil || status.Manifest == nil {
@@ -101,11 +101,11 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 	if err := fresh.read(t, w.Export.Intent, status.Manifest, nil); err != nil {
 		return "", err
 	}
-	files, err := scope.Files(ctx, w.Export.ID)
+	files, err := scope.PageFiles(ctx, w.Export.ID, file.Page)
 	if err != nil {
 		return "", err
 	}
-	links := freshLinks(slices.DeleteFunc(files, func(f store.File) bool { return f.Page != file.Page }), fresh.Files)
+	links := freshLinks(files, fresh.Files)
 	err = scope.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.Hold(w.Lease); err != nil {
 			return err

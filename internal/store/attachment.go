@@ -87,24 +87,65 @@ func (tx *Tx) SpendOnAttachments(export string, s Spending) error {
 	})
 }
 
-// FilesToAttach gives the names of ingested output files of the given types, or
-// with rows in the given tables, whose attachments nobody has dealt with or
-// deals with, at most limit.
-func (tx *Tx) FilesToAttach(x *Export, types, tables []string, limit int64) ([]string, error) {
-	if limit < 1 {
-		return nil, nil
+// FilesDue gives ingested output files whose attachments nobody has dealt with
+// or deals with, in manifest order and of one type, at most limit; of the given
+// type, or of any with "".
+func (tx *Tx) FilesDue(x *Export, resourceType string, limit int64) (files []WaitingFile, err error) {
+	var rows []gen.FilesDueRow
+	if resourceType == "" {
+		rows, err = tx.q.FilesDue(tx.ctx, gen.FilesDueParams{TenantID: tx.tenant, ExportID: x.ID, Limit: limit})
+	} else {
+		var of []gen.FilesDueOfRow
+		of, err = tx.q.FilesDueOf(tx.ctx, gen.FilesDueOfParams{TenantID: tx.tenant, ExportID: x.ID, ResourceType: resourceType, Limit: limit})
+		for _, r := range of {
+			rows = append(rows, gen.FilesDueRow(r))
+		}
 	}
-	return tx.q.FilesToAttach(tx.ctx, gen.FilesToAttachParams{
-		TenantID: tx.tenant, ExportID: x.ID, Types: types, Tables: tables, Limit: limit,
-	})
+	for _, r := range rows {
+		if r.ResourceType == rows[0].ResourceType {
+			files = append(files, WaitingFile{Name: r.File, Bytes: r.Bytes})
+		}
+	}
+	return files, err
 }
 
-// CountUnattached counts the output files of a type whose attachments are not
-// dealt with.
-func (tx *Tx) CountUnattached(x *Export, resourceType string) (int64, error) {
-	return tx.q.CountUnattachedFiles(tx.ctx, gen.CountUnattachedFilesParams{
-		TenantID: tx.tenant, ExportID: x.ID, ResourceType: resourceType,
-	})
+// Unattached reports whether there are output files of a type whose attachments
+// are not dealt with, or that are not ingested yet.
+func (tx *Tx) Unattached(x *Export, resourceType string) (bool, error) {
+	n, err := tx.q.Unattached(tx.ctx, gen.UnattachedParams{TenantID: tx.tenant, ExportID: x.ID, ResourceType: resourceType})
+	return n != 0, err
+}
+
+// MarkDue says that the ingested files of a unit may hold attachments.
+func (tx *Tx) MarkDue(x *Export, unit string) error {
+	return tx.q.MarkDue(tx.ctx, gen.MarkDueParams{TenantID: tx.tenant, ExportID: x.ID, Unit: unit})
+}
+
+// AttachFiles gives files to a step that is to deal with their attachments. The
+// first is its subject.
+func (tx *Tx) AttachFiles(x *Export, files []string) error {
+	for _, file := range files {
+		if err := tx.q.SetAttach(tx.ctx, gen.SetAttachParams{Attach: files[0], TenantID: tx.tenant, ExportID: x.ID, File: file}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LeaveAttach takes back the files that the step of a subject has not dealt
+// with.
+func (tx *Tx) LeaveAttach(x *Export, subject string) error {
+	return tx.q.LeaveAttach(tx.ctx, gen.LeaveAttachParams{TenantID: tx.tenant, ExportID: x.ID, Subject: subject})
+}
+
+// AttachUnit gives the files that the step of a subject has in hand for their
+// attachments, in manifest order.
+func (s *Scope) AttachUnit(ctx context.Context, export, subject string) ([]File, error) {
+	rows, err := s.store.queries().AttachUnit(ctx, gen.AttachUnitParams{TenantID: s.tenant, ExportID: export, Attach: subject})
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list the files of step %s: %w", subject, err))
+	}
+	return filesOf(rows), nil
 }
 
 // SetAttached records that a file's attachments are dealt with, and replaces
@@ -132,6 +173,9 @@ func (tx *Tx) SetAttached(x *Export, a AttachedFile, table string, parts []Part)
 		}); err != nil {
 			return err
 		}
+	}
+	if err := tx.q.SetAttach(tx.ctx, gen.SetAttachParams{TenantID: tx.tenant, ExportID: x.ID, File: a.File}); err != nil {
+		return err
 	}
 	return tx.q.PutAttachmentFile(tx.ctx, gen.PutAttachmentFileParams{
 		TenantID: tx.tenant, ExportID: x.ID, File: a.File, Found: a.Found, Kept: a.Kept, Bytes: a.Bytes,

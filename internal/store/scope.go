@@ -129,19 +129,6 @@ func (s *Scope) File(ctx context.Context, export, name string) (File, error) {
 	return fileOf(r), nil
 }
 
-// Pages gives the URLs of the pages of an export's manifest that are listed.
-func (s *Scope) Pages(ctx context.Context, export string) (map[int64]string, error) {
-	rows, err := s.store.queries().ListPages(ctx, gen.ListPagesParams{TenantID: s.tenant, ExportID: export})
-	if err != nil {
-		return nil, Explain(fmt.Errorf("list manifest pages: %w", err))
-	}
-	pages := make(map[int64]string, len(rows))
-	for _, r := range rows {
-		pages[r.Page] = r.Url
-	}
-	return pages, nil
-}
-
 // Parts gives the staged parts of an export in the order of their files.
 func (s *Scope) Parts(ctx context.Context, export string) ([]Part, error) {
 	rows, err := s.store.queries().ListParts(ctx, gen.ListPartsParams{TenantID: s.tenant, ExportID: export})

@@ -212,8 +212,11 @@ func (tx *Tx) Unstage(x *Export, file string) error {
 }
 
 // ReopenFiles takes back the files that failed or were on their way: to the
-// server's list, or to raw.
+// server's list, or to raw; and those whose attachments were in hand.
 func (tx *Tx) ReopenFiles(x *Export) error {
+	if err := tx.q.ReopenAttach(tx.ctx, gen.ReopenAttachParams{TenantID: tx.tenant, ExportID: x.ID}); err != nil {
+		return err
+	}
 	return tx.q.ReopenFiles(tx.ctx, gen.ReopenFilesParams{TenantID: tx.tenant, ExportID: x.ID})
 }
 

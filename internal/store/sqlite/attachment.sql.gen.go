@@ -7,8 +7,71 @@ package sqlite
 
 import (
 	"context"
-	"strings"
 )
+
+const attachUnit = `-- name: AttachUnit :many
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone, "attach" FROM output_file WHERE tenant_id = ? AND export_id = ? AND attach = ? ORDER BY position
+`
+
+type AttachUnitParams struct {
+	TenantID string
+	ExportID string
+	Attach   string
+}
+
+func (q *Queries) AttachUnit(ctx context.Context, arg AttachUnitParams) ([]OutputFile, error) {
+	rows, err := q.db.QueryContext(ctx, attachUnit, arg.TenantID, arg.ExportID, arg.Attach)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OutputFile
+	for rows.Next() {
+		var i OutputFile
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ExportID,
+			&i.File,
+			&i.Position,
+			&i.Section,
+			&i.ResourceType,
+			&i.Url,
+			&i.ExpectedCount,
+			&i.State,
+			&i.Bytes,
+			&i.WireBytes,
+			&i.Sha256,
+			&i.Lines,
+			&i.Blank,
+			&i.Delivered,
+			&i.Quarantined,
+			&i.Summary,
+			&i.StartedAt,
+			&i.StoredAt,
+			&i.IngestedAt,
+			&i.Page,
+			&i.Access,
+			&i.Checksum,
+			&i.Remaining,
+			&i.Replayed,
+			&i.QuarantineOf,
+			&i.Unit,
+			&i.ServerErrors,
+			&i.Alone,
+			&i.Attach,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const attachmentSpending = `-- name: AttachmentSpending :one
 SELECT requests, bytes FROM attachment_budget WHERE tenant_id = ? AND export_id = ?
@@ -29,24 +92,6 @@ func (q *Queries) AttachmentSpending(ctx context.Context, arg AttachmentSpending
 	var i AttachmentSpendingRow
 	err := row.Scan(&i.Requests, &i.Bytes)
 	return i, err
-}
-
-const countUnattachedFiles = `-- name: CountUnattachedFiles :one
-SELECT count(*) FROM output_file f WHERE f.tenant_id = ? AND f.export_id = ? AND f.section = 'output' AND f.resource_type = ?
-  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file)
-`
-
-type CountUnattachedFilesParams struct {
-	TenantID     string
-	ExportID     string
-	ResourceType string
-}
-
-func (q *Queries) CountUnattachedFiles(ctx context.Context, arg CountUnattachedFilesParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countUnattachedFiles, arg.TenantID, arg.ExportID, arg.ResourceType)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
 }
 
 const dropAttachmentFile = `-- name: DropAttachmentFile :exec
@@ -85,59 +130,82 @@ func (q *Queries) DropTableParts(ctx context.Context, arg DropTablePartsParams) 
 	return err
 }
 
-const filesToAttach = `-- name: FilesToAttach :many
-SELECT f.file FROM output_file f
-WHERE f.tenant_id = ? AND f.export_id = ? AND f.state = 'ingested' AND f.section = 'output'
-  AND (f.resource_type IN (/*SLICE:types*/?) OR EXISTS (SELECT 1 FROM staged_part p WHERE p.tenant_id = f.tenant_id
-    AND p.export_id = f.export_id AND p.file = f.unit AND p.table_name IN (/*SLICE:tables*/?)))
-  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file)
-  AND NOT EXISTS (SELECT 1 FROM step s WHERE s.tenant_id = f.tenant_id AND s.export_id = f.export_id AND s.kind = 'attach'
-    AND s.subject = f.file AND s.state <> 'done')
-ORDER BY f.position LIMIT ?
+const filesDue = `-- name: FilesDue :many
+SELECT file, bytes, resource_type FROM output_file
+WHERE tenant_id = ? AND export_id = ? AND attach = 'due' AND state = 'ingested' ORDER BY position LIMIT ?
 `
 
-type FilesToAttachParams struct {
+type FilesDueParams struct {
 	TenantID string
 	ExportID string
-	Types    []string
-	Tables   []string
 	Limit    int64
 }
 
-func (q *Queries) FilesToAttach(ctx context.Context, arg FilesToAttachParams) ([]string, error) {
-	query := filesToAttach
-	var queryParams []interface{}
-	queryParams = append(queryParams, arg.TenantID)
-	queryParams = append(queryParams, arg.ExportID)
-	if len(arg.Types) > 0 {
-		for _, v := range arg.Types {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:types*/?", strings.Repeat(",?", len(arg.Types))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:types*/?", "NULL", 1)
-	}
-	if len(arg.Tables) > 0 {
-		for _, v := range arg.Tables {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:tables*/?", strings.Repeat(",?", len(arg.Tables))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:tables*/?", "NULL", 1)
-	}
-	queryParams = append(queryParams, arg.Limit)
-	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+type FilesDueRow struct {
+	File         string
+	Bytes        int64
+	ResourceType string
+}
+
+func (q *Queries) FilesDue(ctx context.Context, arg FilesDueParams) ([]FilesDueRow, error) {
+	rows, err := q.db.QueryContext(ctx, filesDue, arg.TenantID, arg.ExportID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []string
+	var items []FilesDueRow
 	for rows.Next() {
-		var file string
-		if err := rows.Scan(&file); err != nil {
+		var i FilesDueRow
+		if err := rows.Scan(&i.File, &i.Bytes, &i.ResourceType); err != nil {
 			return nil, err
 		}
-		items = append(items, file)
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const filesDueOf = `-- name: FilesDueOf :many
+SELECT file, bytes, resource_type FROM output_file
+WHERE tenant_id = ? AND export_id = ? AND attach = 'due' AND resource_type = ? AND state = 'ingested' ORDER BY position LIMIT ?
+`
+
+type FilesDueOfParams struct {
+	TenantID     string
+	ExportID     string
+	ResourceType string
+	Limit        int64
+}
+
+type FilesDueOfRow struct {
+	File         string
+	Bytes        int64
+	ResourceType string
+}
+
+func (q *Queries) FilesDueOf(ctx context.Context, arg FilesDueOfParams) ([]FilesDueOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, filesDueOf,
+		arg.TenantID,
+		arg.ExportID,
+		arg.ResourceType,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FilesDueOfRow
+	for rows.Next() {
+		var i FilesDueOfRow
+		if err := rows.Scan(&i.File, &i.Bytes, &i.ResourceType); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -176,6 +244,21 @@ func (q *Queries) GetAttachment(ctx context.Context, arg GetAttachmentParams) (A
 		&i.AsOf,
 	)
 	return i, err
+}
+
+const leaveAttach = `-- name: LeaveAttach :exec
+UPDATE output_file SET attach = 'due' WHERE tenant_id = ?1 AND export_id = ?2 AND attach = ?3
+`
+
+type LeaveAttachParams struct {
+	TenantID string
+	ExportID string
+	Subject  string
+}
+
+func (q *Queries) LeaveAttach(ctx context.Context, arg LeaveAttachParams) error {
+	_, err := q.db.ExecContext(ctx, leaveAttach, arg.TenantID, arg.ExportID, arg.Subject)
+	return err
 }
 
 const listAttachmentFiles = `-- name: ListAttachmentFiles :many
@@ -251,6 +334,22 @@ func (q *Queries) ListPendingAttachments(ctx context.Context, arg ListPendingAtt
 		return nil, err
 	}
 	return items, nil
+}
+
+const markDue = `-- name: MarkDue :exec
+UPDATE output_file SET attach = 'due'
+WHERE tenant_id = ? AND export_id = ? AND unit = ? AND state = 'ingested' AND section = 'output'
+`
+
+type MarkDueParams struct {
+	TenantID string
+	ExportID string
+	Unit     string
+}
+
+func (q *Queries) MarkDue(ctx context.Context, arg MarkDueParams) error {
+	_, err := q.db.ExecContext(ctx, markDue, arg.TenantID, arg.ExportID, arg.Unit)
+	return err
 }
 
 const putAttachment = `-- name: PutAttachment :exec
@@ -339,6 +438,41 @@ func (q *Queries) PutPendingAttachment(ctx context.Context, arg PutPendingAttach
 	return err
 }
 
+const reopenAttach = `-- name: ReopenAttach :exec
+UPDATE output_file SET attach = 'due' WHERE tenant_id = ? AND export_id = ? AND attach <> '' AND attach <> 'due'
+`
+
+type ReopenAttachParams struct {
+	TenantID string
+	ExportID string
+}
+
+func (q *Queries) ReopenAttach(ctx context.Context, arg ReopenAttachParams) error {
+	_, err := q.db.ExecContext(ctx, reopenAttach, arg.TenantID, arg.ExportID)
+	return err
+}
+
+const setAttach = `-- name: SetAttach :exec
+UPDATE output_file SET attach = ? WHERE tenant_id = ? AND export_id = ? AND file = ?
+`
+
+type SetAttachParams struct {
+	Attach   string
+	TenantID string
+	ExportID string
+	File     string
+}
+
+func (q *Queries) SetAttach(ctx context.Context, arg SetAttachParams) error {
+	_, err := q.db.ExecContext(ctx, setAttach,
+		arg.Attach,
+		arg.TenantID,
+		arg.ExportID,
+		arg.File,
+	)
+	return err
+}
+
 const spendOnAttachments = `-- name: SpendOnAttachments :exec
 INSERT INTO attachment_budget (tenant_id, export_id, requests, bytes) VALUES (?, ?, ?, ?)
 ON CONFLICT (tenant_id, export_id) DO UPDATE SET requests = attachment_budget.requests + excluded.requests,
@@ -360,4 +494,24 @@ func (q *Queries) SpendOnAttachments(ctx context.Context, arg SpendOnAttachments
 		arg.Bytes,
 	)
 	return err
+}
+
+const unattached = `-- name: Unattached :one
+SELECT CAST(EXISTS (SELECT 1 FROM output_file d WHERE d.tenant_id = ?1 AND d.export_id = ?2 AND d.attach <> ''
+    AND d.resource_type = ?3 AND d.section = 'output')
+  OR EXISTS (SELECT 1 FROM output_file w WHERE w.tenant_id = ?1 AND w.export_id = ?2 AND w.section = 'output'
+    AND w.resource_type = ?3 AND w.state IN ('listed', 'downloading', 'stored', 'ingesting', 'failed')) AS INTEGER) AS open
+`
+
+type UnattachedParams struct {
+	TenantID     string
+	ExportID     string
+	ResourceType string
+}
+
+func (q *Queries) Unattached(ctx context.Context, arg UnattachedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, unattached, arg.TenantID, arg.ExportID, arg.ResourceType)
+	var open int64
+	err := row.Scan(&open)
+	return open, err
 }

@@ -266,7 +266,7 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 }
 
 const getFile = `-- name: GetFile :one
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone, "attach" FROM output_file WHERE tenant_id = ? AND export_id = ? AND file = ?
 `
 
 type GetFileParams struct {
@@ -308,6 +308,7 @@ func (q *Queries) GetFile(ctx context.Context, arg GetFileParams) (OutputFile, e
 		&i.Unit,
 		&i.ServerErrors,
 		&i.Alone,
+		&i.Attach,
 	)
 	return i, err
 }
@@ -795,7 +796,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 }
 
 const listFiles = `-- name: ListFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone, "attach" FROM output_file WHERE tenant_id = ? AND export_id = ? ORDER BY position
 `
 
 type ListFilesParams struct {
@@ -842,44 +843,8 @@ func (q *Queries) ListFiles(ctx context.Context, arg ListFilesParams) ([]OutputF
 			&i.Unit,
 			&i.ServerErrors,
 			&i.Alone,
+			&i.Attach,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listPages = `-- name: ListPages :many
-SELECT page, url FROM manifest_page WHERE tenant_id = ? AND export_id = ? ORDER BY page
-`
-
-type ListPagesParams struct {
-	TenantID string
-	ExportID string
-}
-
-type ListPagesRow struct {
-	Page int64
-	Url  string
-}
-
-func (q *Queries) ListPages(ctx context.Context, arg ListPagesParams) ([]ListPagesRow, error) {
-	rows, err := q.db.QueryContext(ctx, listPages, arg.TenantID, arg.ExportID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListPagesRow
-	for rows.Next() {
-		var i ListPagesRow
-		if err := rows.Scan(&i.Page, &i.Url); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1091,34 +1056,6 @@ func (q *Queries) OtherStreams(ctx context.Context, arg OtherStreamsParams) ([]s
 		return nil, err
 	}
 	return items, nil
-}
-
-const postponeStep = `-- name: PostponeStep :execrows
-UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running'
-`
-
-type PostponeStepParams struct {
-	Subject  string
-	DueAt    int64
-	Attempt  int64
-	TenantID string
-	StepID   int64
-	Epoch    int64
-}
-
-func (q *Queries) PostponeStep(ctx context.Context, arg PostponeStepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, postponeStep,
-		arg.Subject,
-		arg.DueAt,
-		arg.Attempt,
-		arg.TenantID,
-		arg.StepID,
-		arg.Epoch,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const putOffSchedule = `-- name: PutOffSchedule :exec

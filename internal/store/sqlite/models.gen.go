@@ -348,6 +348,7 @@ type OutputFile struct {
 	Unit          string
 	ServerErrors  int64
 	Alone         int64
+	Attach        string
 }
 
 type Pause struct {

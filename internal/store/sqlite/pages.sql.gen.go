@@ -443,7 +443,7 @@ func (q *Queries) FilePulse(ctx context.Context, arg FilePulseParams) ([]FilePul
 }
 
 const filesInState = `-- name: FilesInState :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone, "attach" FROM output_file
 WHERE tenant_id = ? AND export_id = ? AND state = ? AND position > ? ORDER BY position LIMIT ?
 `
 
@@ -498,6 +498,9 @@ func (q *Queries) FilesInState(ctx context.Context, arg FilesInStateParams) ([]O
 			&i.Replayed,
 			&i.QuarantineOf,
 			&i.Unit,
+			&i.ServerErrors,
+			&i.Alone,
+			&i.Attach,
 		); err != nil {
 			return nil, err
 		}
@@ -961,7 +964,7 @@ func (q *Queries) RefusedExports(ctx context.Context, arg RefusedExportsParams) 
 }
 
 const refusedFiles = `-- name: RefusedFiles :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit FROM output_file WHERE tenant_id = ? AND export_id = ? AND quarantined > 0 ORDER BY quarantined DESC, position LIMIT ?
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone, "attach" FROM output_file WHERE tenant_id = ? AND export_id = ? AND quarantined > 0 ORDER BY quarantined DESC, position LIMIT ?
 `
 
 type RefusedFilesParams struct {
@@ -1007,6 +1010,9 @@ func (q *Queries) RefusedFiles(ctx context.Context, arg RefusedFilesParams) ([]O
 			&i.Replayed,
 			&i.QuarantineOf,
 			&i.Unit,
+			&i.ServerErrors,
+			&i.Alone,
+			&i.Attach,
 		); err != nil {
 			return nil, err
 		}

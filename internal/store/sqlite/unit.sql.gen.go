@@ -247,7 +247,7 @@ func (q *Queries) LeaveUnit(ctx context.Context, arg LeaveUnitParams) error {
 }
 
 const listUnit = `-- name: ListUnit :many
-SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone FROM output_file WHERE tenant_id = ? AND export_id = ? AND unit = ? AND state = ? ORDER BY position
+SELECT tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, sha256, lines, blank, delivered, quarantined, summary, started_at, stored_at, ingested_at, page, access, checksum, remaining, replayed, quarantine_of, unit, server_errors, alone, "attach" FROM output_file WHERE tenant_id = ? AND export_id = ? AND unit = ? AND state = ? ORDER BY position
 `
 
 type ListUnitParams struct {
@@ -301,6 +301,7 @@ func (q *Queries) ListUnit(ctx context.Context, arg ListUnitParams) ([]OutputFil
 			&i.Unit,
 			&i.ServerErrors,
 			&i.Alone,
+			&i.Attach,
 		); err != nil {
 			return nil, err
 		}

@@ -39,7 +39,24 @@ ALTER TABLE output_file ADD COLUMN server_errors INTEGER NOT NULL DEFAULT 0;
 -- hand together was the end of a step.
 ALTER TABLE output_file ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
 
+-- Documents of ingested files: due, or the subject of the step that has the
+-- file in hand for them; empty when there is nothing to do.
+ALTER TABLE output_file ADD COLUMN attach TEXT NOT NULL DEFAULT '';
+UPDATE output_file SET attach = 'due' WHERE state = 'ingested' AND section = 'output'
+  AND export_id IN (SELECT export_id FROM export WHERE state IN ('downloading', 'ingesting') OR failed_in IN ('downloading', 'ingesting'))
+  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = output_file.tenant_id AND a.export_id = output_file.export_id AND a.file = output_file.file)
+  AND NOT EXISTS (SELECT 1 FROM step s WHERE s.export_id = output_file.export_id AND s.kind = 'attach' AND s.subject = output_file.file AND s.state <> 'done');
+CREATE INDEX output_file_to_attach ON output_file (tenant_id, export_id, attach, resource_type, position) WHERE attach <> '';
+
+-- Whether a page links back to one that was read.
+CREATE INDEX manifest_page_by_url ON manifest_page (tenant_id, export_id, url);
+CREATE INDEX output_file_by_page ON output_file (tenant_id, export_id, page);
+
 -- +goose Down
+DROP INDEX output_file_by_page;
+DROP INDEX manifest_page_by_url;
+DROP INDEX output_file_to_attach;
+ALTER TABLE output_file DROP COLUMN attach;
 ALTER TABLE output_file DROP COLUMN alone;
 ALTER TABLE output_file DROP COLUMN server_errors;
 ALTER TABLE schedule DROP COLUMN why;

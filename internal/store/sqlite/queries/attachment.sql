@@ -18,19 +18,35 @@ ON CONFLICT (tenant_id, export_id) DO UPDATE SET requests = attachment_budget.re
 -- name: AttachmentSpending :one
 SELECT requests, bytes FROM attachment_budget WHERE tenant_id = ? AND export_id = ?;
 
--- name: FilesToAttach :many
-SELECT f.file FROM output_file f
-WHERE f.tenant_id = ? AND f.export_id = ? AND f.state = 'ingested' AND f.section = 'output'
-  AND (f.resource_type IN (sqlc.slice('types')) OR EXISTS (SELECT 1 FROM staged_part p WHERE p.tenant_id = f.tenant_id
-    AND p.export_id = f.export_id AND p.file = f.unit AND p.table_name IN (sqlc.slice('tables'))))
-  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file)
-  AND NOT EXISTS (SELECT 1 FROM step s WHERE s.tenant_id = f.tenant_id AND s.export_id = f.export_id AND s.kind = 'attach'
-    AND s.subject = f.file AND s.state <> 'done')
-ORDER BY f.position LIMIT ?;
+-- name: FilesDue :many
+SELECT file, bytes, resource_type FROM output_file
+WHERE tenant_id = ? AND export_id = ? AND attach = 'due' AND state = 'ingested' ORDER BY position LIMIT ?;
 
--- name: CountUnattachedFiles :one
-SELECT count(*) FROM output_file f WHERE f.tenant_id = ? AND f.export_id = ? AND f.section = 'output' AND f.resource_type = ?
-  AND NOT EXISTS (SELECT 1 FROM attachment_file a WHERE a.tenant_id = f.tenant_id AND a.export_id = f.export_id AND a.file = f.file);
+-- name: FilesDueOf :many
+SELECT file, bytes, resource_type FROM output_file
+WHERE tenant_id = ? AND export_id = ? AND attach = 'due' AND resource_type = ? AND state = 'ingested' ORDER BY position LIMIT ?;
+
+-- name: Unattached :one
+SELECT CAST(EXISTS (SELECT 1 FROM output_file d WHERE d.tenant_id = sqlc.arg(tenant_id) AND d.export_id = sqlc.arg(export_id) AND d.attach <> ''
+    AND d.resource_type = sqlc.arg(resource_type) AND d.section = 'output')
+  OR EXISTS (SELECT 1 FROM output_file w WHERE w.tenant_id = sqlc.arg(tenant_id) AND w.export_id = sqlc.arg(export_id) AND w.section = 'output'
+    AND w.resource_type = sqlc.arg(resource_type) AND w.state IN ('listed', 'downloading', 'stored', 'ingesting', 'failed')) AS INTEGER) AS open;
+
+-- name: MarkDue :exec
+UPDATE output_file SET attach = 'due'
+WHERE tenant_id = ? AND export_id = ? AND unit = ? AND state = 'ingested' AND section = 'output';
+
+-- name: SetAttach :exec
+UPDATE output_file SET attach = ? WHERE tenant_id = ? AND export_id = ? AND file = ?;
+
+-- name: LeaveAttach :exec
+UPDATE output_file SET attach = 'due' WHERE tenant_id = sqlc.arg(tenant_id) AND export_id = sqlc.arg(export_id) AND attach = sqlc.arg(subject);
+
+-- name: ReopenAttach :exec
+UPDATE output_file SET attach = 'due' WHERE tenant_id = ? AND export_id = ? AND attach <> '' AND attach <> 'due';
+
+-- name: AttachUnit :many
+SELECT * FROM output_file WHERE tenant_id = ? AND export_id = ? AND attach = ? ORDER BY position;
 
 -- name: PutAttachmentFile :exec
 INSERT INTO attachment_file (tenant_id, export_id, file, found, kept, bytes, outcomes, attached_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)

@@ -79,9 +79,6 @@ WHERE tenant_id = ? AND export_id = ?;
 INSERT INTO manifest_page (tenant_id, export_id, page, url) VALUES (?, ?, ?, ?)
 ON CONFLICT (tenant_id, export_id, page) DO UPDATE SET url = excluded.url;
 
--- name: ListPages :many
-SELECT page, url FROM manifest_page WHERE tenant_id = ? AND export_id = ? ORDER BY page;
-
 -- name: SetReleased :exec
 UPDATE export SET released_at = ? WHERE tenant_id = ? AND export_id = ?;
 
@@ -157,9 +154,6 @@ UPDATE step SET heartbeat_at = ? WHERE tenant_id = ? AND step_id = ? AND epoch =
 
 -- name: FinishStep :execrows
 UPDATE step SET state = 'done' WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
-
--- name: PostponeStep :execrows
-UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ? WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
 
 -- name: DropSteps :exec
 DELETE FROM step WHERE tenant_id = ? AND export_id = ?;
