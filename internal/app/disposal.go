@@ -54,17 +54,22 @@ func (a *App) dispose(ctx context.Context, k *disposal.Keeper) {
 		}
 		by, next = a.InForce(), time.Now().Add(disposeEvery)
 		for i := range by.Tenants {
-			if !a.disposePractice(ctx, k, &by.Tenants[i]) {
+			if !a.disposePractice(ctx, k, by.Tenants[i].ID) {
 				return
 			}
 		}
 	}
 }
 
-// disposePractice does all that is due of one practice, in turns. It reports
-// false when ctx has ended.
-func (a *App) disposePractice(ctx context.Context, k *disposal.Keeper, t *config.Tenant) bool {
+// disposePractice does all that is due of one practice, in turns, each by the
+// agreement that is in force then: a legal hold stops it. It reports false when
+// ctx has ended.
+func (a *App) disposePractice(ctx context.Context, k *disposal.Keeper, id string) bool {
 	for more := true; more; {
+		t, err := a.InForce().Tenant(id)
+		if err != nil { // it is no longer configured: it is frozen
+			return true
+		}
 		r, err := k.Practice(ctx, t, disposal.Wish{Until: time.Now().Add(disposeFor)})
 		if err != nil && ctx.Err() == nil {
 			a.log.ErrorContext(ctx, "disposal", "tenant", t.ID, "error", err)

@@ -42,6 +42,9 @@ func TestEachAreaGoesWhenItsOwnClockIsOver(t *testing.T) {
 		if r := h.dispose(lakeside); len(r.Gone) > 0 || r.More {
 			t.Errorf("once more: %+v", r)
 		}
+		if x, err := h.ledger.In("lakeside").Export(t.Context(), ours); err != nil || slices.Contains(x.Parameters.Patients, canary) || x.Plain() {
+			t.Errorf("the export names patients still, or looks like a whole one: %+v, %v", x.Parameters, err)
+		}
 		if f, _, err := h.keeper.Facts(t.Context(), lakeside, time.Now()); err != nil || len(f.Exports) > 0 {
 			t.Errorf("%d exports are looked at still, %v", len(f.Exports), err)
 		}

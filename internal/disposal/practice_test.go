@@ -162,7 +162,7 @@ func (h *house) export(o order) string {
 	if len(o.ends) == 0 {
 		o.ends = completes
 	}
-	i := store.Intent{Stream: "s", Endpoint: "https://ehr.example/" + o.tenant, Level: "group", Group: "g", Types: []string{"Patient"}, Mode: "full", Sinks: []string{"mirth", "tables"}}
+	i := store.Intent{Stream: "s", Endpoint: "https://ehr.example/" + o.tenant, Level: "group", Group: "g", Types: []string{"Patient"}, Mode: "full", Sinks: []string{"mirth", "tables"}, Parameters: store.Parameters{Patients: []string{canary}}}
 	if o.origin != "" {
 		i.Origin, i.Purpose = o.origin, store.Replay
 	}

@@ -142,7 +142,8 @@ func (s *Scope) HistoryOf(ctx context.Context, export string) (events, items int
 
 // DropHistory forgets at most that many rows of an export's timeline and of its
 // event log each, and when none is left of them its pages, its steps that are
-// done and what its documents came to. more is true while there are others.
+// done, what its documents came to and which patients its request named. more is
+// true while there are others.
 func (tx *Tx) DropHistory(export string, most int64) (more bool, err error) {
 	events, err := tx.q.DropEvents(tx.ctx, gen.DropEventsParams{TenantID: tx.tenant, ExportID: export, Limit: most})
 	if err != nil {
@@ -152,11 +153,13 @@ func (tx *Tx) DropHistory(export string, most int64) (more bool, err error) {
 	if err != nil || events == most || items == most {
 		return true, err
 	}
+	_, named := tx.sql.ExecContext(tx.ctx, `UPDATE export SET parameters = json_set(parameters, '$.patients', json_array(''))
+		WHERE tenant_id = ? AND export_id = ? AND json_array_length(parameters, '$.patients') > 0`, tx.tenant, export)
 	_, pages := tx.q.DropPages(tx.ctx, gen.DropPagesParams{TenantID: tx.tenant, ExportID: export})
 	_, steps := tx.q.DropDoneSteps(tx.ctx, gen.DropDoneStepsParams{TenantID: tx.tenant, ExportID: export})
 	_, files := tx.q.DropAttachmentFiles(tx.ctx, gen.DropAttachmentFilesParams{TenantID: tx.tenant, ExportID: export})
 	_, budget := tx.q.DropAttachmentBudget(tx.ctx, gen.DropAttachmentBudgetParams{TenantID: tx.tenant, ExportID: export})
-	return false, errors.Join(pages, steps, files, budget)
+	return false, errors.Join(named, pages, steps, files, budget)
 }
 
 // Forget removes what the ledger itself has of a tenant's patients, and what
