@@ -46,7 +46,7 @@ const canary = "Kanarienvogel"
 
 // TestNoPatientNoTokenAndNoKeyLeavesTheFiles exports patients with canary
 // names, with refused lines, failing files and a resume, and looks for the
-// canary, the tokens and the key in every log, problem and ledger row.
+// canary, the tokens and the key in every log, problem, ledger row and page.
 func TestNoPatientNoTokenAndNoKeyLeavesTheFiles(t *testing.T) {
 	t.Attr("shows", "BS-020 BS-066 BS-093")
 	dir := t.TempDir()
@@ -80,7 +80,7 @@ func TestNoPatientNoTokenAndNoKeyLeavesTheFiles(t *testing.T) {
 	if rows := patientsOf(t, cfg); !strings.Contains(rows, canary) {
 		t.Fatal("the canary is not in the tables: the test would show nothing")
 	}
-	ledger, token := dump(t, a), tokenOf(t, a)
+	ledger, token, shown := dump(t, a), tokenOf(t, a), everyPage(t, a)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := a.Close(ended); err != nil {
@@ -96,6 +96,13 @@ func TestNoPatientNoTokenAndNoKeyLeavesTheFiles(t *testing.T) {
 		for what, secret := range secrets {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s is in %s", what, where)
+			}
+		}
+	}
+	for path, text := range shown {
+		for what, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s is on the page %s", what, path)
 			}
 		}
 	}
