@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/web"
 )
@@ -25,6 +26,7 @@ const lookEvery = time.Second
 // --json. It only reads.
 type board struct {
 	g       *Globals
+	config  *config.Config
 	store   *store.Store
 	tenant  string // empty: all
 	live    bool
@@ -36,12 +38,12 @@ type board struct {
 
 // watchStatus shows a board until ctx ends.
 func (g *Globals) watchStatus(ctx context.Context, tenant string, inLines bool) error {
-	err := g.looking(ctx, func(_ *config.Config, s *store.Store) error {
+	err := g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		if _, known, err := s.Standing(ctx, tenant); tenant != "" && (err != nil || !known) {
 			return cmp.Or(err, error(problem.New(problem.TenantUnknown, fmt.Sprintf("no practice has the id %q", tenant), "List them with bulkhead status.")))
 		}
 		b := &board{
-			g: g, store: s, tenant: tenant, live: isTerminal(g.streams.Out) && !inLines && !g.JSON, colours: colours(),
+			g: g, config: cfg, store: s, tenant: tenant, live: isTerminal(g.streams.Out) && !inLines && !g.JSON, colours: colours(),
 			screen: screen{out: g.streams.Out}, tally: newTally(s), said: map[string]string{},
 		}
 		return b.follow(ctx)
@@ -81,11 +83,19 @@ func (b *board) look(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	stands, running := make([]stand, len(list)), map[string]bool{}
+	pauses, err := b.store.Pauses(ctx)
+	if err != nil {
+		return err
+	}
+	stands, running, ground := make([]stand, len(list)), map[string]bool{}, schedule.NewGround(b.config, pauses, nil)
 	for i, s := range list {
-		stands[i] = stand{Standing: s, mark: web.Mark(s, now), done: -1}
+		mark, held := web.Mark(s, ground, now)
+		stands[i] = stand{Standing: s, mark: mark, done: -1}
 		if err := b.detail(ctx, &stands[i], now); err != nil {
 			return err
+		}
+		if held != "" {
+			stands[i].detail = strings.TrimSuffix(held+"; "+stands[i].detail, "; ")
 		}
 		running[s.Export] = true
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -153,6 +155,23 @@ func TestABoardFitsItsTerminal(t *testing.T) {
 				t.Errorf("%v: coloured: %v", size, colour)
 			}
 		}
+	}
+}
+
+func TestTheBoardSaysWhoHasPausedAPractice(t *testing.T) {
+	s, _ := watched(t, 2)
+	exported(t, s, "p001", nil, whole...)
+	if _, err := s.Pause(audit.As(t.Context(), audit.Identity{Actor: "anna"}), store.Pause{Scope: store.PauseTenant, Object: "p001", Reason: "the practice moves house", By: "anna"}); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	b := boardOf(s, &out)
+	b.config = &config.Config{Tenants: []config.Tenant{{ID: "p000"}, {ID: "p001"}}}
+	if err := b.look(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "1 paused") || !strings.Contains(text, "paused by anna: the practice moves house") {
+		t.Errorf("shown: %s", text)
 	}
 }
 

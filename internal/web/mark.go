@@ -3,13 +3,18 @@ package web
 import (
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// Mark says in one or two words how a practice stands, as the overview does.
-func Mark(s store.Standing, now time.Time) string { return string(markOf(s, now)) }
+// Mark says in one or two words how a practice stands, as the overview does,
+// and who has paused it, and why; by is empty when nobody has.
+func Mark(s store.Standing, ground schedule.Ground, now time.Time) (mark, by string) {
+	r := held(rowOf(s, now), ground, now)
+	return string(r.Mark), r.Held
+}
 
-// Marks lists what Mark may say, the worst first.
+// Marks lists the words that Mark has for it, the worst first.
 func Marks() []string {
 	words := make([]string, len(marks))
 	for i, m := range marks {
