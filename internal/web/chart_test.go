@@ -25,8 +25,10 @@ func TestSpellsAreTheLifeOfAnExport(t *testing.T) {
 		"resumed, and at work": {life.Downloading, "", resumed, []float64{600, 60, 14 * 60, 5 * 60, 0, 0, 3600}, "queue kick-off server stopped", "download"},
 		"failed":               {life.Failed, life.Polling, resumed[:3], []float64{600, 60, 9 * 60, 0, 0, 0}, "queue kick-off", "server"},
 		"waits again": {
-			life.Waiting, "", []store.Moved{{To: life.KickingOff, At: at(10)}, {To: life.Waiting, At: at(11)}},
-			[]float64{600 + 79*60, 60, 0, 0, 0, 0}, "kick-off", "queue",
+			life.Waiting, "",
+			[]store.Moved{{To: life.KickingOff, At: at(10)}, {To: life.Waiting, At: at(11)}},
+			[]float64{600 + 79*60, 60, 0, 0, 0, 0},
+			"kick-off", "queue",
 		},
 	} {
 		x := store.Export{State: c.state, FailedIn: c.failedIn, RequestedAt: start}
@@ -90,8 +92,13 @@ func TestDriftIsMarkedOfFullDeliveriesOnly(t *testing.T) {
 		now, before int64
 		mode, want  string
 	}{
-		{0, 100, "full", "vanished"}, {79, 100, "full", "shrunk"}, {80, 100, "full", ""}, {151, 100, "full", "grown"},
-		{0, 19, "full", ""}, {0, -1, "full", ""}, {0, 100, "incremental", ""},
+		{0, 100, "full", "vanished"},
+		{79, 100, "full", "shrunk"},
+		{80, 100, "full", ""},
+		{151, 100, "full", "grown"},
+		{0, 19, "full", ""},
+		{0, -1, "full", ""},
+		{0, 100, "incremental", ""},
 	} {
 		if got := driftOf(c.now, c.before, c.mode); got != c.want {
 			t.Errorf("%d after %d (%s) is %q, want %q", c.now, c.before, c.mode, got, c.want)

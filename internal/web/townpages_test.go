@@ -276,7 +276,9 @@ func TestATownsPagesKeepPracticesApart(t *testing.T) {
 			o.keepsApart(t, person, fill.Replace(r.Path), r.Act)
 		}
 	}
-	var described struct{ Paths map[string]map[string]json.RawMessage }
+	var described struct {
+		Paths map[string]map[string]json.RawMessage
+	}
 	if err := json.Unmarshal([]byte(person.get("/api/openapi.json").body), &described); err != nil {
 		t.Fatal(err)
 	}
@@ -361,5 +363,18 @@ func TestTheEndOfAnAgreementHasADeadline(t *testing.T) {
 	o.sql(`INSERT INTO ending (tenant_id, reference, document, rule, over_at, seen_at, ended_at) VALUES ('harbor', 'BAA-2025-040', '', 'expired', 1, 1, 2)`)
 	if d := disposal(); !d.At.IsZero() {
 		t.Errorf("what is destroyed has a deadline still: %+v", d)
+	}
+}
+
+func TestAServerThatCannotBeReachedIsOnTheQueuePage(t *testing.T) {
+	o := newTown(t)
+	if err := o.store.PutCircuit(t.Context(), store.Circuit{
+		Origin: "https://fhir.example.com", Failures: 7, LastError: "nobody answers", OpenedAt: o.now.Add(-time.Hour), ProbeAt: o.now.Add(5 * time.Minute),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	has(t, o.person("anna", "viewer").get("/queue").body, "https://fhir.example.com cannot be reached", "nobody answers", "held back:")
+	if own := o.person("bert", "viewer@riverbend").get("/queue").body; strings.Contains(own, "fhir.example.com") {
+		t.Error("who sees another server's practice alone sees that this one cannot be reached")
 	}
 }
