@@ -10,7 +10,9 @@ import (
 
 func TestWhatMustBeMadeAgainOfAUnitOfFiles(t *testing.T) {
 	t.Attr("fault", "machine: of files that were read together one has lost its raw file and another its refused lines -> the one is fetched again, all are read again")
-	file := func(name, unit string) store.File { return store.File{Name: name, Unit: unit, State: store.FileIngested} }
+	file := func(name, unit string) store.File {
+		return store.File{Name: name, Unit: unit, State: store.FileIngested}
+	}
 	files := []store.File{file("a", "a"), file("b", "a"), file("c", "c")}
 	for name, c := range map[string]struct {
 		lost        map[string]loss

@@ -77,7 +77,7 @@ func TestADeadServerIsTriedByOneNowAndThenAndOthersFeelNothing(t *testing.T) {
 			for range 10 {
 				ask(t, way, deadEHR)
 			}
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 		}
 		if open := openOnes(t, s); len(open) != 1 || open[0].Origin != deadEHR || open[0].LastError != "the connection broke" {
 			t.Fatalf("open circuits: %+v", open)
@@ -90,7 +90,7 @@ func TestADeadServerIsTriedByOneNowAndThenAndOthersFeelNothing(t *testing.T) {
 					t.Fatalf("a server that is well: %v", wait)
 				}
 			}
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 		}
 		if n := d.tried[deadEHR] - before; n < 30 || n > 45 {
 			t.Errorf("in six hours %d requests tried the dead server, want one in about ten minutes", n)
@@ -98,7 +98,7 @@ func TestADeadServerIsTriedByOneNowAndThenAndOthersFeelNothing(t *testing.T) {
 		d.away = nil
 		begin := time.Now()
 		for ask(t, way, deadEHR) != nil {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if took := time.Since(begin); took > probeLongest {
 			t.Errorf("a server that is back was found after %s", took)
@@ -121,7 +121,7 @@ func TestOneEventOfManyRequestsOpensNoCircuit(t *testing.T) {
 			ask(t, way, deadEHR)
 		}
 		d.away = nil
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		if wait := ask(t, way, deadEHR); wait != nil || len(openOnes(t, s)) != 0 {
 			t.Errorf("after one event: %v", wait)
 		}
@@ -140,7 +140,7 @@ func TestTheNextProcessKnowsWhichServersAreAway(t *testing.T) {
 		if wait := ask(t, way, deadEHR); wait == nil || !wait.Until.Equal(until.Truncate(time.Millisecond)) || wait.Held != store.HeldByCircuit || d.tried[deadEHR] != 0 {
 			t.Fatalf("kept back: %+v, and tried %d times", wait, d.tried[deadEHR])
 		}
-		time.Sleep(7 * time.Minute)
+		<-time.After(7 * time.Minute)
 		if wait := ask(t, way, deadEHR); wait != nil || len(openOnes(t, s)) != 0 {
 			t.Errorf("a server that is back: %v", wait)
 		}
@@ -157,7 +157,7 @@ func TestWhatSaysNothingOfAServerLeavesItsCircuit(t *testing.T) {
 			way := &broken{next: &district{away: map[string]error{deadEHR: err}, tried: map[string]int{}}, circuits: NewCircuits(s)}
 			for range 30 {
 				ask(t, way, deadEHR)
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 			}
 			if open := openOnes(t, s); len(open) != 0 {
 				t.Errorf("%s: %+v", name, open)

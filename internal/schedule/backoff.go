@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -21,14 +22,13 @@ const slack = 2 * time.Hour
 // Looks is how many of a practice's latest exports BackoffOf wants to see.
 const Looks = 20
 
-// counts reports whether a failure is one that somebody must mend. A server
-// that is away, or has trouble, is waited for otherwise.
+// weather are the codes of exports that a server's absence or trouble ended: it
+// is waited for, and asked at the schedule's next time.
+var weather = []problem.Code{problem.ServerUnreachable, problem.ServerFailing}
+
+// counts reports whether a failure is one that somebody must mend.
 func counts(x *store.Export) bool {
-	switch problem.Code(x.ProblemCode) {
-	case problem.ServerUnreachable, problem.ServerFailing:
-		return false
-	}
-	return x.State == life.Failed || x.State == life.Gone
+	return (x.State == life.Failed || x.State == life.Gone) && !slices.Contains(weather, problem.Code(x.ProblemCode))
 }
 
 // A Backoff is how a practice's schedule is kept back because its exports fail.

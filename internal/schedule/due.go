@@ -43,17 +43,18 @@ func Offset(tenant string, spread time.Duration) time.Duration {
 
 // Spec is the timing as one text: another text is another timing.
 func (k Timing) Spec() string {
-	text := k.Cron + " " + k.Zone.String()
+	var text strings.Builder
+	text.WriteString(k.Cron + " " + k.Zone.String())
 	if k.Offset > 0 {
-		text += " +" + k.Offset.String()
+		text.WriteString(" +" + k.Offset.String())
 	}
 	for _, w := range k.Quiet.Windows {
-		text += ", quiet " + w.String()
+		text.WriteString(", quiet " + w.String())
 	}
 	for _, w := range k.Upkeep.Windows {
-		text += ", maintenance " + w.String()
+		text.WriteString(", maintenance " + w.String())
 	}
-	return text
+	return text.String()
 }
 
 // A Due is when a scheduled export starts, and why then.
