@@ -52,6 +52,7 @@ type App struct {
 	inForce atomic.Pointer[config.Config]
 	sinks   sinkSet
 
+	opened        map[string]sink.Sink                 // of the configuration whose steps were made last
 	destinations  atomic.Pointer[map[string]sink.Sink] // of the configuration in force
 	disposing     sync.WaitGroup
 	stopDisposing context.CancelFunc
@@ -146,6 +147,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if err != nil {
 		return nil, err
 	}
+	a.useSinks()
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
 	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.answer(), a.watch(), a.Metrics, a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),

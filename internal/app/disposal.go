@@ -34,6 +34,13 @@ func Disposal(c *config.Config, ledger *store.Store, files *blob.Store) (*dispos
 	return &disposal.Keeper{Store: ledger, Files: files, Folder: c.Folder, Shred: keys, Sinks: func() map[string]sink.Sink { return sinks }}, nil
 }
 
+// useSinks makes the sinks that were opened last those from which practices are
+// erased: their configuration is in force.
+func (a *App) useSinks() {
+	sinks := a.opened
+	a.destinations.Store(&sinks)
+}
+
 // startDisposing begins the rounds in which practice after practice is looked at.
 func (a *App) startDisposing(ctx context.Context) {
 	k := &disposal.Keeper{

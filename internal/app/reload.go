@@ -44,6 +44,7 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 	a.ways.Store(connections)
 	a.sayUnusable(ctx, next)
 	a.inForce.Store(next)
+	a.useSinks()
 	a.publishKeys(next)
 	return d, nil
 }

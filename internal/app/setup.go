@@ -21,7 +21,7 @@ func (a *App) steps(c *config.Config, connections *export.Connections) (engine.S
 	if err != nil {
 		return nil, err
 	}
-	a.destinations.Store(&sinks)
+	a.opened = sinks
 	steps := a.Metrics.Around(&export.Steps{
 		Guides: guides, Plans: a.plans, Config: c, Store: a.Store, Files: a.Files, Views: a.Views, Sinks: sinks,
 		Connect: connections.Client, Meter: a.Meter, Grant: connections.Grant, Point: a.options.Point,
