@@ -58,16 +58,23 @@ func (e *Engine) fill(a *store.Admission) error {
 		return err
 	}
 	cfg, now := ground.Config, time.Now()
-	queue := schedule.NewQueue(cfg, a.Waiting, now)
 	s := slots{registration: map[string]int{}, endpoint: map[string]bool{}, group: map[string]bool{}, origin: map[string]int{}}
+	var busy []store.Candidate
 	for _, c := range a.Holding {
 		if t, err := cfg.Tenant(c.Tenant); err == nil { // a frozen practice keeps nobody waiting
 			_, held := ground.Holds(t, schedule.Ask, now)
 			s.take(c, held)
 			if c.State.Busy() {
-				queue.Taken(c)
+				busy = append(busy, c)
 			}
 		}
+	}
+	if s.all >= cfg.Limits.Exports {
+		return nil // as nearly always where many wait
+	}
+	queue := schedule.NewQueue(cfg, a.Waiting, now)
+	for _, c := range busy {
+		queue.Taken(c)
 	}
 	for c, ok := queue.Next(); ok && s.all < cfg.Limits.Exports; c, ok = queue.Next() {
 		if h, held := holds(ground, c, now); held {
