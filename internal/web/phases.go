@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
@@ -26,10 +27,8 @@ var stages = []struct {
 // an export has ended for good.
 func stageOf(s life.State) int {
 	for i, stage := range stages {
-		for _, state := range stage.States {
-			if state == s {
-				return i
-			}
+		if slices.Contains(stage.States, s) {
+			return i
 		}
 	}
 	return -1

@@ -378,3 +378,53 @@ func TestAServerThatCannotBeReachedIsOnTheQueuePage(t *testing.T) {
 		t.Error("who sees another server's practice alone sees that this one cannot be reached")
 	}
 }
+
+func TestTheAPIGoesPageByPage(t *testing.T) {
+	o := newTown(t)
+	v, seen := o.program("viewer@riverbend"), map[string]bool{}
+	for before := ""; ; {
+		var page []apiExport
+		if err := json.Unmarshal([]byte(v.get("/api/v1/practices/riverbend/exports?limit=25&before="+before).body), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range page {
+			seen[x.ID] = true
+		}
+		if len(page) < 25 {
+			break
+		}
+		before = page[24].ID
+	}
+	if len(seen) != 60 {
+		t.Errorf("%d of 60 exports", len(seen))
+	}
+	if got := v.get("/api/v1/practices/riverbend/exports?before=" + o.live); got.code != http.StatusNotFound {
+		t.Errorf("behind another practice's export: status %d", got.code)
+	}
+	files := map[string]bool{}
+	for after := "-1"; after != ""; {
+		var page struct {
+			Files []apiFile
+			Next  json.Number
+		}
+		if err := json.Unmarshal([]byte(o.program("viewer").get("/api/v1/practices/hillcrest/exports/"+o.live+"/files?state=ingested&limit=10&after="+after).body), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range page.Files {
+			files[f.File] = true
+		}
+		after = page.Next.String()
+	}
+	if len(files) != 29 {
+		t.Errorf("%d of 29 files", len(files))
+	}
+	var rows apiTrail
+	if err := json.Unmarshal([]byte(o.person("olga", "privacy_officer@riverbend").get("/api/v1/audit?actor=bert").body), &rows); err != nil || len(rows.Rows) == 0 || rows.Next != 0 {
+		t.Fatalf("%d rows, %v", len(rows.Rows), err)
+	}
+	for _, e := range rows.Rows {
+		if e.Actor != "bert" || e.Tenant != "riverbend" {
+			t.Errorf("row %d of %s is of %s", e.Seq, e.Tenant, e.Actor)
+		}
+	}
+}
