@@ -62,7 +62,10 @@ var since = map[int64][]string{
 	},
 	5: {`UPDATE output_file SET checksum = sha256 WHERE sha256 <> ''`},
 	6: {`UPDATE output_file SET replayed = 1, delivered = 3, quarantined = 0, quarantine_of = '20250103-020000-eeeeeeee' WHERE quarantined = 1`},
-	7: {`INSERT INTO quality VALUES ('lakeside', '20250101-020000-aaaaaaaa', '')`},
+	7: {
+		`INSERT INTO quality VALUES ('lakeside', '20250101-020000-aaaaaaaa', ''), ('hillcrest', '20250101-020000-cccccccc',
+			'{"lines":9,"blank":1,"quarantined":2,"types":[{"verdicts":{"errors":3}},{}],"questions":[{"says":"so few?"}]}')`,
+	},
 	9: {
 		`INSERT INTO audit (tenant_id, seq, at, actor, source, request_id, export_id, action, object, outcome, reason, rule, facts, prev_hash, hash)
 		VALUES ('lakeside', 1, 1772332200123, 'bulkhead', '', '', '20260301-023000-abcdefgh', 'file_stored', '0-output-0-Patient', 'done', '', 'permitted',
@@ -226,6 +229,11 @@ func upgraded(t *testing.T, s *store.Store, version int64) {
 	}
 	if lists, err := in.GroupLists(ctx, "s1", true, 9); err != nil || (len(lists) == 1) != (version >= 19) {
 		t.Errorf("%d lists of the group, %v", len(lists), err)
+	}
+	if counted, err := s.DB().ExecContext(ctx, `UPDATE quality_count SET lines = 8 WHERE tenant_id = 'hillcrest' AND lines = 8 AND refused = 2 AND broken = 3 AND questions = 1 AND question = 'so few?'`); err != nil {
+		t.Error(err)
+	} else if n, err := counted.RowsAffected(); err != nil || (n == 1) != (version >= 7 && version < 18) {
+		t.Errorf("%d summaries of before are counted, %v", n, err)
 	}
 	if log, err := in.Log(ctx, "20250101-020000-aaaaaaaa"); err != nil || (len(log) == 1) != (version >= 3) {
 		t.Errorf("%d log items, %v", len(log), err)
