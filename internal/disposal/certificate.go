@@ -63,14 +63,17 @@ type CertifiedExport struct {
 	Files     []Item    `json:"files"` // as received: bytes and lines of NDJSON
 }
 
-// Destroyed is one part that went, with what was in it.
+// Destroyed is one part that went, with what was in it. What a clock took before
+// the end is told in numbers.
 type Destroyed struct {
 	Export string    `json:"export,omitempty"`
 	What   string    `json:"what"` // an area, "sink/" and its name, ledger or key
 	Rule   string    `json:"rule"`
 	Began  time.Time `json:"began"`
 	Ended  time.Time `json:"ended"`
-	Items  []Item    `json:"items"`
+	Things int64     `json:"things"`          // files, or tables
+	Bytes  int64     `json:"bytes,omitempty"` // as stored
+	Items  []Item    `json:"items,omitempty"`
 }
 
 // A Remainder is what could not be destroyed from here, and who must do it.
@@ -89,9 +92,7 @@ func (e *ending) certify(ctx context.Context) error {
 	}
 	var files, bytes int64
 	for _, d := range c.Destroyed {
-		for _, i := range d.Items {
-			files, bytes = files+1, bytes+i.Bytes
-		}
+		files, bytes = files+d.Things, bytes+d.Bytes
 	}
 	err = e.ledger.Do(ctx, func(tx *store.Tx) error {
 		if c.Record, err = tx.AuditHead(); err != nil {
@@ -157,7 +158,7 @@ func (e *ending) draft(ctx context.Context) (c Certificate, err error) {
 		if d.EndedAt.IsZero() || d.EndedAt.Before(before) || d.Files == 0 {
 			continue
 		}
-		part := Destroyed{Export: d.Export, What: d.Area, Rule: d.Rule, Began: d.BegunAt.UTC(), Ended: d.EndedAt.UTC()}
+		part := Destroyed{Export: d.Export, What: d.Area, Rule: d.Rule, Began: d.BegunAt.UTC(), Ended: d.EndedAt.UTC(), Things: d.Files, Bytes: d.Bytes}
 		if err := json.Unmarshal(d.Listing, &part.Items); err != nil {
 			return c, fmt.Errorf("read what was destroyed: %w", err)
 		}

@@ -119,11 +119,11 @@ func Text(e store.Ending) (string, error) {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "export\twhat\tthings\tbytes\trows\tgone")
 	for _, d := range c.Destroyed {
-		var size, rows int64
+		var rows int64
 		for _, i := range d.Items {
-			size, rows = size+i.Bytes, rows+i.Rows
+			rows += i.Rows
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\n", d.Export, d.What, len(d.Items), size, rows, d.Ended.Format(at))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\n", d.Export, d.What, d.Things, d.Bytes, rows, d.Ended.Format(at))
 	}
 	if err := w.Flush(); err != nil {
 		return "", err

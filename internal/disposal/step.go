@@ -75,6 +75,9 @@ func (k *Keeper) begin(ctx context.Context, p place) (d store.Disposal, held boo
 	for _, i := range items {
 		d.Files, d.Bytes = d.Files+1, d.Bytes+i.Bytes
 	}
+	if p.ending == 0 {
+		items = []Item{} // the ledger would grow by what it loses: what its files were as received, it knows
+	}
 	if d.Listing, err = json.Marshal(items); err != nil {
 		return d, false, err
 	}

@@ -22,7 +22,7 @@ type Disposal struct {
 	EndedAt time.Time // zero while it is on its way
 	Files   int64     // or rows
 	Bytes   int64
-	Listing json.RawMessage // each file or table that was there
+	Listing json.RawMessage // each file or table that was there, of what an ending took
 }
 
 // Left gives the tenant's exports of which one of these areas may be left, the

@@ -15,7 +15,7 @@ CREATE TABLE disposal (
   ended_at  INTEGER NOT NULL DEFAULT 0,  -- nothing of it is left
   files     INTEGER NOT NULL,            -- or rows
   bytes     INTEGER NOT NULL,
-  listing   TEXT NOT NULL,               -- JSON: each file or table that was there; names, counts and hashes
+  listing   TEXT NOT NULL,               -- JSON: at an end, each file or table that was there; names, counts and hashes
   PRIMARY KEY (tenant_id, export_id, area, ending_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX disposal_open ON disposal (tenant_id) WHERE ended_at = 0;
