@@ -176,8 +176,13 @@ func (tx *Tx) Forget() (rows map[string]int64, err error) {
 		table  string
 		forget func(context.Context, string) (int64, error)
 	}{
-		{"member", tx.q.DropMembers}, {"attachment", tx.q.DropAttachments}, {"attachment_pending", tx.q.DropPendingAttachments},
-		{"watermark", tx.q.DropWatermarks}, {"group_list", tx.q.DropGroupLists}, {"export", tx.q.ForgetParameters}, {"output_file", tx.q.ForgetURLs},
+		{"member", tx.q.DropMembers},
+		{"attachment", tx.q.DropAttachments},
+		{"attachment_pending", tx.q.DropPendingAttachments},
+		{"watermark", tx.q.DropWatermarks},
+		{"group_list", tx.q.DropGroupLists},
+		{"export", tx.q.ForgetParameters},
+		{"output_file", tx.q.ForgetURLs},
 	} {
 		n, err := of.forget(tx.ctx, tx.tenant)
 		if err != nil {
