@@ -197,9 +197,11 @@ func (e *ending) exports(ctx context.Context, since time.Time) ([]CertifiedExpor
 	return list, nil
 }
 
+// operator is who answers for this machine.
+const operator = "who runs this bulkhead"
+
 // remains lists what is beyond our reach.
 func (e *ending) remains(ctx context.Context) ([]Remainder, error) {
-	const operator = "who runs this bulkhead"
 	list := []Remainder{{"copies of the state folder and of sinks that were made elsewhere, such as backups", operator, "they cannot be reached from here; destroy them, or let them expire"}}
 	copies, err := filepath.Glob(filepath.Join(e.Folder, "ledger.schema-*.db"))
 	if err != nil {
@@ -208,14 +210,30 @@ func (e *ending) remains(ctx context.Context) ([]Remainder, error) {
 	for _, path := range copies {
 		list = append(list, Remainder{"the copy of the ledger " + filepath.Base(path), operator, "it was made before an upgrade, is of all practices, and may hold ids of patients; remove it when the upgrade has proved itself"})
 	}
+	for _, more := range []func(context.Context) ([]Remainder, error){e.blocks, e.foreignSinks, e.foreignFolders} {
+		found, err := more(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
+}
+
+// blocks says what a disk keeps of files that are removed.
+func (e *ending) blocks(ctx context.Context) ([]Remainder, error) {
 	keys, err := e.ledger.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if e.Shred == nil || len(keys) == 0 {
-		list = append(list, Remainder{"disk blocks that the removed files had", operator, "nothing was encrypted, so what was freed can be read until it is written over; wipe the disk when it is taken out of use"})
+		return []Remainder{{"disk blocks that the removed files had", operator, "nothing was encrypted, so what was freed can be read until it is written over; wipe the disk when it is taken out of use"}}, nil
 	}
-	sinks := e.Sinks()
+	return []Remainder{{"disk blocks that files of sinks had", operator, "files were encrypted and their key is destroyed, but sinks are not encrypted by bulkhead: what they freed can be read until it is written over, unless the disk is encrypted"}}, nil
+}
+
+// foreignSinks are those that had the practice's exports and cannot be erased.
+func (e *ending) foreignSinks(ctx context.Context) (list []Remainder, err error) {
 	all, err := e.ledger.AllExports(ctx)
 	if err != nil {
 		return nil, err
@@ -225,11 +243,17 @@ func (e *ending) remains(ctx context.Context) ([]Remainder, error) {
 		names = append(names, x.Sinks...)
 	}
 	slices.Sort(names)
+	sinks := e.Sinks()
 	for _, name := range slices.Compact(names) {
 		if _, ok := sinks[name].(sink.Eraser); !ok {
 			list = append(list, Remainder{"what sink " + name + " got", "who runs sink " + name, "it is not configured here any more, or bulkhead cannot erase there"})
 		}
 	}
+	return list, nil
+}
+
+// foreignFolders are those among the practice's that bulkhead did not make.
+func (e *ending) foreignFolders(ctx context.Context) (list []Remainder, err error) {
 	for p, err := range e.Files.Places(ctx) {
 		if err != nil {
 			return nil, err
