@@ -190,7 +190,10 @@ func endsOf(t *config.Tenant, now time.Time) []deadline {
 	d.At = a.ExpiresAt.Time
 	d.Says = "agreement " + a.Reference + " ends: nothing is exported after that"
 	d.Do = "Renew it with the practice and set the new expires_at, or set terminated if it is meant to end."
-	if a.AutoRenew {
+	switch {
+	case !now.Before(d.At):
+		d.Says = "agreement " + a.Reference + " has ended: nothing is exported any more"
+	case a.AutoRenew:
 		d.Says = "agreement " + a.Reference + " renews itself unless a party gives notice"
 		d.Do = fmt.Sprintf("Give notice %s before, or set the new expires_at.", days(a.Notice.Std()))
 	}
