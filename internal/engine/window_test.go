@@ -45,7 +45,7 @@ func TestAWindowPutsStepsOffToItsEndAndNothingFails(t *testing.T) {
 			s.on[kind] = func(_ context.Context, w export.Work) (export.Outcome, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				asked[kind] = append(asked[kind], time.Since(begin).Truncate(15 * time.Second).String())
+				asked[kind] = append(asked[kind], time.Since(begin).Truncate(15*time.Second).String())
 				if kind == export.Poll && len(asked[kind]) == 1 {
 					return export.InProgress{PollAt: begin.Add(90 * time.Second)}, nil // in the window
 				}
