@@ -129,7 +129,7 @@ func (s *Server) allowed(a huma.API) func(huma.Context, func(huma.Context)) {
 type apiPractice struct {
 	Tenant          string     `json:"tenant"`
 	Name            string     `json:"name"`
-	Stands          mark       `json:"stands" doc:"In one word." enum:"needs somebody,late,waits,runs,never exported,stopped,fresh,frozen"`
+	Stands          mark       `json:"stands" doc:"In one word." enum:"needs somebody,late,waits,runs,paused,never exported,stopped,fresh,frozen"`
 	TransactionTime string     `json:"transaction_time,omitempty" doc:"The records that are here are as of then, in the server's own words."`
 	CompletedAt     *time.Time `json:"completed_at,omitempty" doc:"When the last delivery completed."`
 	NextAt          *time.Time `json:"next_at,omitempty" doc:"When its schedule is due."`

@@ -106,7 +106,7 @@ func (s *Server) operations(a huma.API) {
 func operation(id, method, path string, act access.Act, summary string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Metadata: map[string]any{actKey: act},
-		Extensions: map[string]any{"x-permission": string(act)},
+		Extensions:   map[string]any{"x-permission": string(act)},
 		MaxBodyBytes: maxBody, Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
 	}
 }
