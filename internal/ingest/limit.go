@@ -71,8 +71,6 @@ func ServiceDates() map[string][]string {
 type limiter struct {
 	Limits
 	labels tape.Tape // of meta
-	dates  tape.Tape // of the whole line, which is parsed once more for it
-	shapes map[string]*dateShape
 }
 
 // labelShape wants the security labels of a meta.
@@ -89,14 +87,15 @@ func newLabelShape() (*tape.Shape, labelNumbers) {
 }
 
 // refuses gives the reason for which a resource may not be held, or nothing.
-// meta is its member of that name; nil without one.
-func (w *limiter) refuses(resourceType, meta, line []byte) string {
+// meta is its member of that name, nil without one; d has its dates in t, and is
+// nil where they are not looked at.
+func (w *limiter) refuses(meta []byte, d *datePlaces, t *tape.Tape) string {
 	if w.Withheld != nil && mayHaveLabels(meta) {
 		if category := w.category(meta); category != "" {
 			return quarantine.ReasonSensitive + category
 		}
 	}
-	if !w.Earliest.IsZero() && w.tooEarly(resourceType, line) {
+	if d != nil && d.tooEarly(t, w.Earliest) {
 		return quarantine.ReasonTooEarly
 	}
 	return ""
@@ -120,77 +119,69 @@ func (w *limiter) category(meta []byte) string {
 	return ""
 }
 
-// A dateShape wants the dates of service of one type.
-type dateShape struct {
-	shape *tape.Shape
+// dated reports whether the dates of a type are looked at.
+func (l Limits) dated(resourceType string) bool {
+	return !l.Earliest.IsZero() && serviceDates[resourceType] != nil
+}
+
+// datePlaces are where the dates of service of one type stand on a tape. They
+// are immutable.
+type datePlaces struct {
 	paths [][]int32 // keys, in the order in which they are looked for
 	end   int32     // of a period
 }
 
-func newDateShape(paths [][]string) *dateShape {
-	d := &dateShape{shape: tape.NewShape()}
-	for _, path := range paths {
-		at := d.shape.Root()
+// wantDates asks a shape for the dates of service of a type.
+func wantDates(resourceType string, s *tape.Shape) *datePlaces {
+	d := &datePlaces{}
+	for _, path := range serviceDates[resourceType] {
+		at := s.Root()
 		for _, name := range path {
 			at = at.Member(name)
 		}
 		at.Member("end")
 	}
-	d.end = d.shape.Key("end")
-	for _, path := range paths {
+	d.end = s.Key("end")
+	for _, path := range serviceDates[resourceType] {
 		var keys []int32
 		for _, name := range path {
-			keys = append(keys, d.shape.Key(name))
+			keys = append(keys, s.Key(name))
 		}
 		d.paths = append(d.paths, keys)
 	}
 	return d
 }
 
-// tooEarly reports whether the service of which a line tells had ended before
-// the earliest that may be held.
-func (w *limiter) tooEarly(resourceType, line []byte) bool {
-	paths := serviceDates[string(resourceType)]
-	if paths == nil {
-		return false
-	}
-	d := w.shapes[string(resourceType)]
-	if d == nil {
-		if w.shapes == nil {
-			w.shapes = map[string]*dateShape{}
-		}
-		d = newDateShape(paths)
-		w.shapes[string(resourceType)] = d
-	}
-	if w.dates.Parse(line, d.shape) != nil {
-		return false
-	}
+// tooEarly reports whether the service of which a resource tells had ended
+// before the earliest that may be held.
+func (d *datePlaces) tooEarly(t *tape.Tape, earliest time.Time) bool {
 	for _, keys := range d.paths {
 		n := int32(0)
 		for _, key := range keys {
 			if n >= 0 {
-				n = w.dates.Member(n, key)
+				n = t.Member(n, key)
 			}
 		}
 		if n < 0 {
 			continue
 		}
-		end, known := lastMoment(w.said(n, d.end), w.Earliest.Location())
-		return known && !end.After(w.Earliest)
+		end, known := lastMoment(d.said(t, n), earliest.Location())
+		return known && !end.After(earliest)
 	}
 	return false
 }
 
 // said gives the text of a date, or of the end of a period; a period that has
 // none goes on.
-func (w *limiter) said(n, end int32) string {
-	if w.dates.Node(n).Kind == tape.Object {
-		return text(&w.dates, n, end)
-	}
-	if w.dates.Node(n).Kind != tape.String {
+func (d *datePlaces) said(t *tape.Tape, n int32) string {
+	switch t.Node(n).Kind {
+	case tape.Object:
+		return text(t, n, d.end)
+	case tape.String:
+		return string(t.Text(n))
+	default:
 		return ""
 	}
-	return string(w.dates.Text(n))
 }
 
 // lastMoment gives when a FHIR dateTime is over: the first moment after it. A

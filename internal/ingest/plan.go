@@ -27,6 +27,7 @@ type planKey struct {
 	views        *views.Set
 	guide        *uscore.Guide
 	generic      Generic
+	dated        bool
 }
 
 // A plan is what the lines of one type are put through. It is immutable.
@@ -34,13 +35,14 @@ type plan struct {
 	program *sqlonfhir.Program
 	rules   *uscore.Rules   // nil when nothing is judged
 	places  *generic.Places // nil when no table of all types is filled
+	dates   *datePlaces     // nil when dates of service are not looked at
 }
 
 // of returns the plan of a type.
 func (p *Plans) of(o *Options, resourceType string) (*plan, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := planKey{resourceType, o.Views, o.Guide, o.Generic}
+	key := planKey{resourceType, o.Views, o.Guide, o.Generic, o.Limits.dated(resourceType)}
 	if known := p.made[key]; known != nil {
 		return known, nil
 	}
@@ -63,6 +65,9 @@ func (p *Plans) compile(o *Options, resourceType string) (*plan, error) {
 				p.elements = generic.NewElements()
 			}
 			made.places = p.elements.Want(resourceType, s)
+		}
+		if o.Limits.dated(resourceType) {
+			made.dates = wantDates(resourceType, s)
 		}
 	}})
 	return made, err

@@ -61,6 +61,7 @@ type typeLines struct {
 	other     *rows.Writer    // nil when views cover the type
 	judge     *judge.Judge    // nil when nothing is judged
 	generic   *generic.Reader // nil when no table of all types is filled
+	dates     *datePlaces     // nil when dates of service are not looked at
 	salt      func(key []byte) uint64
 	shape     uint64 // of the type's views: part of the hash, so that a changed view makes every row a changed one
 	key       []byte // "Type/id" of the current line
@@ -145,6 +146,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.dates = plan.dates
 	if t.judge = judge.New(plan.rules); plan.places != nil {
 		t.generic = plan.places.NewReader(o.Base)
 	}
@@ -188,7 +190,7 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 	if reason := quarantine.IDFault(t.runner.ID()); reason != "" {
 		return refusal(reason), nil
 	}
-	if reason := w.limiter.refuses(t.name, t.runner.Meta(), l.Bytes); reason != "" {
+	if reason := w.limiter.refuses(t.runner.Meta(), t.dates, t.runner.Tape()); reason != "" {
 		return refusal(reason), w.withdraw(t, l)
 	}
 	return w.write(t, l)
