@@ -21,7 +21,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // The metrics that are read, by what they tell.
 var read = struct {
 	exports, succeeded, asOf, agreement, tenant, window, budget       *prometheus.Desc
-	queue, steps, alerts, unsent, untold                              *prometheus.Desc
+	queue, steps, alerts, unsent, untold, circuits, pauses            *prometheus.Desc
 	free, ledger, trouble, build, failed, took, routines, heap, began *prometheus.Desc
 }{
 	exports:   describe("bulkhead_exports", "Exports in the ledger, by practice and state.", "tenant", "state"),
@@ -36,6 +36,8 @@ var read = struct {
 	alerts:    describe("bulkhead_alerts", "Alerts that are open, by kind and severity.", "kind", "severity"),
 	unsent:    describe("bulkhead_unsent_notices", "Messages about alerts that have not left yet."),
 	untold:    describe("bulkhead_unsent_callbacks", "Call-backs that have not arrived yet."),
+	circuits:  describe("bulkhead_open_circuits", "Servers that cannot be reached: nothing is sent there but one request now and then."),
+	pauses:    describe("bulkhead_pauses", "Pauses in force, of practices, of registrations, or of all.", "of"),
 	free:      describe("bulkhead_disk_free_bytes", "Bytes that are free on the disk of the state folder."),
 	ledger:    describe("bulkhead_ledger_bytes", "Size of the ledger's files."),
 	trouble:   describe("bulkhead_ledger_trouble", "1 while outcomes cannot be recorded, 0 otherwise."),
@@ -61,7 +63,7 @@ type reading struct {
 func (r reading) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		read.exports, read.succeeded, read.asOf, read.agreement, read.tenant, read.window, read.budget,
-		read.queue, read.steps, read.alerts, read.unsent, read.untold,
+		read.queue, read.steps, read.alerts, read.unsent, read.untold, read.circuits, read.pauses,
 		read.free, read.ledger, read.trouble, read.build, read.failed, read.took, read.routines, read.heap, read.began,
 	} {
 		ch <- d
@@ -95,6 +97,27 @@ func (p page) gauge(d *prometheus.Desc, value float64, values ...string) {
 	p <- metric
 }
 
+// holds tells what holds exports back.
+func (m *Metrics) holds(ctx context.Context, p page) error {
+	circuits, err := m.o.Store.OpenCircuits(ctx)
+	if err != nil {
+		return err
+	}
+	p.gauge(read.circuits, float64(len(circuits)))
+	pauses, err := m.o.Store.Pauses(ctx)
+	if err != nil {
+		return err
+	}
+	count := map[string]int{store.PauseTenant: 0, store.PauseRegistration: 0, store.PauseAll: 0}
+	for _, pause := range pauses {
+		count[pause.Scope]++
+	}
+	for of, n := range count {
+		p.gauge(read.pauses, float64(n), of)
+	}
+	return nil
+}
+
 func (m *Metrics) collect(ctx context.Context, p page) error {
 	counts, err := m.o.Store.Counts(ctx)
 	if err != nil {
@@ -109,6 +132,9 @@ func (m *Metrics) collect(ctx context.Context, p page) error {
 	}
 	p.gauge(read.unsent, float64(counts.Unsent))
 	p.gauge(read.untold, float64(counts.Untold))
+	if err := m.holds(ctx, p); err != nil {
+		return err
+	}
 	last := map[string]store.Export{}
 	for _, mode := range []string{"full", "incremental"} {
 		list, err := m.o.Store.LastFinished(ctx, mode)

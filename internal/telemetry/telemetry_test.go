@@ -141,6 +141,12 @@ func (r *room) work() {
 func TestMetricsTellWhatTheLedgerAndTheProcessKnow(t *testing.T) {
 	r := newRoom(t, 2, "")
 	r.work()
+	if _, err := r.o.Store.Pause(t.Context(), store.Pause{Scope: store.PauseTenant, Object: "p2", Reason: "they move"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.o.Store.PutCircuit(t.Context(), store.Circuit{Origin: "https://dead.example", OpenedAt: time.Now(), ProbeAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	status, text := r.get("/metrics", "")
 	if status != http.StatusOK {
 		t.Fatalf("status %d: %s", status, text)
@@ -149,7 +155,7 @@ func TestMetricsTellWhatTheLedgerAndTheProcessKnow(t *testing.T) {
 		`bulkhead_exports{state="completed",tenant="p1"} 1`, `bulkhead_exports{state="requested",tenant="p2"} 1`,
 		`bulkhead_queue_exports{state="requested"} 1`, `bulkhead_queue_exports{state="unknown"} 0`,
 		`bulkhead_last_transaction_timestamp_seconds{tenant="p1"} 1.7723232e+09`, `bulkhead_open_steps{kind="kickoff",state="ready"} 1`,
-		`bulkhead_alerts{kind="failed",severity="warning"} 1`, `bulkhead_unsent_notices 0`, `bulkhead_unsent_callbacks 0`, `bulkhead_rate_window_requests{tenant="p1"} 1`,
+		`bulkhead_alerts{kind="failed",severity="warning"} 1`, `bulkhead_unsent_notices 0`, `bulkhead_unsent_callbacks 0`, `bulkhead_open_circuits 1`, `bulkhead_pauses{of="all"} 0`, `bulkhead_pauses{of="tenant"} 1`, `bulkhead_rate_window_requests{tenant="p1"} 1`,
 		`bulkhead_tenant_info{profile="ecw",registration="",tenant="p2"} 1`, `bulkhead_agreement_end_timestamp_seconds{tenant="p1"} 1.8934560e+09`,
 		`bulkhead_requests_total{answer="429",tenant="p1"} 1`, `bulkhead_requests_total{answer="none",tenant="p2"} 1`,
 		`bulkhead_downloaded_bytes_total{tenant="p1"} 90`, `bulkhead_lines_total{fate="refused",tenant="p1"} 2`,
