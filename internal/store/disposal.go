@@ -201,5 +201,6 @@ func (tx *Tx) Forget() (rows map[string]int64, err error) {
 func (s *Store) Truncate(ctx context.Context) error {
 	var busy, log, moved int64
 	err := s.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &moved)
-	return Explain(err)
+	_, usual := s.write.ExecContext(ctx, `PRAGMA secure_delete = OFF`) // Forget has set it
+	return Explain(errors.Join(err, usual))
 }
