@@ -86,7 +86,7 @@ func (h home) putOff(ctx context.Context, practices int, due time.Time) (err err
 		return err
 	}
 	for _, t := range tenants {
-		if err := ledger.In(t.ID).PutSchedule(ctx, leapSpec, due); err != nil {
+		if err := ledger.In(t.ID).PutSchedule(ctx, leapSpec, due, ""); err != nil {
 			return err
 		}
 	}
