@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 func TestEachAreaGoesWhenItsOwnClockIsOver(t *testing.T) {
@@ -163,6 +164,39 @@ func TestWorkIsDoneInPortions(t *testing.T) {
 		if gone != 15 || turns < 5 {
 			t.Errorf("%d areas in %d turns", gone, turns)
 		}
+	})
+}
+
+func TestWhoLeftAGroupLongAgoIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, lakeside := newHouse(t), agreed("lakeside")
+		shown := func(patients ...string) {
+			h.must(h.ledger.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Members("s", store.Shown{Patients: patients, Whole: true, Held: true})
+				return err
+			}))
+		}
+		shown("a", "b")
+		pass(time.Second)
+		shown("b") // a leaves
+		known := func() (n int) {
+			h.must(h.ledger.DB().QueryRowContext(t.Context(), "SELECT count(*) FROM member WHERE tenant_id = 'lakeside'").Scan(&n))
+			return n
+		}
+		pass(5*day - time.Second)
+		if h.dispose(lakeside); known() != 2 {
+			t.Errorf("%d are known before the time is over", known())
+		}
+		lakeside.Agreement.LegalHold = config.LegalHold{Since: config.Moment{Time: time.Now()}, Reason: "case 12", By: "counsel"}
+		pass(time.Second)
+		if h.dispose(lakeside); known() != 2 {
+			t.Errorf("%d are known under a legal hold", known())
+		}
+		lakeside.Agreement.LegalHold = config.LegalHold{}
+		if h.dispose(lakeside); known() != 1 {
+			t.Errorf("%d are known after it", known())
+		}
+		h.verifies("lakeside")
 	})
 }
 

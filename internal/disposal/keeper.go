@@ -108,7 +108,20 @@ func (k *Keeper) Practice(ctx context.Context, t *config.Tenant, w Wish) (r Resu
 			return r, err
 		}
 	}
-	return r, nil
+	return r, k.departed(ctx, t, f.Now)
+}
+
+// departed forgets the patients who left a group so long ago that the history of
+// the export which showed it is gone too.
+func (k *Keeper) departed(ctx context.Context, t *config.Tenant, now time.Time) error {
+	_, over := agreement.Over(t.Agreement, now)
+	if over || !agreement.Clocked(t.Agreement, agreement.KindHistory) || t.Agreement.LegalHold.Holds() {
+		return nil
+	}
+	return k.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
+		_, err := tx.DropDeparted(now.Add(-t.Agreement.Retention.History.Std()), string(agreement.RetentionOver))
+		return err
+	})
 }
 
 // spent reports whether no new step may begin.

@@ -195,6 +195,16 @@ func (tx *Tx) Forget() (rows map[string]int64, err error) {
 	return rows, nil
 }
 
+// DropDeparted forgets the patients who left a group at that time or before, and
+// puts it on record if there were any. It gives how many.
+func (tx *Tx) DropDeparted(at time.Time, rule string) (int64, error) {
+	n, err := tx.q.DropDeparted(tx.ctx, gen.DropDepartedParams{TenantID: tx.tenant, LeftAt: ms(at)})
+	if err != nil || n == 0 {
+		return n, err
+	}
+	return n, tx.Audit(audit.Event{Action: audit.Disposed, Object: "departed", Rule: rule, Facts: map[string]any{"rows": n}})
+}
+
 // Truncate moves what is in the write-ahead log into the ledger and empties the
 // log, so that nothing that was forgotten is left in it. While somebody else
 // reads, it does what it can.

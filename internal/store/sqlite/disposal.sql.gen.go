@@ -247,6 +247,23 @@ func (q *Queries) DropAttachmentsAt(ctx context.Context, arg DropAttachmentsAtPa
 	return result.RowsAffected()
 }
 
+const dropDeparted = `-- name: DropDeparted :execrows
+DELETE FROM member WHERE tenant_id = ? AND left_at > 0 AND left_at <= ?
+`
+
+type DropDepartedParams struct {
+	TenantID string
+	LeftAt   int64
+}
+
+func (q *Queries) DropDeparted(ctx context.Context, arg DropDepartedParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropDeparted, arg.TenantID, arg.LeftAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const dropDoneSteps = `-- name: DropDoneSteps :execrows
 DELETE FROM step WHERE tenant_id = ? AND export_id = ? AND state = 'done'
 `

@@ -67,6 +67,9 @@ DELETE FROM attachment_pending WHERE tenant_id = ?;
 -- name: DropWatermarks :execrows
 DELETE FROM watermark WHERE tenant_id = ?;
 
+-- name: DropDeparted :execrows
+DELETE FROM member WHERE tenant_id = ? AND left_at > 0 AND left_at <= ?;
+
 -- name: DropGroupLists :execrows
 DELETE FROM group_list WHERE tenant_id = ?;
 
