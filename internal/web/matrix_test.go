@@ -28,7 +28,7 @@ type ask struct {
 // describes itself, so that a new one is in the matrix by itself.
 func asks(h *house) []ask {
 	h.Helper()
-	fill := strings.NewReplacer("{tenant}", "lakeside", "{export}", h.exports["lakeside"], "{person}", "nobody", "{token}", "none", "{session}", "none", "{alert}", "none", "{$}", "")
+	fill := strings.NewReplacer("{tenant}", "lakeside", "{export}", h.exports["lakeside"], "{person}", "nobody", "{token}", "none", "{session}", "none", "{file}", "none", "{line}", "1", "{alert}", "none", "{$}", "")
 	s := &Server{}
 	var all []ask
 	for _, r := range s.routes() {
