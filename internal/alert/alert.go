@@ -43,6 +43,7 @@ const (
 	Ledger     Kind = "ledger"     // the ledger cannot be written
 	Delivery   Kind = "delivery"   // messages do not leave
 	Callback   Kind = "callback"   // another program cannot be told how exports end
+	Glass      Kind = "glass"      // somebody looked at records, or signed in beside the identity provider
 )
 
 // A Party is on whose side somebody must act: one of config's contacts.

@@ -17,6 +17,7 @@ type Facts struct {
 	Machine       MachineFacts
 	Routes        []RouteFacts  // on which messages do not leave
 	Callees       []CalleeFacts // to whom call-backs do not arrive
+	Sights        []SightFact   // who looked at records
 }
 
 // PracticeFacts are what is known of one practice.

@@ -118,6 +118,13 @@ func (g *gatherer) gather(ctx context.Context, c *config.Config, now time.Time) 
 	for _, m := range missed {
 		f.Callees = append(f.Callees, CalleeFacts(m))
 	}
+	if err != nil {
+		return f, err
+	}
+	seen, err := g.o.Store.Sights(ctx, now.Add(-sightTold))
+	for _, s := range seen {
+		f.Sights = append(f.Sights, SightFact(s))
+	}
 	return f, err
 }
 

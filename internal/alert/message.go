@@ -72,6 +72,7 @@ var headlines = map[Kind]string{
 	Roster: "the group does not change", Agreement: "the agreement ends", Key: "a signing key needs somebody", JWKS: "the certificate of the published keys ends",
 	Rate: "the budget of requests is spent", Disk: "the disk is nearly full", Ledger: "the ledger cannot be written", Delivery: "messages do not leave",
 	Callback: "call-backs do not arrive",
+	Glass:    "somebody looked behind the glass",
 }
 
 func (b *bundle) subject() string {

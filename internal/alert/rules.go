@@ -33,7 +33,8 @@ func Evaluate(now time.Time, f Facts, r Rules) []Condition {
 	list = append(list, certificate(now, f.Machine, r)...)
 	list = append(list, disk(now, f.Machine, r)...)
 	list = append(list, delivery(now, f.Routes)...)
-	return append(list, callback(now, f.Callees)...)
+	list = append(list, callback(now, f.Callees)...)
+	return append(list, sights(now, f.Sights)...)
 }
 
 // practiceRules are the rules about one practice. What they return has no

@@ -90,7 +90,7 @@ type AlertRoute struct {
 	// Default: info.
 	Severity string `yaml:"severity" words:"info warning critical"`
 	// Kinds are the kinds of alerts that are told; docs/alerts.md lists them.
-	Kinds []string `yaml:"kinds" words:"stale failed activation stuck waiting unknown refused drift roster agreement key jwks rate disk ledger delivery callback"`
+	Kinds []string `yaml:"kinds" words:"stale failed activation stuck waiting unknown refused drift roster agreement key jwks rate disk ledger delivery callback glass"`
 	// Tenants are the ids of the practices whose alerts are told. Alerts about
 	// no practice are told only where neither Tenants nor Owners is given.
 	Tenants []string `yaml:"tenants"`
@@ -113,7 +113,7 @@ func Severities() []string { return []string{SeverityInfo, SeverityWarning, Seve
 func AlertKinds() []string {
 	return []string{
 		"stale", "failed", "activation", "stuck", "waiting", "unknown", "refused", "drift",
-		"roster", "agreement", "key", "jwks", "rate", "disk", "ledger", "delivery", "callback",
+		"roster", "agreement", "key", "jwks", "rate", "disk", "ledger", "delivery", "callback", "glass",
 	}
 }
 

@@ -252,3 +252,45 @@ func (q *Queries) SetAnchored(ctx context.Context, arg SetAnchoredParams) error 
 	_, err := q.db.ExecContext(ctx, setAnchored, arg.Seq, arg.At, arg.TenantID)
 	return err
 }
+
+const sights = `-- name: Sights :many
+SELECT tenant_id, action, actor, CAST(max(at) AS INTEGER) AS last_at FROM audit
+WHERE action IN ('lines_revealed', 'patients_listed', 'glass_broken') AND at > ?1 AND outcome = 'done'
+GROUP BY tenant_id, action, actor ORDER BY tenant_id, action, actor
+`
+
+type SightsRow struct {
+	TenantID string
+	Action   string
+	Actor    string
+	LastAt   int64
+}
+
+// Who looked at records since a time, and who signed in beside the identity provider.
+func (q *Queries) Sights(ctx context.Context, since int64) ([]SightsRow, error) {
+	rows, err := q.db.QueryContext(ctx, sights, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SightsRow
+	for rows.Next() {
+		var i SightsRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.Action,
+			&i.Actor,
+			&i.LastAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
