@@ -47,7 +47,7 @@ func scan(root string) ([]claim, error) {
 		if err != nil {
 			return err
 		}
-		found, err := scanFile(file, path.Dir(filepath.ToSlash(below)))
+		found, err := scanFile(file, path.Dir(filepath.ToSlash(below)), attribute)
 		claims = append(claims, found...)
 		return err
 	})
@@ -57,7 +57,7 @@ func scan(root string) ([]claim, error) {
 	return claims, nil
 }
 
-func scanFile(file, pkg string) ([]claim, error) {
+func scanFile(file, pkg, key string) ([]claim, error) {
 	fset := token.NewFileSet()
 	parsed, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -71,7 +71,7 @@ func scanFile(file, pkg string) ([]claim, error) {
 		}
 		ast.Inspect(f.Body, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			if !ok || !isAttribute(call, attribute) {
+			if !ok || !isAttribute(call, key) {
 				return true
 			}
 			c := claim{test: test{pkg, f.Name.Name}}

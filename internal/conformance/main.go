@@ -13,6 +13,10 @@
 //
 //	t.Attr("fault", "<area>: <fault> -> <outcome>")
 //
+// The page docs/security-checks.md is written in the same way (--asvs), of every
+//
+//	t.Attr("asvs", "<requirement of OWASP ASVS 4.0.3>")
+//
 // It never judges a test: a claim is as good as the test that makes it.
 //
 // Bulk Data rules: https://hl7.org/fhir/uv/bulkdata/export.html
@@ -39,6 +43,7 @@ type options struct {
 
 	faults      bool   // only write the page of faults
 	reliability string // the page of faults, below root
+	asvs        bool   // only write the page of security checks
 	out         io.Writer
 }
 
@@ -49,6 +54,7 @@ func main() {
 	flag.StringVar(&o.input, "input", "", "read this output of go test -json, - for standard input, instead of running the tests")
 	flag.BoolVar(&o.check, "check", false, "run nothing: only check that the page says what the sources claim")
 	flag.BoolVar(&o.faults, "faults", false, "run nothing: only write the page of faults")
+	flag.BoolVar(&o.asvs, "asvs", false, "run nothing: only write the page of security checks, docs/security-checks.md")
 	flag.StringVar(&o.reliability, "reliability", "docs/reliability.md", "page of faults to write or to check; empty for none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // main begins it
@@ -64,6 +70,9 @@ func main() {
 var errUnmet = errors.New("rules are not met")
 
 func run(ctx context.Context, o options) error {
+	if o.asvs {
+		return tellASVS(o.root, "docs/security-checks.md", o.check)
+	}
 	if err := tellFaults(o); err != nil || o.faults {
 		return err
 	}

@@ -26,7 +26,7 @@ func (v *visitor) want(what string, got got, code int) {
 }
 
 func TestAPersonChangesTheirPassword(t *testing.T) {
-	t.Attr("asvs", "2.1.5 2.1.6 2.1.10 3.3.3")
+	t.Attr("asvs", "2.1.5 2.1.6 3.3.3")
 	h := newHouse(t)
 	anna, other := h.person("anna", "viewer"), h.person("bert", "viewer")
 	elsewhere := h.visit()
@@ -45,7 +45,7 @@ func TestAPersonChangesTheirPassword(t *testing.T) {
 }
 
 func TestAPasswordThatAnAdminSetOpensOnlyToChooseAnother(t *testing.T) {
-	t.Attr("asvs", "2.3.1 2.5.4")
+	t.Attr("asvs", "2.3.1")
 	h := newHouse(t)
 	boss := h.person("boss", "admin")
 	boss.want("a new person", boss.post("/people", "id", "cleo", "grants", "operator", "password", password, "again", password), http.StatusSeeOther)
@@ -99,7 +99,7 @@ func (v *visitor) setUp() []byte {
 }
 
 func TestASecondFactorIsAskedForFromThenOn(t *testing.T) {
-	t.Attr("asvs", "2.2.3 2.8.1 2.8.4 2.8.6 4.3.1")
+	t.Attr("asvs", "2.8.1 2.8.4 4.3.1")
 	h := newHouse(t)
 	anna := h.person("anna", "admin")
 	secret := anna.setUp()
@@ -118,7 +118,7 @@ func TestASecondFactorIsAskedForFromThenOn(t *testing.T) {
 }
 
 func TestAnAgreementsSecondFactorIsDemanded(t *testing.T) {
-	t.Attr("asvs", "2.2.4 4.3.1")
+	t.Attr("asvs", "4.3.1")
 	h := newHouse(t, func(o *Options) {
 		lakeside, err := o.Config().Tenant("lakeside")
 		if err != nil {
@@ -139,7 +139,7 @@ func TestAnAgreementsSecondFactorIsDemanded(t *testing.T) {
 }
 
 func TestSessionsAreSeenAndEnded(t *testing.T) {
-	t.Attr("asvs", "3.3.4 3.1.1")
+	t.Attr("asvs", "3.3.4 5.3.1 5.3.3")
 	h := newHouse(t)
 	anna, boss := h.person("anna", "viewer"), h.person("boss", "admin")
 	elsewhere := h.visit()
