@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -74,6 +75,7 @@ func (s *Server) api(mux *http.ServeMux) error {
 	c.Info.Description = "How practices and their exports stand, and starting, resuming and cancelling exports. Nothing here holds anything of a patient."
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // answers are what they are documented as, without links to schemas
+	c.Transformers = []huma.Transformer{asOurs}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token made by an admin."}}
 	c.Security = []map[string][]string{{"token": {}}}
 	a := humago.New(mux, c)
@@ -88,6 +90,26 @@ func (s *Server) api(mux *http.ServeMux) error {
 		_, _ = w.Write(text) //nolint:errcheck // whoever asked has gone
 	})
 	return nil
+}
+
+// asOurs words in our form what the library says of a request that is not as it
+// is described: with a code and a remedy, and where it is wrong, but not what
+// stood there.
+func asOurs(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := &apiProblem{
+		Type: problemsPage + "#" + string(problem.RequestInvalid), Title: "The request is not as the API describes it.", Status: m.Status,
+		Code: string(problem.RequestInvalid), Remedy: "Correct it by /api/openapi.json; nothing was done.",
+	}
+	for i, d := range m.Errors {
+		if i < 10 && d != nil {
+			p.Title += " " + sentence(errors.New(strings.TrimPrefix("at "+d.Location+": "+d.Message, "at : ")))
+		}
+	}
+	return p, nil
 }
 
 // allowed lets through who is allowed to.
