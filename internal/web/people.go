@@ -144,7 +144,7 @@ func (s *Server) peopleChanged(w http.ResponseWriter, r *http.Request, what, id 
 	if err != nil {
 		return err
 	}
-	s.opts.Log.Info(what, "person", id, "by", actorOf(r.Context()).ID)
+	s.opts.Log.Info("people changed", "what", what, "person", id, "by", actorOf(r.Context()).ID)
 	http.Redirect(w, r, "/people", http.StatusSeeOther)
 	return nil
 }
