@@ -86,7 +86,7 @@ func plain(text string, words []string) int {
 		}
 	}
 	var left []rune
-	for _, part := range strings.Fields(text) {
+	for part := range strings.FieldsSeq(text) {
 		left = append(left, withoutRuns([]rune(part))...)
 	}
 	n := 0
