@@ -26,10 +26,11 @@ type PracticeFacts struct {
 	Source       string        // how its vendor is called
 	Pause        time.Duration // the longest between two times of its schedule; 0: it has none
 	Paused       bool          // somebody has stopped it on purpose
-	WatchedSince time.Time
+	WatchedSince time.Time     // since when exports are due: it has a schedule, an agreement that lets them begin, and no pause; or zero
 	Agreement    AgreementFacts
 	Last         *LastExport // asked for last; nil: none
 	Finished     *Finished   // the delivery that completed last; nil: none
+	Whole        time.Time   // when the last delivery completed of which the server reported no error; zero: none
 	Full         *Finished   // the full one that completed last; nil: none
 	Open         []OpenExport
 	Group        *GroupFacts   // who is in its group; nil: no export has shown it
@@ -51,6 +52,12 @@ func (a AgreementFacts) inForce(now time.Time) bool {
 	return a.Status == config.AgreementActive && !now.Before(a.From) && (a.Ends.IsZero() || now.Before(a.Ends))
 }
 
+// begins reports whether the agreement lets an export begin: in its last week
+// one may outlast it.
+func (a AgreementFacts) begins(now time.Time) bool {
+	return a.inForce(now) && (a.Ends.IsZero() || now.Before(a.Ends.Add(-lastWeek)))
+}
+
 // A LastExport is the export that a practice asked for last.
 type LastExport struct {
 	ID      string
@@ -66,6 +73,7 @@ type Finished struct {
 	ID              string
 	EndedAt         time.Time
 	TransactionTime time.Time // zero: the server did not say
+	ServerErrors    int64     // that the manifest reported
 	Lines           int64     // of its output files, blank ones aside
 	Refused         int64     // of them, those in quarantine
 	Questions       []quality.Question

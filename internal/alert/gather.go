@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
@@ -22,6 +23,7 @@ type gatherer struct {
 	pauses  map[string]time.Duration // by schedule and zone
 	counted map[string]counted       // by export
 	groups  map[string]knownGroup    // by tenant
+	wholes  map[string]wholeAt       // by tenant
 	slow    slowFacts
 	budgets budgets
 }
@@ -42,27 +44,45 @@ type knownGroup struct {
 	facts  *GroupFacts
 }
 
+// wholeAt is when the last whole export completed, as of an export.
+type wholeAt struct {
+	export string
+	ended  time.Time
+}
+
 func newGatherer(o Options) gatherer {
 	if o.Free == nil {
 		o.Free = blob.Free
 	}
 	return gatherer{
-		o: o, pauses: map[string]time.Duration{}, counted: map[string]counted{}, groups: map[string]knownGroup{}, budgets: budgets{spent: map[string]map[int64]bool{}},
+		o: o, pauses: map[string]time.Duration{}, counted: map[string]counted{}, groups: map[string]knownGroup{}, wholes: map[string]wholeAt{}, budgets: budgets{spent: map[string]map[int64]bool{}},
 	}
 }
 
 // ledgerFacts are what the ledger says of all tenants, by tenant.
 type ledgerFacts struct {
-	since      map[string]time.Time
+	paused     map[string]bool
+	since      map[string]time.Time // watched
 	last       map[string]store.Export
 	full, some map[string]store.Export // complete deliveries
 	open       map[string][]store.Export
 }
 
-func (g *gatherer) read(ctx context.Context) (ledgerFacts, error) {
-	f := ledgerFacts{open: map[string][]store.Export{}}
-	var err error
-	if f.since, err = g.o.Store.Watch(ctx); err != nil {
+func (g *gatherer) read(ctx context.Context, c *config.Config, now time.Time) (ledgerFacts, error) {
+	f := ledgerFacts{open: map[string][]store.Export{}, paused: map[string]bool{}}
+	pauses, err := g.o.Store.Pauses(ctx)
+	if err != nil {
+		return f, err
+	}
+	var watched []string
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		f.paused[t.ID] = slices.ContainsFunc(pauses, func(p store.Pause) bool { return schedule.Pauses(p, t) })
+		if t.Schedule != "" && !f.paused[t.ID] && agreementOf(t).begins(now) {
+			watched = append(watched, t.ID)
+		}
+	}
+	if f.since, err = g.o.Store.Watch(ctx, watched); err != nil {
 		return f, err
 	}
 	if f.last, err = byTenant(g.o.Store.LastExports(ctx)); err != nil {
@@ -90,7 +110,7 @@ func byTenant(list []store.Export, err error) (map[string]store.Export, error) {
 }
 
 func (g *gatherer) gather(ctx context.Context, c *config.Config, now time.Time) (Facts, error) {
-	ledger, err := g.read(ctx)
+	ledger, err := g.read(ctx, c, now)
 	if err != nil {
 		return Facts{}, err
 	}
@@ -131,12 +151,9 @@ func (g *gatherer) gather(ctx context.Context, c *config.Config, now time.Time) 
 func (g *gatherer) practice(ctx context.Context, c *config.Config, t *config.Tenant, l ledgerFacts, now time.Time) (PracticeFacts, error) {
 	p := PracticeFacts{
 		Tenant: t.ID, Source: sourceOf(c, t), Pause: g.pause(t, now), WatchedSince: l.since[t.ID], Budget: c.RequestsPerMinute(t),
-		Paused: g.o.Paused != nil && g.o.Paused(t.ID),
+		Paused: l.paused[t.ID], Agreement: agreementOf(t),
 	}
 	p.SpentMinutes, p.Sampled = g.budgets.of(t.ID, now)
-	if a := t.Agreement; a != nil {
-		p.Agreement = AgreementFacts{Status: a.Status, From: a.EffectiveFrom.Time, Ends: a.ExpiresAt.Time, Notice: a.Notice.Std()}
-	}
 	if x, ok := l.last[t.ID]; ok {
 		p.Last = &LastExport{ID: x.ID, State: x.State, At: x.StateAt, Code: problem.Code(x.ProblemCode), Summary: x.ProblemSummary, Remedy: x.ProblemRemedy}
 	}
@@ -152,6 +169,9 @@ func (g *gatherer) practice(ctx context.Context, c *config.Config, t *config.Ten
 			return p, err
 		}
 	}
+	if p.Whole, err = g.whole(ctx, t.ID, p.Finished); err != nil {
+		return p, err
+	}
 	if p.Group, err = g.group(ctx, c, t, p.Finished); err != nil {
 		return p, err
 	}
@@ -163,6 +183,32 @@ func (g *gatherer) practice(ctx context.Context, c *config.Config, t *config.Ten
 		p.Open = append(p.Open, o)
 	}
 	return p, nil
+}
+
+func agreementOf(t *config.Tenant) AgreementFacts {
+	if a := t.Agreement; a != nil {
+		return AgreementFacts{Status: a.Status, From: a.EffectiveFrom.Time, Ends: a.ExpiresAt.Time, Notice: a.Notice.Std()}
+	}
+	return AgreementFacts{}
+}
+
+// whole gives when the practice's last export completed of which its server
+// reported no error; the zero time when none did.
+func (g *gatherer) whole(ctx context.Context, tenant string, last *Finished) (time.Time, error) {
+	switch {
+	case last == nil:
+		return time.Time{}, nil
+	case last.ServerErrors == 0:
+		return last.EndedAt, nil
+	}
+	if known, ok := g.wholes[tenant]; ok && known.export == last.ID {
+		return known.ended, nil
+	}
+	ended, err := g.o.Store.In(tenant).LastWhole(ctx)
+	if err == nil {
+		g.wholes[tenant] = wholeAt{last.ID, ended}
+	}
+	return ended, err
 }
 
 // sourceOf calls a practice's vendor as people do.
@@ -211,7 +257,7 @@ func (g *gatherer) pause(t *config.Tenant, now time.Time) time.Duration {
 // once, and again after an hour if lines of it were refused: they may have
 // been taken since.
 func (g *gatherer) finished(ctx context.Context, x store.Export, now time.Time) (*Finished, error) {
-	f := &Finished{ID: x.ID, EndedAt: x.EndedAt}
+	f := &Finished{ID: x.ID, EndedAt: x.EndedAt, ServerErrors: x.ServerErrors}
 	if t, err := fhir.ParseInstant(x.TransactionTime); err == nil {
 		f.TransactionTime = t
 	}

@@ -18,9 +18,6 @@ type Options struct {
 	// Trouble gives why the ledger cannot be written at present, nil when it
 	// can. Nil: it always can.
 	Trouble func() error
-	// Paused reports whether somebody has stopped a practice on purpose. Nil:
-	// nobody has.
-	Paused func(tenant string) bool
 	// Free gives the free bytes on the disk of a folder. Nil: blob.Free.
 	Free func(folder string) (int64, error)
 	// Send hands a message to its route. Nil: messages stay in the ledger.

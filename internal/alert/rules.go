@@ -48,28 +48,34 @@ func one(c Condition) []Condition { return []Condition{c} }
 // stale looks at the age of what is here, by our clock and by the server's: an
 // export can complete every night and bring last month's records.
 func stale(now time.Time, p *PracticeFacts, r Rules) []Condition {
-	if p.Pause == 0 || p.Paused || !p.Agreement.inForce(now) {
+	if p.Pause == 0 || p.Paused || !p.Agreement.begins(now) || p.WatchedSince.IsZero() {
 		return nil
 	}
 	bound := max(r.StaleAfter.Std(), 2*p.Pause)
+	old := func(t time.Time) bool { return now.Sub(t) > bound && now.Sub(p.WatchedSince) > bound } // after a pause its exports must come first
 	c := Condition{Kind: Stale, Severity: config.SeverityWarning, Party: Us}
 	ended := p.WatchedSince
 	if p.Finished != nil {
 		ended = p.Finished.EndedAt
 	}
 	switch {
-	case ended.IsZero():
-		return nil
-	case now.Sub(ended) > bound && p.Finished == nil:
+	case old(ended) && p.Finished == nil:
 		c.Since, c.Summary = ended, "no export has ever completed, watched since "+day(ended)
 		c.Remedy = "See bulkhead status " + p.Tenant + " for what holds it up, or try the server with bulkhead check " + p.Tenant + "."
-	case now.Sub(ended) > bound:
+	case old(ended):
 		c.Since, c.Summary = ended, "no export has completed since "+day(ended)
 		c.Remedy = "See bulkhead status " + p.Tenant + " for what holds it up."
-	case p.Finished != nil && !p.Finished.TransactionTime.IsZero() && now.Sub(p.Finished.TransactionTime) > bound:
+	case p.Finished != nil && !p.Finished.TransactionTime.IsZero() && old(p.Finished.TransactionTime):
 		c.Since, c.Party = p.Finished.TransactionTime, Vendor
 		c.Summary = "exports complete, but the server's records are those of " + day(c.Since)
 		c.Remedy = "Ask the vendor why its bulk data lags behind: the transactionTime of its exports does not move on."
+	case p.Finished != nil && p.Finished.ServerErrors > 0 && old(p.Whole):
+		c.Since, c.Party = p.Whole, Vendor
+		c.Summary = "exports complete, but none is whole: in each the server reports errors"
+		if c.Since.IsZero() {
+			c.Since = p.WatchedSince
+		}
+		c.Remedy = "See bulkhead status " + p.Tenant + " --export " + p.Finished.ID + " for what it reports, and ask the vendor. Until an export is whole, each begins where the last whole one ended."
 	default:
 		return nil
 	}
@@ -90,8 +96,8 @@ func failed(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 		other := c
 		other.Kind, c.Pending, other.Pending = Activation, true, true
 		return []Condition{c, other}
-	case p.Last.State == life.Denied && !p.Agreement.inForce(now):
-		return nil // the rule of agreements says it
+	case !p.Agreement.begins(now) && (c.Code == problem.AgreementDenied || c.Code == problem.AgreementMissing):
+		return nil // it was meant, or the rule of agreements says it
 	case p.Last.State == life.Completed || p.Last.State == life.Cancelled:
 		return nil
 	case refusal && p.Finished != nil:
@@ -211,11 +217,12 @@ func refused(_ time.Time, p *PracticeFacts, r Rules) []Condition {
 
 func agreement(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 	a := p.Agreement
-	if a.Status != config.AgreementActive || a.Ends.IsZero() || now.Before(a.Ends.Add(-a.Notice)) {
+	notice := max(a.Notice, lastWeek)
+	if a.Status != config.AgreementActive || a.Ends.IsZero() || now.Before(a.Ends.Add(-notice)) {
 		return nil
 	}
 	c := Condition{
-		Kind: Agreement, Severity: config.SeverityWarning, Party: Us, Since: a.Ends.Add(-a.Notice),
+		Kind: Agreement, Severity: config.SeverityWarning, Party: Us, Since: a.Ends.Add(-notice),
 		Summary: "its agreement ends on " + day(a.Ends) + "; nothing is exported after that",
 		Remedy:  "Renew it with the practice and change expires_at, or let it end: terminated says that it was meant.",
 	}
@@ -223,12 +230,14 @@ func agreement(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 	case !now.Before(a.Ends):
 		c.Severity, c.Since, c.Code = config.SeverityCritical, a.Ends, problem.AgreementDenied
 		c.Summary = "its agreement has ended on " + day(a.Ends) + ": nothing is exported any more"
-	case !now.Before(a.Ends.Add(-min(a.Notice, lastWeek))):
+	case !now.Before(a.Ends.Add(-lastWeek)):
 		c.Severity = config.SeverityCritical
+		c.Summary = "its agreement ends on " + day(a.Ends) + ": an export that may outlast it is no longer begun"
 	}
 	return one(c)
 }
 
+// lastWeek is how long before the end of an agreement no export is begun, at most.
 const lastWeek = 7 * 24 * time.Hour
 
 func rate(now time.Time, p *PracticeFacts, r Rules) []Condition {

@@ -63,6 +63,13 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 		{"a weekly schedule and 15 days", func(p *PracticeFacts) { p.Pause, p.Finished.EndedAt = 7*day1, ago(15*day1) }, "stale warning us"},
 		{"no schedule", func(p *PracticeFacts) { p.Pause, p.Finished.EndedAt = 0, ago(40*day1) }, ""},
 		{"paused on purpose", func(p *PracticeFacts) { p.Paused, p.Finished.EndedAt = true, ago(40*day1) }, ""},
+		{"its pause is over since yesterday", func(p *PracticeFacts) {
+			p.WatchedSince, p.Finished.EndedAt, p.Finished.TransactionTime = ago(day1), ago(40*day1), ago(40*day1)
+		}, ""},
+		{"its pause is over since four days", func(p *PracticeFacts) { p.WatchedSince, p.Finished.EndedAt = ago(4*day1), ago(40*day1) }, "stale warning us"},
+		{"errors in each manifest for four days", func(p *PracticeFacts) { p.Finished.ServerErrors, p.Whole = 3, ago(4*day1) }, "stale warning vendor"},
+		{"errors in each manifest from the first", func(p *PracticeFacts) { p.Finished.ServerErrors = 3 }, "stale warning vendor"},
+		{"errors in one manifest", func(p *PracticeFacts) { p.Finished.ServerErrors, p.Whole = 3, ago(34*time.Hour) }, ""},
 		{"the server's time stands still", func(p *PracticeFacts) { p.Finished.TransactionTime = ago(5 * day1) }, "stale warning vendor"},
 		{"never an export, watched for long", func(p *PracticeFacts) { p.Last, p.Finished, p.Full = nil, nil, nil }, "stale warning us"},
 		{"never an export, and new", func(p *PracticeFacts) { p.Last, p.Finished, p.Full, p.WatchedSince = nil, nil, nil, ago(day1) }, ""},
@@ -84,6 +91,10 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 		{"denied by a suspended agreement", func(p *PracticeFacts) {
 			p.Agreement.Status = config.AgreementSuspended
 			lastly(p, life.Denied, problem.AgreementDenied)
+		}, ""},
+		{"stopped amidst by a suspended agreement", func(p *PracticeFacts) {
+			p.Agreement.Status = config.AgreementSuspended
+			lastly(p, life.Failed, problem.AgreementDenied)
 		}, ""},
 		{"polling for 13 hours, others took 6", func(p *PracticeFacts) {
 			opened(p, OpenExport{State: life.Polling, KickedOff: ago(13 * time.Hour), Took: hours(6, 6, 5, 6, 6)})
@@ -131,6 +142,13 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 		{"nobody joined in seven lists", func(p *PracticeFacts) { p.Group = stillFor(7, 20*day1) }, ""},
 		{"the agreement ends in three weeks", func(p *PracticeFacts) { p.Agreement.Ends = noon.Add(21 * day1) }, "agreement warning us"},
 		{"the agreement ends in three days", func(p *PracticeFacts) { p.Agreement.Ends = noon.Add(3 * day1) }, "agreement critical us"},
+		{"the agreement ends in three days, and nothing is begun", func(p *PracticeFacts) {
+			p.Agreement.Ends, p.Finished.EndedAt = noon.Add(3*day1), ago(4*day1)
+			lastly(p, life.Denied, problem.AgreementDenied)
+		}, "agreement critical us"},
+		{"the agreement ends in three days, of which one is its notice", func(p *PracticeFacts) {
+			p.Agreement.Ends, p.Agreement.Notice = noon.Add(3*day1), day1
+		}, "agreement critical us"},
 		{"the agreement ends in three months", func(p *PracticeFacts) { p.Agreement.Ends = noon.Add(90 * day1) }, ""},
 		{"the agreement has ended", func(p *PracticeFacts) {
 			p.Agreement.Ends, p.Finished.EndedAt = ago(9*day1), ago(9*day1)

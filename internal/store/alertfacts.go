@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	gen "github.com/bulkhead-fhir/bulkhead/internal/store/sqlite"
@@ -71,28 +73,41 @@ func (s *Store) RateWindows(ctx context.Context, now time.Time) ([]RateWindow, e
 	return windows, nil
 }
 
-// Watch gives since when each tenant is watched for alerts, and begins with
-// those that are new.
-func (s *Store) Watch(ctx context.Context) (map[string]time.Time, error) {
-	n, err := s.queries().UnwatchedTenants(ctx)
-	if err != nil {
-		return nil, Explain(fmt.Errorf("count tenants to watch: %w", err))
-	}
-	if n > 0 {
-		err := s.inTx(ctx, func(tx *sql.Tx) error { return gen.New(tx).WatchTenants(ctx, ms(time.Now())) })
-		if err != nil {
-			return nil, err
-		}
-	}
+// Watch gives since when each of these tenants is watched for exports that do
+// not come: it begins now with those that are new, and with those that were
+// left out for a while.
+func (s *Store) Watch(ctx context.Context, tenants []string) (map[string]time.Time, error) {
 	rows, err := s.queries().WatchedSince(ctx)
 	if err != nil {
 		return nil, Explain(fmt.Errorf("list watched tenants: %w", err))
 	}
-	since := make(map[string]time.Time, len(rows))
+	since, now, begun := make(map[string]time.Time, len(tenants)), time.Now(), false
 	for _, r := range rows {
 		since[r.TenantID] = at(r.Since)
 	}
-	return since, nil
+	for _, t := range tenants {
+		if _, ok := since[t]; !ok {
+			since[t], begun = at(ms(now)), true
+		}
+	}
+	if !begun && len(since) == len(tenants) {
+		return since, nil
+	}
+	maps.DeleteFunc(since, func(t string, _ time.Time) bool { return !slices.Contains(tenants, t) })
+	return since, s.inTx(ctx, func(tx *sql.Tx) error {
+		q := gen.New(tx)
+		if err := q.UnwatchTenants(ctx, append([]string{""}, tenants...)); err != nil {
+			return fmt.Errorf("end watching tenants: %w", err)
+		}
+		return q.WatchTenants(ctx, gen.WatchTenantsParams{Now: ms(now), Watched: tenants})
+	})
+}
+
+// LastWhole gives when the tenant's last delivery completed of which the server
+// reported no error, or the zero time.
+func (s *Scope) LastWhole(ctx context.Context) (time.Time, error) {
+	t, err := s.store.queries().LastWhole(ctx, s.tenant)
+	return at(t), Explain(err)
 }
 
 // Undelivered are the messages of one route that were tried and have not left.

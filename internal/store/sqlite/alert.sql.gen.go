@@ -519,6 +519,18 @@ func (q *Queries) LastNotice(ctx context.Context, arg LastNoticeParams) (int64, 
 	return column_1, err
 }
 
+const lastWhole = `-- name: LastWhole :one
+SELECT CAST(coalesce(max(ended_at), 0) AS INTEGER) FROM export
+WHERE tenant_id = ? AND mode IN ('full', 'incremental') AND state = 'completed' AND purpose = 'delivery' AND server_errors = 0
+`
+
+func (q *Queries) LastWhole(ctx context.Context, tenantID string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastWhole, tenantID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listNotices = `-- name: ListNotices :many
 SELECT notice_id, route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM notice WHERE made_at >= ? ORDER BY notice_id
 `
@@ -931,15 +943,23 @@ func (q *Queries) UntoldNews(ctx context.Context) ([]UntoldNewsRow, error) {
 	return items, nil
 }
 
-const unwatchedTenants = `-- name: UnwatchedTenants :one
-SELECT count(*) FROM tenant WHERE tenant_id NOT IN (SELECT tenant_id FROM alert_watch)
+const unwatchTenants = `-- name: UnwatchTenants :exec
+DELETE FROM alert_watch WHERE tenant_id NOT IN (/*SLICE:watched*/?)
 `
 
-func (q *Queries) UnwatchedTenants(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, unwatchedTenants)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+func (q *Queries) UnwatchTenants(ctx context.Context, watched []string) error {
+	query := unwatchTenants
+	var queryParams []interface{}
+	if len(watched) > 0 {
+		for _, v := range watched {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:watched*/?", strings.Repeat(",?", len(watched))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:watched*/?", "NULL", 1)
+	}
+	_, err := q.db.ExecContext(ctx, query, queryParams...)
+	return err
 }
 
 const updateAlert = `-- name: UpdateAlert :exec
@@ -978,11 +998,27 @@ func (q *Queries) UpdateAlert(ctx context.Context, arg UpdateAlertParams) error 
 
 const watchTenants = `-- name: WatchTenants :exec
 INSERT INTO alert_watch (tenant_id, since)
-SELECT tenant_id, ?1 FROM tenant WHERE tenant_id NOT IN (SELECT tenant_id FROM alert_watch)
+SELECT t.tenant_id, ?1 FROM tenant t WHERE t.tenant_id IN (/*SLICE:watched*/?) AND t.tenant_id NOT IN (SELECT w.tenant_id FROM alert_watch w)
 `
 
-func (q *Queries) WatchTenants(ctx context.Context, now int64) error {
-	_, err := q.db.ExecContext(ctx, watchTenants, now)
+type WatchTenantsParams struct {
+	Now     int64
+	Watched []string
+}
+
+func (q *Queries) WatchTenants(ctx context.Context, arg WatchTenantsParams) error {
+	query := watchTenants
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.Now)
+	if len(arg.Watched) > 0 {
+		for _, v := range arg.Watched {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:watched*/?", strings.Repeat(",?", len(arg.Watched))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:watched*/?", "NULL", 1)
+	}
+	_, err := q.db.ExecContext(ctx, query, queryParams...)
 	return err
 }
 

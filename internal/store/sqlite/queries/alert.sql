@@ -27,10 +27,14 @@ SELECT tenant_id, endpoint, requests FROM rate_window WHERE minute = ? ORDER BY 
 
 -- name: WatchTenants :exec
 INSERT INTO alert_watch (tenant_id, since)
-SELECT tenant_id, sqlc.arg(now) FROM tenant WHERE tenant_id NOT IN (SELECT tenant_id FROM alert_watch);
+SELECT t.tenant_id, sqlc.arg(now) FROM tenant t WHERE t.tenant_id IN (sqlc.slice(watched)) AND t.tenant_id NOT IN (SELECT w.tenant_id FROM alert_watch w);
 
--- name: UnwatchedTenants :one
-SELECT count(*) FROM tenant WHERE tenant_id NOT IN (SELECT tenant_id FROM alert_watch);
+-- name: UnwatchTenants :exec
+DELETE FROM alert_watch WHERE tenant_id NOT IN (sqlc.slice(watched));
+
+-- name: LastWhole :one
+SELECT CAST(coalesce(max(ended_at), 0) AS INTEGER) FROM export
+WHERE tenant_id = ? AND mode IN ('full', 'incremental') AND state = 'completed' AND purpose = 'delivery' AND server_errors = 0;
 
 -- name: WatchedSince :many
 SELECT tenant_id, since FROM alert_watch;
