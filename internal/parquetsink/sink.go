@@ -89,13 +89,7 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if err := home.sweep(old); err != nil {
 		return sink.Receipt{}, err
 	}
-	e, err := merge.Open(ctx, merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: s.spill(d.Tenant), Gate: s.opts.Gate, ChunkRows: s.chunk})
-	if err != nil {
-		return sink.Receipt{}, err
-	}
-	defer e.Close()
-	p := publication{Engine: e, d: d, home: home, old: old}
-	next, err := p.build(ctx)
+	next, err := s.snapshot(ctx, publication{d: d, home: home, old: old})
 	if err != nil {
 		return sink.Receipt{}, errors.Join(err, home.root.RemoveAll(snapshotPath(d.Export)))
 	}
@@ -103,6 +97,21 @@ func (s *Sink) publish(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 		return sink.Receipt{}, err
 	}
 	return next.Receipts[d.Export], nil
+}
+
+// snapshot makes the snapshot of a publication, with a DuckDB only where there
+// is something to decide.
+func (s *Sink) snapshot(ctx context.Context, p publication) (note, error) {
+	if p.idle() {
+		return p.carry()
+	}
+	e, err := merge.Open(ctx, merge.Options{MemoryLimit: s.opts.MemoryLimit, Threads: s.opts.Threads, TempDir: s.spill(p.d.Tenant), Gate: s.opts.Gate, ChunkRows: s.chunk})
+	if err != nil {
+		return note{}, err
+	}
+	defer e.Close()
+	p.Engine = e
+	return p.build(ctx)
 }
 
 // settle ends what a process that died after the rename may not have ended.
