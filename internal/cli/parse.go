@@ -21,14 +21,16 @@ func Parses(args ...string) (err error) {
 	}()
 	var c command
 	anything := kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
-		var text string
-		if err := ctx.Scan.PopValueInto("file", &text); err != nil {
-			return err
-		}
-		if target.Kind() == reflect.Slice {
-			target.Set(reflect.Append(target, reflect.ValueOf(text)))
-		} else {
-			target.SetString(text)
+		for first := true; first || target.Kind() == reflect.Slice && ctx.Scan.Peek().IsValue(); first = false {
+			var text string
+			if err := ctx.Scan.PopValueInto("file", &text); err != nil {
+				return err
+			}
+			if target.Kind() == reflect.Slice {
+				target.Set(reflect.Append(target, reflect.ValueOf(text)))
+			} else {
+				target.SetString(text)
+			}
 		}
 		return nil
 	})
