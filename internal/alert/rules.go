@@ -96,8 +96,8 @@ func failed(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 		other := c
 		other.Kind, c.Pending, other.Pending = Activation, true, true
 		return []Condition{c, other}
-	case !p.Agreement.begins(now) && (c.Code == problem.AgreementDenied || c.Code == problem.AgreementMissing):
-		return nil // it was meant, or the rule of agreements says it
+	case p.settled(now):
+		return nil
 	case p.Last.State == life.Completed || p.Last.State == life.Cancelled:
 		return nil
 	case refusal && p.Finished != nil:
@@ -108,6 +108,14 @@ func failed(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 		c.Severity = config.SeverityCritical
 	}
 	return one(c)
+}
+
+// settled reports whether the last export's refusal by the agreement is nothing
+// new: it was meant, the rule of agreements tells it, or exports begin again
+// since then.
+func (p *PracticeFacts) settled(now time.Time) bool {
+	refused := p.Last.Code == problem.AgreementDenied || p.Last.Code == problem.AgreementMissing
+	return refused && (!p.Agreement.begins(now) || p.Last.At.Before(p.WatchedSince))
 }
 
 func partyOf(code problem.Code) Party {

@@ -96,6 +96,10 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 			p.Agreement.Status = config.AgreementSuspended
 			lastly(p, life.Failed, problem.AgreementDenied)
 		}, ""},
+		{"denied, and active again since", func(p *PracticeFacts) {
+			p.WatchedSince = ago(time.Minute)
+			lastly(p, life.Denied, problem.AgreementDenied)
+		}, ""},
 		{"polling for 13 hours, others took 6", func(p *PracticeFacts) {
 			opened(p, OpenExport{State: life.Polling, KickedOff: ago(13 * time.Hour), Took: hours(6, 6, 5, 6, 6)})
 		}, "stuck warning vendor"},

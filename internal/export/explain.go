@@ -259,6 +259,9 @@ func Exhausted(l store.Lease, err error) *problem.Problem {
 }
 
 func isUnreachable(err error) bool {
+	if answered(err) != "" {
+		return false
+	}
 	_, notSent := errors.AsType[*bulkdata.NotSentError](err)
 	_, network := errors.AsType[net.Error](err)
 	return notSent || network
@@ -266,8 +269,8 @@ func isUnreachable(err error) bool {
 
 // reasonOf gives an error's own short words, without what it wraps again.
 func reasonOf(err error) string {
-	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok {
-		return fmt.Sprintf("it answers %d", status.Status)
+	if what := answered(err); what != "" {
+		return what
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return "the name " + dns.Name + " does not resolve"
@@ -282,6 +285,20 @@ func reasonOf(err error) string {
 		return "no answer in time"
 	}
 	return "the connection broke"
+}
+
+// answered says what a server answered that was reached; empty when none was.
+func answered(err error) string {
+	if status, ok := errors.AsType[*bulkdata.StatusError](err); ok {
+		return fmt.Sprintf("it answers %d", status.Status)
+	}
+	if token, ok := errors.AsType[*smart.TokenError](err); ok && token.Status > 0 {
+		return fmt.Sprintf("its token endpoint answers %d", token.Status)
+	}
+	if discovery, ok := errors.AsType[*smart.DiscoveryError](err); ok && discovery.Status > 0 {
+		return fmt.Sprintf("it answers %d where its SMART configuration should be", discovery.Status)
+	}
+	return ""
 }
 
 func isTimeout(err error) bool {

@@ -1,0 +1,36 @@
+package export
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/smart"
+)
+
+// A server that answers was reached, whatever it answers, and whichever of its
+// doors it was.
+func TestWhoAnsweredIsNotCalledUnreachable(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		code    problem.Code
+		summary string
+	}{
+		"the server":              {&bulkdata.StatusError{Op: bulkdata.OpKickoff, Status: 503}, problem.ServerFailing, "the server keeps failing: it answers 503, 3 times in a row"},
+		"its token endpoint":      {&bulkdata.NotSentError{Err: &smart.TokenError{Status: 502}}, problem.ServerFailing, "the server keeps failing: its token endpoint answers 502, 3 times in a row"},
+		"its SMART configuration": {&bulkdata.NotSentError{Err: &smart.DiscoveryError{Status: 503}}, problem.ServerFailing, "the server keeps failing: it answers 503 where its SMART configuration should be, 3 times in a row"},
+		"nobody": {
+			&bulkdata.NotSentError{Err: &smart.DiscoveryError{Err: &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, Err: errors.New("refused")}}},
+			problem.ServerUnreachable, "the server cannot be reached: dial 192.0.2.1:443: refused, 3 times in a row",
+		},
+	} {
+		l := leaseOf(Kickoff)
+		l.Attempt = 2
+		p := Exhausted(l, c.err)
+		if p.Code != c.code || p.Summary != c.summary {
+			t.Errorf("%s: %s %q", name, p.Code, p.Summary)
+		}
+	}
+}
