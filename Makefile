@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash soak conformance scenarios fuzz load memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash soak conformance scenarios pictures fuzz load memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -85,13 +85,20 @@ bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest:
 
 microbench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./uscore/... ./internal/ndjson/... ./internal/columnar/... ./internal/parquetfile/... ./internal/rows/... ./internal/generic/... ./internal/ingest/... ./internal/sandbox/population/...
+	$(GO) test -run '^$$' -bench BenchmarkPages -benchtime 5x ./internal/web
+
+PICTURES ?= $(CURDIR)/pictures
+pictures: setup-tests ## every page as a picture, light and dark, desktop and phone, in PICTURES
+	PICTURES=$(PICTURES) $(GO) test -count=1 -run 'TestEveryPageOfATown|TestAPersonFindsTheRemedy' ./internal/web
 
 docs: ## the pages that are printed from code: configuration, vendors, tables, problems, refusals, states, the view suite's report
 	$(GO) test ./internal/config ./internal/views -run 'IsPrintedFrom' -update
 	$(GO) test ./internal/problem ./internal/life ./internal/quarantine -update
 	$(GO) test ./internal/doctor -run TestThePageOfDoctor -update
 	$(GO) test ./sqlonfhir -run TestSuite -update
+	$(GO) test ./internal/disposal -run PageOf -update
 	$(GO) run ./internal/conformance --faults
+	$(GO) run ./internal/conformance --asvs
 
 suite: ## the view suite of SQLONFHIR_SUITE, or of the folder beside; the last line counts
 	cd sqlonfhir && $(GO) test -count=1 -run TestSuite
