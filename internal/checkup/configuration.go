@@ -65,7 +65,7 @@ func (c *check) agreement() {
 	t, now := c.Tenant, time.Now()
 	denied := agreement.Check(t.Agreement, agreement.Ask{
 		Stage: agreement.AtKickoff, Tenant: t.ID, At: now, Level: t.Level, Group: t.Group, Types: c.types, Sinks: t.Sinks, Attachments: t.Attachments.Fetch,
-		Purposes: t.Purposes, Places: c.Config.Sinks,
+		Purposes: t.Purposes, Places: c.Config.Sinks, Encrypted: c.Config.Encryption.On(),
 	})
 	switch {
 	case denied != nil:

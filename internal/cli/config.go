@@ -86,7 +86,10 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	note("tls", err)
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
-		ask := agreement.Ask{Tenant: t.ID, At: now, Level: t.Level, Group: t.Group, Types: t.Types, Sinks: t.Sinks, Attachments: t.Attachments.Fetch}
+		ask := agreement.Ask{
+			Tenant: t.ID, At: now, Level: t.Level, Group: t.Group, Types: t.Types, Sinks: t.Sinks, Attachments: t.Attachments.Fetch,
+			Purposes: t.Purposes, Places: cfg.Sinks, Encrypted: cfg.Encryption.On(),
+		}
 		if p := agreement.Check(t.Agreement, ask); p != nil {
 			note(t.ID, p)
 		}
