@@ -55,7 +55,8 @@ func (w *World) nextDue(ctx context.Context) (time.Time, error) {
 		UNION ALL SELECT due_at FROM callback WHERE sent_at = 0 AND given_up_at = 0
 		UNION ALL SELECT 1 FROM settled
 		UNION ALL SELECT 1 FROM export_requests r WHERE state = 'new' AND NOT EXISTS (SELECT 1 FROM export e WHERE e.tenant_id = r.tenant_id AND e.ended_at = 0)
-		UNION ALL SELECT next_at FROM schedule JOIN tenant USING (tenant_id) WHERE tenant.state = 'active')`).Scan(&due)
+		UNION ALL SELECT next_at FROM schedule JOIN tenant USING (tenant_id) WHERE tenant.state = 'active'
+			AND tenant_id NOT IN (SELECT object FROM pause WHERE scope = 'tenant' AND ended_at = 0))`).Scan(&due)
 	if err != nil || !due.Valid {
 		return time.Time{}, err
 	}
