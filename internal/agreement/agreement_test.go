@@ -69,7 +69,9 @@ var refusals = []refusal{
 	{"a sink that is nowhere", func(_ *config.Agreement, k *agreement.Ask) { k.Places = nil }, agreement.RegionDenied, "sink tables names none"},
 	{"other operator", func(a *config.Agreement, _ *agreement.Ask) { a.Subcontractors = nil }, agreement.OperatorDenied, "Lake Corp, who runs sink lake"},
 	{"nothing is encrypted", func(a *config.Agreement, _ *agreement.Ask) { a.Security.Encryption = true }, agreement.NotEncrypted, "demands that what is stored is encrypted"},
-	{"together with others", func(_ *config.Agreement, k *agreement.Ask) { *k = agreement.Ask{Stage: agreement.AtRead, Tenant: k.Tenant, At: k.At, Together: true} }, agreement.NotTogether, "does not grant queries"},
+	{"together with others", func(_ *config.Agreement, k *agreement.Ask) {
+		*k = agreement.Ask{Stage: agreement.AtRead, Tenant: k.Tenant, At: k.At, Together: true}
+	}, agreement.NotTogether, "does not grant queries"},
 }
 
 func TestWhatIsDemandedAndGrantedIsPermitted(t *testing.T) {

@@ -57,12 +57,12 @@ type command struct {
 	Query      queryCommand              `cmd:"" help:"Run SQL over the tables of all practices."`
 	Tables     tablesCommand             `cmd:"" help:"Say which tables there are, and what their columns mean."`
 	Alerts     alertsCommand             `cmd:"" help:"Say what needs somebody, and who has taken it on."`
-	Roster     rosterCommand            `cmd:"" help:"Say who joined and who left the groups, in numbers, and which lists nobody makes anew."`
+	Roster     rosterCommand             `cmd:"" help:"Say who joined and who left the groups, in numbers, and which lists nobody makes anew."`
 	Quality    qualityCommand            `cmd:"" help:"Say what the resources of an export are worth."`
 	Validate   validateCommand           `cmd:"" help:"Check NDJSON files, line by line and by US Core, without server or ledger."`
 	Flatten    flattenCommand            `cmd:"" help:"Turn NDJSON files into rows by views, without server or ledger."`
 	Check      checkCommand              `cmd:"" help:"Try a practice's server before its first export."`
-	Health     healthCommand            `cmd:"" help:"Ask the bulkhead that runs here how it is, for supervisors that know commands only."`
+	Health     healthCommand             `cmd:"" help:"Ask the bulkhead that runs here how it is, for supervisors that know commands only."`
 	Doctor     doctorCommand             `cmd:"" help:"Compare the ledger with files and tables, and repair what can be repaired."`
 	Backup     backupCommand             `cmd:"" help:"Copy the ledger, also while bulkhead works."`
 	Restore    restoreCommand            `cmd:"" help:"Put a copy of the ledger back."`

@@ -17,8 +17,8 @@ import (
 // change in place on a terminal, one line for each change elsewhere, JSON
 // objects with --json.
 type watcher struct {
-	g     *Globals
-	app   *app.App
+	g      *Globals
+	app    *app.App
 	live   bool
 	screen screen
 	said   map[string]string // last line of each export

@@ -39,8 +39,15 @@ func TestElsewhereIsNotWhereNamesWereMadeToLead(t *testing.T) {
 		here   bool
 		refuse bool
 	}{
-		{"169.254.169.254:80", false, true}, {"169.254.169.254:80", true, true}, {"[fe80::1]:80", true, true}, {"100.100.100.200:80", false, true},
-		{"127.0.0.1:80", false, true}, {"[::1]:80", false, true}, {"0.0.0.0:80", true, true}, {"127.0.0.1:80", true, false}, {"10.0.0.1:80", false, false},
+		{"169.254.169.254:80", false, true},
+		{"169.254.169.254:80", true, true},
+		{"[fe80::1]:80", true, true},
+		{"100.100.100.200:80", false, true},
+		{"127.0.0.1:80", false, true},
+		{"[::1]:80", false, true},
+		{"0.0.0.0:80", true, true},
+		{"127.0.0.1:80", true, false},
+		{"10.0.0.1:80", false, false},
 	} {
 		leads = x.at
 		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://mirth.example/done", http.NoBody)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
@@ -57,11 +58,7 @@ func ServiceDates() map[string][]string {
 	types := map[string][]string{}
 	for name, paths := range serviceDates {
 		for _, p := range paths {
-			element := p[0]
-			for _, next := range p[1:] {
-				element += "." + next
-			}
-			types[name] = append(types[name], element)
+			types[name] = append(types[name], strings.Join(p, "."))
 		}
 	}
 	return types

@@ -41,7 +41,8 @@ func hooked(t *testing.T) *house {
 		c := *o.Config()
 		c.Hooks = []config.Hook{
 			{Name: "mirth", SecretEnv: "HOOK_SECRET", Tenants: []string{"lakeside"}},
-			{Name: "all", SecretEnv: "HOOK_SECRET", Tenants: []string{"*"}}, {Name: "broken", SecretEnv: "BAD_SECRET", Tenants: []string{"*"}},
+			{Name: "all", SecretEnv: "HOOK_SECRET", Tenants: []string{"*"}},
+			{Name: "broken", SecretEnv: "BAD_SECRET", Tenants: []string{"*"}},
 		}
 		c.Callbacks = []config.Callback{{Name: "mirth", URL: "https://mirth.example/done", SecretEnv: "HOOK_SECRET"}}
 		o.Config = func() *config.Config { return &c }
