@@ -49,14 +49,15 @@ func KindOf(head []byte) Kind {
 // length. One that is too short to be whole is empty.
 func ContentSize(kind Kind, stored int64) int64 {
 	switch kind {
+	case Plain:
+		return stored
 	case Escaped:
 		return max(0, stored-int64(HeaderSize))
 	case Encrypted:
-		body := stored - int64(HeaderSize)
-		segments := (body + segmentSize - 1) / segmentSize
-		return max(0, body-streamHeader-segments*segmentTag)
 	}
-	return stored
+	body := stored - int64(HeaderSize)
+	segments := (body + segmentSize - 1) / segmentSize
+	return max(0, body-streamHeader-segments*segmentTag)
 }
 
 // header is what a file begins with that was encrypted by that key.
