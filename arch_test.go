@@ -68,6 +68,13 @@ var confined = []struct {
 		[]string{"internal/alert"},
 		nil,
 	},
+	{"github.com/coreos/go-oidc", "people sign in at one door", []string{"internal/web"}, nil},
+	{"github.com/tink-crypto/tink-go", "keys at rest are used in one place", []string{"internal/atrest"}, nil},
+	{
+		"go.opentelemetry.io/otel", "only traces leave by it",
+		[]string{"internal/trace"},
+		nil,
+	},
 	{"math/rand", "math/rand/v2 says what its seeds give, crypto/rand makes ids", nil, nil},
 	{"github.com/pkg/errors", "the standard library wraps errors", nil, nil},
 }
