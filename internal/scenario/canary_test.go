@@ -102,6 +102,7 @@ func speak(w *scenario.World) {
 			said += len(command(w, append(args, form...)...))
 		}
 	}
+	readPages(w)
 	if said < 10_000 {
 		w.T().Errorf("the commands say %d bytes: the test would show nothing", said)
 	}
