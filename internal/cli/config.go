@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -54,6 +55,9 @@ func (c *configCheckCommand) Run(g *Globals) error {
 		}
 	} else {
 		g.printf("sound: %s, %s, %s\n", some(int64(s.Tenants), "practice"), some(int64(s.Registrations), "registration"), some(int64(s.Sinks), "sink"))
+		if !cfg.Encryption.On() {
+			g.printf("%s\n", cfg.Encryption.Standing())
+		}
 		for _, x := range s.SeeTo {
 			g.printf("see to %s: %s\n", x.About, x.Text)
 		}
@@ -84,6 +88,8 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	note("views", err)
 	_, err = export.NewConnections(cfg, nil)
 	note("tls", err)
+	_, err = app.Keys(cfg, nil, true)
+	note("encryption", err)
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
 		ask := agreement.Ask{

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -21,7 +22,8 @@ type Files struct {
 // CatchUp writes the log of every export that has settled and whose file
 // lacks items: what a crash kept from being written, too. A later log of an
 // export begins with the former one. It may be called at any time; one export
-// that fails does not keep the others from theirs.
+// that fails does not keep the others from theirs. That of a practice whose
+// keys were destroyed waits until it has new ones.
 func (f *Files) CatchUp(ctx context.Context) error {
 	refs, err := f.Store.UnwrittenLogs(ctx)
 	if err != nil {
@@ -29,7 +31,11 @@ func (f *Files) CatchUp(ctx context.Context) error {
 	}
 	var failed []error
 	for _, ref := range refs {
-		if err := f.write(ctx, ref); err != nil {
+		err := f.write(ctx, ref)
+		if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.PracticeKeyDestroyed {
+			continue
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("write the log of export %s: %w", ref.Export, err))
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/exportlog"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -135,6 +137,39 @@ func TestItemsOfATransactionThatFailedAreNotThere(t *testing.T) {
 	}
 	d.move(life.Refuse)
 	if text := d.catchUp(); text != "" {
+		t.Errorf("log: %s", text)
+	}
+}
+
+func TestTheLogOfAPracticeWithoutAKeyWaitsForANewOne(t *testing.T) {
+	d := newDesk(t)
+	path := filepath.Join(t.TempDir(), "house.json")
+	if _, err := atrest.NewHouseKey(path); err != nil {
+		t.Fatal(err)
+	}
+	house, err := atrest.OpenHouse(&config.Config{Folder: t.TempDir(), Encryption: config.Encryption{KeyFile: path}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := atrest.New(atrest.Options{Folder: t.TempDir(), House: house, Ledger: d.Store})
+	d.Files.Files.Encrypt(keys)
+	for _, change := range []func() error{
+		func() error { return keys.Rotate(t.Context(), "north") },
+		func() error { return keys.Shred(t.Context(), "north") },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.write(exportlog.Kickoff{ExportURL: "https://ehr.example/$export"})
+	d.move(life.Refuse)
+	if text := d.catchUp(); text != "" {
+		t.Errorf("a log without a key: %s", text)
+	}
+	if err := keys.Rotate(t.Context(), "north"); err != nil {
+		t.Fatal(err)
+	}
+	if text := d.catchUp(); strings.Count(text, "\n") != 1 {
 		t.Errorf("log: %s", text)
 	}
 }
