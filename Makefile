@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash soak conformance scenarios pictures fuzz load memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash soak conformance scenarios pictures unattended fuzz load memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -88,6 +88,9 @@ bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest:
 microbench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./uscore/... ./internal/ndjson/... ./internal/columnar/... ./internal/parquetfile/... ./internal/rows/... ./internal/generic/... ./internal/ingest/... ./internal/sandbox/population/...
 	$(GO) test -run '^$$' -bench BenchmarkPages -benchtime 5x ./internal/web
+
+unattended: setup ## sixty simulated days of a hundred practices, the healthy ones due every day
+	UNATTENDED=daily $(GO) test -count=1 -v -timeout 30m -run TestSixtyDays ./internal/scenario
 
 PICTURES ?= $(CURDIR)/pictures
 pictures: setup-tests ## every page as a picture, light and dark, desktop and phone, in PICTURES
