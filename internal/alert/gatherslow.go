@@ -2,10 +2,7 @@ package alert
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -30,7 +27,7 @@ func (s *slowFacts) of(c *config.Config, now time.Time) ([]RegistrationFacts, ti
 	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
 		s.keys = append(s.keys, registration(name, c.Registrations[name]))
 	}
-	s.certificate = goodUntil(c.JWKS.TLSCert)
+	s.certificate = keyring.CertificateEnd(c.JWKS.TLSCert)
 	return s.keys, s.certificate
 }
 
@@ -48,27 +45,6 @@ func registration(name string, r config.Registration) RegistrationFacts {
 		f.Warnings = append(f.Warnings, KeyWarning(w))
 	}
 	return f
-}
-
-// goodUntil gives the end of the first certificate of a PEM file; the zero
-// time when there is none.
-func goodUntil(file string) time.Time {
-	if file == "" {
-		return time.Time{}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return time.Time{}
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return time.Time{}
-	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}
-	}
-	return certificate.NotAfter
 }
 
 // budgets remember in which minutes practices nearly spent their requests. The

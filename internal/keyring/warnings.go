@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-const (
-	// oldAge is the age at which a key is to be rotated.
-	oldAge = 365 * 24 * time.Hour
-	// notice is how long before a date a warning comes.
-	notice = 30 * 24 * time.Hour
-)
+// OldAge is the age at which a key is to be rotated.
+const OldAge = 365 * 24 * time.Hour
+
+// notice is how long before a date a warning comes.
+const notice = 30 * 24 * time.Hour
 
 // A Warning is something about keys that a person should see to.
 type Warning struct {
@@ -35,7 +34,7 @@ func (s *Source) Warnings() ([]Warning, error) {
 		switch k.State {
 		case Signing:
 			signs = true
-			due := k.Created.Add(oldAge)
+			due := k.Created.Add(OldAge)
 			switch {
 			case k.Created.IsZero():
 			case !now.Before(due):

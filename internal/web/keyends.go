@@ -1,10 +1,7 @@
 package web
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -42,7 +39,7 @@ func (k *keyEnds) of(c *config.Config, now time.Time) []deadline {
 		{c.Web.TLSCert, "the certificate of these pages", "web.tls_cert"},
 		{c.Metrics.TLSCert, "the certificate of the metrics", "metrics.tls_cert"},
 	} {
-		if ends := certificateEnd(file.path); !ends.IsZero() {
+		if ends := keyring.CertificateEnd(file.path); !ends.IsZero() {
 			k.list = append(k.list, deadline{
 				At: ends, Kind: "certificate", Who: config.ContactUs, Says: file.what + " is no longer good", Do: "Put a new one at " + file.field + " and restart.",
 			})
@@ -50,9 +47,6 @@ func (k *keyEnds) of(c *config.Config, now time.Time) []deadline {
 	}
 	return slices.Clone(k.list)
 }
-
-// keyAge is the age at which a key is to be rotated.
-const keyAge = 365 * 24 * time.Hour
 
 // endsOfKeys gives the dates of the keys of one registration.
 func endsOfKeys(name string, r config.Registration, now time.Time) []deadline {
@@ -79,7 +73,7 @@ func endsOfKeys(name string, r config.Registration, now time.Time) []deadline {
 		d := d
 		switch {
 		case k.State == keyring.Signing && !k.Created.IsZero():
-			d.At, d.Says = k.Created.Add(keyAge), "key "+k.KeyID+" of registration "+name+" is a year old"
+			d.At, d.Says = k.Created.Add(keyring.OldAge), "key "+k.KeyID+" of registration "+name+" is a year old"
 		case k.State == keyring.Pending:
 			d.At, d.Says = k.Since, "key "+k.KeyID+" of registration "+name+" waits for the vendor to have it"
 			d.Do = "Give the vendor its public part (bulkhead keys jwks " + name + "), then run bulkhead keys rotate " + name + " --confirm."
@@ -89,25 +83,4 @@ func endsOfKeys(name string, r config.Registration, now time.Time) []deadline {
 		list = append(list, d)
 	}
 	return list
-}
-
-// certificateEnd gives the end of the first certificate of a PEM file; the zero
-// time when there is none.
-func certificateEnd(file string) time.Time {
-	if file == "" {
-		return time.Time{}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return time.Time{}
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return time.Time{}
-	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}
-	}
-	return certificate.NotAfter
 }
