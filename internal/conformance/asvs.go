@@ -4,9 +4,7 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
-	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,21 +37,8 @@ func requirements() ([]requirement, error) {
 // scanASVS gives the tests below root that show each requirement.
 func scanASVS(root string) (map[string][]test, error) {
 	shown := map[string][]test{}
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
-			return fs.SkipDir
-		}
-		if d.IsDir() || !strings.HasSuffix(file, "_test.go") {
-			return nil
-		}
-		below, err := filepath.Rel(root, filepath.Dir(file))
-		if err != nil {
-			return err
-		}
-		claims, err := scanFile(file, path.Clean(filepath.ToSlash(below)), asvsAttribute)
+	err := eachTestFile(root, func(file, pkg string) error {
+		claims, err := scanFile(file, pkg, asvsAttribute)
 		for _, c := range claims {
 			for _, id := range c.ids {
 				if !slices.Contains(shown[id], c.test) {

@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -33,7 +32,21 @@ const attribute = "shows"
 // scan finds the claims of all tests below root, in the order of their files.
 func scan(root string) ([]claim, error) {
 	var claims []claim
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+	err := eachTestFile(root, func(file, pkg string) error {
+		found, err := scanFile(file, pkg, attribute)
+		claims = append(claims, found...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the claims: %w", err)
+	}
+	return claims, nil
+}
+
+// eachTestFile gives the test files below root in order, each with the folder of
+// its package as a test names it. Hidden folders and test data are left out.
+func eachTestFile(root string, do func(file, pkg string) error) error {
+	return filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -43,18 +56,12 @@ func scan(root string) ([]claim, error) {
 		if d.IsDir() || !strings.HasSuffix(file, "_test.go") {
 			return nil
 		}
-		below, err := filepath.Rel(root, file)
+		below, err := filepath.Rel(root, filepath.Dir(file))
 		if err != nil {
 			return err
 		}
-		found, err := scanFile(file, path.Dir(filepath.ToSlash(below)), attribute)
-		claims = append(claims, found...)
-		return err
+		return do(file, filepath.ToSlash(below))
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the claims: %w", err)
-	}
-	return claims, nil
 }
 
 func scanFile(file, pkg, key string) ([]claim, error) {

@@ -5,9 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -44,21 +41,8 @@ func scanFaults(root string) ([]fault, error) {
 	}
 	var list []fault
 	rooms := map[string]*room{}
-	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
-			return fs.SkipDir
-		}
-		if d.IsDir() || !strings.HasSuffix(file, "_test.go") {
-			return nil
-		}
-		below, err := filepath.Rel(root, filepath.Dir(file))
-		if err != nil {
-			return err
-		}
-		s := &source{root: root, module: module, pkg: path.Clean(filepath.ToSlash(below)), rooms: rooms}
+	err = eachTestFile(root, func(file, pkg string) error {
+		s := &source{root: root, module: module, pkg: pkg, rooms: rooms}
 		return s.scan(file, &list)
 	})
 	if err != nil {
