@@ -115,10 +115,18 @@ func (k *Keys) record(ctx context.Context, file keyFile) error {
 }
 
 // Settle records in the ledger what the key files say and the ledger does not:
-// what a crash, or a process that only looked, left. It asks no house key.
+// what a crash, or a process that only looked, left; and destroys what else a
+// crash left in the folder. It asks no house key.
 func (k *Keys) Settle(ctx context.Context) error {
 	if k.Ledger == nil || k.Looking {
 		return nil
+	}
+	if left, err := k.temps(); err != nil {
+		return unwritable(err)
+	} else if len(left) > 0 {
+		if err := k.exclusively(func() error { return nil }); err != nil {
+			return err
+		}
 	}
 	tenants, err := k.Tenants(ctx)
 	if err != nil {

@@ -215,9 +215,12 @@ func TestAChangeOfKeysThatDiesIsWholeOrNotBegun(t *testing.T) {
 		"rotate": {func(k *Keys) error { return k.Rotate(t.Context(), "north") }, []audit.Action{audit.KeyCreated, audit.KeyRotated}},
 		"shred":  {func(k *Keys) error { return k.Shred(t.Context(), "north") }, []audit.Action{audit.KeyCreated, audit.KeyDestroyed}},
 	}
-	points := []string{"before write", "after write", "before rename", "after rename", "before sync folder", "after sync folder", "before record"}
+	points := []string{"before write", "after write", "before rename", "after rename", "before sync folder", "after sync folder", "before overwrite", "after overwrite", "before record"}
 	for name, change := range changes {
 		for _, point := range points {
+			if name != "shred" && strings.HasSuffix(point, "overwrite") {
+				continue
+			}
 			t.Run(name+" "+point, func(t *testing.T) {
 				p := newPlace(t)
 				stored := seal(t, p.keys(), "north", "a", []byte("content"))
@@ -257,6 +260,47 @@ func TestAChangeOfKeysThatDiesIsWholeOrNotBegun(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestWhatAKilledChangeLeftOfAKeyGoesWithTheNextOne(t *testing.T) {
+	t.Attr("fault", "machine: kill -9 in the midst of a change of keys -> the half-made file, which holds keys, is overwritten and removed by the next change and the next start; the key file stays as it is")
+	next := map[string]func(p *place) error{
+		"a start": func(p *place) error { return p.keys().Settle(t.Context()) },
+		"a shred": func(p *place) error { return p.keys().Shred(t.Context(), "north") },
+		"another": func(p *place) error { return p.keys().Rotate(t.Context(), "south") },
+	}
+	for name, next := range next {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			k := p.keys()
+			stored := seal(t, k, "north", "a", []byte("content"))
+			text, err := os.ReadFile(k.path("north"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			half, second := filepath.Join(k.Folder, ".HALF.tmp"), filepath.Join(k.Folder, ".SECOND.tmp")
+			if err := errors.Join(os.WriteFile(half, text, fileMode), os.Link(k.path("north"), second)); err != nil {
+				t.Fatal(err)
+			}
+			held, err := os.Open(half) // what was there, after its name is gone
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer held.Close()
+			if err := next(p); err != nil {
+				t.Fatal(err)
+			}
+			if left, err := k.temps(); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+			if left, err := io.ReadAll(held); err != nil || strings.Trim(string(left), "\x00") != "" {
+				t.Errorf("of the half-made file %d bytes are left, %v", len(left), err)
+			}
+			if got, err := unseal(t, p.keys(), "north", "a", stored); name != "a shred" && (err != nil || string(got) != "content") {
+				t.Errorf("then %q, %v", got, err)
+			}
+		})
 	}
 }
 

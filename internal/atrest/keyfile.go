@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -20,6 +22,7 @@ const (
 	folderMode = 0o700
 	fileMode   = 0o600
 	lockName   = ".lock"
+	tempEnding = ".tmp"
 )
 
 // A keyFile is the file of one practice's keys. Without Wrapped they were
@@ -84,7 +87,7 @@ func (k *Keys) write(file keyFile) error {
 	if err != nil {
 		return fmt.Errorf("encode the practice's keys: %w", err)
 	}
-	temp := filepath.Join(k.Folder, "."+rand.Text()+".tmp")
+	temp := k.tempName()
 	defer os.Remove(temp) //nolint:errcheck // after the rename it is not there
 	if err := k.writeTemp(temp, append(text, '\n')); err != nil {
 		return unwritable(err)
@@ -123,6 +126,67 @@ func (k *Keys) step(name string, do func() error) error {
 	return k.Point("keys: after " + name)
 }
 
+// tempName names a file that a change makes beside the key files. While nobody
+// changes anything there is none.
+func (k *Keys) tempName() string { return filepath.Join(k.Folder, "."+rand.Text()+tempEnding) }
+
+// temps gives the temporary files in the folder.
+func (k *Keys) temps() (paths []string, err error) {
+	entries, err := os.ReadDir(k.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), tempEnding) {
+			paths = append(paths, filepath.Join(k.Folder, e.Name()))
+		}
+	}
+	return paths, err
+}
+
+// sweep destroys what changes left that were killed: it may hold keys that are
+// destroyed since, wrapped. Nobody may change anything meanwhile.
+func (k *Keys) sweep() error {
+	left, err := k.temps()
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if err := k.erase(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erase removes a temporary file and overwrites what was in it, unless that is
+// in its place as a key file, too.
+func (k *Keys) erase(path string) error {
+	old, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer old.Close() //nolint:errcheck // overwrite has synced it
+	stat, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(k.Folder, "*"+ending))
+	if err != nil {
+		return err
+	}
+	live := slices.ContainsFunc(files, func(name string) bool {
+		other, err := os.Stat(name)
+		return err == nil && os.SameFile(stat, other)
+	})
+	if !live {
+		if err := overwrite(old); err != nil {
+			return err
+		}
+	}
+	return os.Remove(path)
+}
+
 // overwrite writes zeros over a file whose name may be gone already, as far as
 // the disk has them in the same place.
 func overwrite(f *os.File) error {
@@ -142,8 +206,8 @@ func syncFolder(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// exclusively runs one change of the folder at a time, also among processes.
-// The folder is made when it is missing, and refused when others can use it.
+// exclusively runs one change of the folder at a time, also among processes,
+// after what a killed one left is swept. The folder is made when it is missing.
 func (k *Keys) exclusively(change func() error) (err error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
@@ -156,6 +220,9 @@ func (k *Keys) exclusively(change func() error) (err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }() // which gives the lock up
 	if err := lockWhole(lock); err != nil {
+		return unwritable(err)
+	}
+	if err := k.sweep(); err != nil {
 		return unwritable(err)
 	}
 	return change()

@@ -25,20 +25,15 @@ func (k *Keys) Shred(ctx context.Context, tenant string) error {
 		if len(file.Keys) == 0 {
 			return problem.New(problem.Usage, "the practice has no keys: nothing of it is encrypted", "What is kept of it can be deleted, not shredded.").For(tenant)
 		}
-		old, err := os.OpenFile(k.path(tenant), os.O_WRONLY, 0)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		old := k.tempName() // a second name of the former file: who dies here leaves it to the next sweep
+		if err := os.Link(k.path(tenant), old); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errors.ErrUnsupported) {
 			return unwritable(err)
 		}
-		if old != nil {
-			defer old.Close() //nolint:errcheck // overwrite has synced it
-		}
 		if err := k.write(file); err != nil {
-			return err
+			return errors.Join(err, k.sweep())
 		}
-		if old != nil {
-			if err := overwrite(old); err != nil {
-				return unwritable(err)
-			}
+		if err := k.step("overwrite", k.sweep); err != nil {
+			return unwritable(err)
 		}
 		return k.record(ctx, file)
 	})
