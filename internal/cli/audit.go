@@ -205,8 +205,14 @@ func (g *Globals) onRecord(ctx context.Context, do func(cfg *config.Config, s *s
 }
 
 // recordIfAny puts something on record in the house's chain, where there is a
-// ledger: before the first export there is none.
-func recordIfAny(ctx context.Context, cfg *config.Config, ev audit.Event) (err error) {
+// ledger.
+func recordIfAny(ctx context.Context, cfg *config.Config, ev audit.Event) error {
+	return onAnyLedger(ctx, cfg, func(s *store.Store) error { return s.Record(ctx, ev, audit.House) })
+}
+
+// onAnyLedger runs do beside whoever works on the ledger, if there is one:
+// before the first export there is none, and nothing to do.
+func onAnyLedger(ctx context.Context, cfg *config.Config, do func(s *store.Store) error) (err error) {
 	s, err := joinLedger(ctx, app.Ledger(cfg))
 	if errors.Is(err, store.ErrNoLedger) {
 		return nil
@@ -215,7 +221,7 @@ func recordIfAny(ctx context.Context, cfg *config.Config, ev audit.Event) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return s.Record(ctx, ev, audit.House)
+	return do(s)
 }
 
 type auditReviewCommand struct {

@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
-	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
@@ -67,7 +65,7 @@ func (c *queryCommand) denied(cfg *config.Config, seen []string) map[string]agre
 // why.
 func (c *queryCommand) refuse(ctx context.Context, cfg *config.Config, denied map[string]agreement.Verdict) error {
 	ids := slices.Sorted(maps.Keys(denied))
-	err := c.onLedger(ctx, cfg, func(s *store.Store) error {
+	err := onAnyLedger(ctx, cfg, func(s *store.Store) error {
 		for _, id := range ids {
 			v := denied[id]
 			if err := s.Record(ctx, audit.Event{
@@ -96,7 +94,7 @@ func (c *queryCommand) refuse(ctx context.Context, cfg *config.Config, denied ma
 // rows it may have seen, before it runs. Its text may name a patient, so that
 // only a keyed hash of it stands there. Without a ledger there was no export.
 func (c *queryCommand) record(ctx context.Context, cfg *config.Config, statement string, seen []string) error {
-	return c.onLedger(ctx, cfg, func(s *store.Store) error {
+	return onAnyLedger(ctx, cfg, func(s *store.Store) error {
 		known, err := s.Tenants(ctx)
 		if err != nil {
 			return err
@@ -117,17 +115,4 @@ func (c *queryCommand) record(ctx context.Context, cfg *config.Config, statement
 		}
 		return s.Record(ctx, ev, chains...)
 	})
-}
-
-// onLedger runs do beside whoever works on the ledger, if there is one.
-func (c *queryCommand) onLedger(ctx context.Context, cfg *config.Config, do func(*store.Store) error) (err error) {
-	s, err := joinLedger(ctx, app.Ledger(cfg))
-	if errors.Is(err, store.ErrNoLedger) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return do(s)
 }
