@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
-	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/disclosure"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -70,17 +70,9 @@ func refusedSight(ctx context.Context, s *store.Store, tenant string, stage agre
 	return v.Problem
 }
 
-func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s *store.Store) (_ disclosure.People, err error) {
+// people lists the patients of the export from its staged files.
+func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s *store.Store) (people disclosure.People, err error) {
 	if _, err := s.In(c.Tenant).Export(ctx, c.Export); err != nil {
-		return disclosure.People{}, err
-	}
-	files, err := app.Files(cfg, s)
-	if err != nil {
-		return disclosure.People{}, err
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	scope, err := files.Tenant(c.Tenant)
-	if err != nil {
 		return disclosure.People{}, err
 	}
 	if gone, err := s.In(c.Tenant).Disposed(ctx, c.Export); err != nil {
@@ -89,7 +81,10 @@ func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s
 		return disclosure.People{}, problem.New(problem.Usage, "the staged rows of export "+c.Export+" were destroyed on "+at.Format(time.DateOnly)+", so nobody can list its patients from storage any more",
 			"Ask for the present patients with bulkhead query; the record says how many files and lines the export had.").For(c.Tenant)
 	}
-	people, err := disclosure.Patients(ctx, s.In(c.Tenant), scope, c.Export)
+	err = withFilesOf(cfg, s, c.Tenant, func(scope *blob.Scope) (err error) {
+		people, err = disclosure.Patients(ctx, s.In(c.Tenant), scope, c.Export)
+		return err
+	})
 	if _, told := errors.AsType[*problem.Problem](err); told {
 		return people, err
 	}

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -52,17 +52,14 @@ func (c *disposeNowCommand) Run(ctx context.Context, g *Globals) error {
 
 // disposing gives what disposes, beside whoever works on the ledger.
 func (g *Globals) disposing(ctx context.Context, do func(cfg *config.Config, k *disposal.Keeper) error) error {
-	return g.onRecord(ctx, func(cfg *config.Config, s *store.Store) (err error) {
-		files, err := app.Files(cfg, s)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, files.Close()) }()
-		k, err := app.Disposal(cfg, s, files)
-		if err != nil {
-			return err
-		}
-		return do(cfg, k)
+	return g.onRecord(ctx, func(cfg *config.Config, s *store.Store) error {
+		return withFiles(cfg, s, func(files *blob.Store) error {
+			k, err := app.Disposal(cfg, s, files)
+			if err != nil {
+				return err
+			}
+			return do(cfg, k)
+		})
 	})
 }
 

@@ -151,23 +151,16 @@ func (c *encryptionSealCommand) Run(ctx context.Context, g *Globals) (err error)
 	if err := known(ctx, cfg, s, c.Tenant); err != nil {
 		return err
 	}
-	files, err := app.Files(cfg, s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	scope, err := files.Tenant(c.Tenant)
-	if err != nil {
-		return err
-	}
 	looked, changed := int64(0), int64(0)
-	err = eachFile(ctx, scope, s.In(c.Tenant), func(k blob.Key) error {
-		looked++
-		done, err := scope.Seal(ctx, k)
-		if done {
-			changed++
-		}
-		return err
+	err = withFilesOf(cfg, s, c.Tenant, func(scope *blob.Scope) error {
+		return eachFile(ctx, scope, s.In(c.Tenant), func(k blob.Key) error {
+			looked++
+			done, err := scope.Seal(ctx, k)
+			if done {
+				changed++
+			}
+			return err
+		})
 	})
 	if err != nil {
 		return err

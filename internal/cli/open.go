@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -64,4 +65,26 @@ func (g *Globals) looking(ctx context.Context, f func(cfg *config.Config, s *sto
 	}
 	defer s.Close() //nolint:errcheck // it was only read
 	return f(cfg, s)
+}
+
+// withFiles runs do with the raw, staged and quarantined files, beside whoever
+// works on them.
+func withFiles(cfg *config.Config, s *store.Store, do func(files *blob.Store) error) (err error) {
+	files, err := app.Files(cfg, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	return do(files)
+}
+
+// withFilesOf runs do with those of one practice.
+func withFilesOf(cfg *config.Config, s *store.Store, tenant string, do func(scope *blob.Scope) error) error {
+	return withFiles(cfg, s, func(files *blob.Store) error {
+		scope, err := files.Tenant(tenant)
+		if err != nil {
+			return err
+		}
+		return do(scope)
+	})
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -58,23 +57,20 @@ func (c *quarantineListCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	err = g.looking(ctx, func(cfg *config.Config, s *store.Store) (err error) {
+	err = g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		tenants, err := c.tenants(ctx, cfg, s)
 		if err != nil {
 			return err
 		}
-		files, err := app.Files(cfg, s)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, files.Close()) }()
-		l := &refusedList{command: c, since: since, store: s, files: files}
-		for _, t := range tenants {
-			if err := l.add(ctx, t); err != nil {
-				return err
+		return withFiles(cfg, s, func(files *blob.Store) error {
+			l := &refusedList{command: c, since: since, store: s, files: files}
+			for _, t := range tenants {
+				if err := l.add(ctx, t); err != nil {
+					return err
+				}
 			}
-		}
-		return errors.Join(append(l.damaged, l.print(g))...)
+			return errors.Join(append(l.damaged, l.print(g))...)
+		})
 	})
 	if errors.Is(err, store.ErrNoLedger) && !g.JSON {
 		g.printf("nothing is refused: nothing was exported yet\n")

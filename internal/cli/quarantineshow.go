@@ -66,22 +66,8 @@ func (c *quarantineShowCommand) Run(ctx context.Context, g *Globals) (err error)
 		return c.reveal(ctx, g, cfg)
 	}
 	return g.onRecord(ctx, func(_ *config.Config, s *store.Store) error {
-		return c.within(cfg, s, func(scope *blob.Scope) error { return c.show(ctx, g, s, scope) })
+		return withFilesOf(cfg, s, c.Tenant, func(scope *blob.Scope) error { return c.show(ctx, g, s, scope) })
 	})
-}
-
-// within gives the practice's files.
-func (c *quarantineShowCommand) within(cfg *config.Config, s *store.Store, do func(scope *blob.Scope) error) (err error) {
-	files, err := app.Files(cfg, s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	scope, err := files.Tenant(c.Tenant)
-	if err != nil {
-		return err
-	}
-	return do(scope)
 }
 
 const accessText = 500 // characters of a reason for access that are kept
@@ -185,7 +171,7 @@ func (c *quarantineShowCommand) reveal(ctx context.Context, g *Globals, cfg *con
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return c.within(cfg, s, func(scope *blob.Scope) error { return c.revealLines(ctx, g, s, scope) })
+	return withFilesOf(cfg, s, c.Tenant, func(scope *blob.Scope) error { return c.revealLines(ctx, g, s, scope) })
 }
 
 func (c *quarantineShowCommand) revealLines(ctx context.Context, g *Globals, s *store.Store, scope *blob.Scope) error {
