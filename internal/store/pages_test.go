@@ -21,12 +21,12 @@ import (
 func TestPagesReadByIndex(t *testing.T) {
 	s, _ := openLedger(t)
 	looked := 0
-	for _, file := range []string{"pages", "overview"} {
+	for _, file := range []string{"pages", "overview", "requests"} {
 		text, err := os.ReadFile("sqlite/queries/" + file + ".sql")
 		if err != nil {
 			t.Fatal(err)
 		}
-		argument := regexp.MustCompile(`sqlc\.(arg|slice)\(\w+\)`)
+		argument := regexp.MustCompile(`sqlc\.n?(arg|slice)\(\w+\)`)
 		for block := range strings.SplitSeq(string(text), "-- name: ") {
 			name, query, _ := strings.Cut(block, "\n")
 			query, _, _ = strings.Cut(query, ";")
@@ -35,7 +35,7 @@ func TestPagesReadByIndex(t *testing.T) {
 			}
 			looked++
 			for _, detail := range planOf(t, s, argument.ReplaceAllString(query, "?")) {
-				for _, big := range []string{"export", "event", "output_file", "quality", "quality_count", "audit", "x", "f", "e", "c", "d", "l", "q", "s"} {
+				for _, big := range []string{"export", "event", "output_file", "quality", "quality_count", "audit", "export_requests", "callback", "x", "f", "e", "c", "d", "l", "q", "s"} {
 					if detail == "SCAN "+big {
 						t.Errorf("%s reads all of a table: %s", name, detail)
 					}

@@ -235,6 +235,9 @@ func upgraded(t *testing.T, s *store.Store, version int64) {
 	} else if n, err := counted.RowsAffected(); err != nil || (n == 1) != (version >= 7 && version < 18) {
 		t.Errorf("%d summaries of before are counted, %v", n, err)
 	}
+	if asked, err := in.RequestsBelow(ctx, store.RequestPage{State: "polling", Most: 9}); err != nil || (len(asked) == 1) != (version >= 15) {
+		t.Errorf("%d requests of other programs, %v", len(asked), err)
+	}
 	if log, err := in.Log(ctx, "20250101-020000-aaaaaaaa"); err != nil || (len(log) == 1) != (version >= 3) {
 		t.Errorf("%d log items, %v", len(log), err)
 	}
