@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
@@ -18,9 +19,10 @@ import (
 // What of a whole practice is destroyed at the end of its agreement, as
 // store.Disposal's Area.
 const (
-	ofSinks  = "sink/" // and the name of the sink
-	ofLedger = "ledger"
-	ofKey    = "key"
+	ofSinks   = "sink/"    // and the name of the sink
+	ofUnknown = "unknown " // and the kind of the area, of an export that the ledger does not know
+	ofLedger  = "ledger"
+	ofKey     = "key"
 )
 
 // An ending is the end of one practice's agreement on its way.
@@ -102,8 +104,20 @@ func (e *ending) areas(ctx context.Context) error {
 }
 
 // leftovers destroys files in the practice's folders that the ledger does not
-// know, as after a ledger from a backup.
+// know, as after a ledger from a backup; first those whose destruction a process
+// before had begun.
 func (e *ending) leftovers(ctx context.Context) error {
+	all, err := e.ledger.Disposals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if kind, ok := strings.CutPrefix(d.Area, ofUnknown); ok && d.Ending == e.of.ID && d.EndedAt.IsZero() {
+			if err := e.takeLeftover(ctx, d, agreement.Kind(kind)); err != nil {
+				return err
+			}
+		}
+	}
 	for p, err := range e.Files.Places(ctx) {
 		if err != nil {
 			return err
@@ -125,14 +139,26 @@ func (e *ending) leftover(ctx context.Context, p blob.Place) error {
 	if err != nil || len(items) == 0 {
 		return err
 	}
-	d, err := e.part(p.Export, "unknown "+string(Areas[i].Kind), items)
+	d, err := e.part(p.Export, ofUnknown+string(Areas[i].Kind), items)
 	if err != nil {
 		return err
 	}
 	if err := e.ledger.Do(ctx, func(tx *store.Tx) error { _, err := tx.BeginDisposal(d); return err }); err != nil {
 		return err
 	}
-	if err := e.files.DeleteExport(ctx, p.Area, p.Export); err != nil {
+	return e.takeLeftover(ctx, d, Areas[i].Kind)
+}
+
+// takeLeftover destroys what is written down of them.
+func (e *ending) takeLeftover(ctx context.Context, d store.Disposal, kind agreement.Kind) error {
+	if err := e.at("leftover begun"); err != nil {
+		return err
+	}
+	area, _ := Of(kind)
+	if err := e.files.DeleteExport(ctx, area.Files, d.Export); err != nil {
+		return err
+	}
+	if err := e.at("leftover removed"); err != nil {
 		return err
 	}
 	return e.gone(ctx, d)
@@ -224,12 +250,25 @@ func tables(rows map[string]int64) []Item {
 	return items
 }
 
-// rows empties the ledger of what it has of the practice's patients.
+// rows empties the ledger of what it has of the practice's patients, and its
+// log: also where the process before died in between.
 func (e *ending) rows(ctx context.Context) error {
-	if _, ended := e.done(ofLedger); ended {
-		return nil
+	if _, ended := e.done(ofLedger); !ended {
+		if err := e.dropRows(ctx); err != nil {
+			return err
+		}
+		if err := e.at("rows dropped"); err != nil {
+			return err
+		}
 	}
-	err := e.ledger.Do(ctx, func(tx *store.Tx) error {
+	if err := e.Store.Truncate(ctx); err != nil {
+		return err
+	}
+	return e.at("rows forgotten")
+}
+
+func (e *ending) dropRows(ctx context.Context) error {
+	return e.ledger.Do(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Forget()
 		if err != nil {
 			return err
@@ -244,13 +283,6 @@ func (e *ending) rows(ctx context.Context) error {
 		_, err = tx.EndDisposal(d)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	if err := e.Store.Truncate(ctx); err != nil {
-		return err
-	}
-	return e.at("rows forgotten")
 }
 
 // key destroys the key of the practice, so that copies elsewhere cannot be read.

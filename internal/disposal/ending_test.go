@@ -110,7 +110,7 @@ func (h *house) certified(r disposal.Result, exports []string, before map[string
 		}
 		for _, i := range d.Items {
 			if i.Bytes > 0 {
-				went[areas[d.What]+"/lakeside/"+d.Export+"/"+i.Name] = i.Bytes
+				went[areas[strings.TrimPrefix(d.What, "unknown ")]+"/lakeside/"+d.Export+"/"+i.Name] = i.Bytes
 			}
 			if d.What == "sink/tables" && (i.Name != "patient" || i.Rows != rows) {
 				h.Errorf("rows of the sink: %+v, want %d", i, rows)
@@ -207,6 +207,40 @@ func TestTheLedgerForgetsThePatients(t *testing.T) {
 	})
 }
 
+func TestWhatTheLedgerForgotIsNotInItsLogEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, lakeside := newHouse(t), agreed("lakeside")
+		h.export(order{tenant: "lakeside"})
+		lakeside.Agreement.Status = config.AgreementTerminated
+		h.dispose(lakeside)
+		pass(16 * day)
+		died := errors.New("stopped")
+		h.keeper.Point = func(name string) error {
+			if name == "disposal: rows dropped" {
+				return died
+			}
+			return nil
+		}
+		if _, err := h.keeper.Practice(t.Context(), lakeside, disposal.Wish{}); !errors.Is(err, died) {
+			t.Fatal(err)
+		}
+		h.keeper.Point = func(name string) error {
+			if name == "disposal: rows forgotten" {
+				return died
+			}
+			return nil
+		}
+		if _, err := h.keeper.Practice(t.Context(), lakeside, disposal.Wish{}); !errors.Is(err, died) {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"ledger.db", "ledger.db-wal"} {
+			if text, err := os.ReadFile(filepath.Join(h.dir, name)); err != nil || bytes.Contains(text, []byte(canary)) {
+				t.Errorf("%s still has the id of a patient, %v", name, err)
+			}
+		}
+	})
+}
+
 func TestADyingProcessLosesNothingOfADisposal(t *testing.T) {
 	t.Attr("fault", "step: bulkhead dies at any point of a disposal, by clock or at the end of an agreement -> it goes on where it stood, and the certificate lists all that was there")
 	points := 0
@@ -216,6 +250,7 @@ func TestADyingProcessLosesNothingOfADisposal(t *testing.T) {
 			h, lakeside := newHouse(t), agreed("lakeside")
 			h.export(order{tenant: "hillcrest"})
 			ids := []string{h.export(order{tenant: "lakeside"})}
+			h.leave("lakeside", "20200101-000000-forgotten")
 			before, rows, others := h.stored("lakeside"), h.tables.rows["lakeside"], h.stored("hillcrest")
 			pass(36 * time.Hour) // raw is due
 			left, where := n, ""
@@ -258,13 +293,13 @@ func TestADyingProcessLosesNothingOfADisposal(t *testing.T) {
 		}
 		points++
 	}
-	if points < 25 {
+	if points < 36 {
 		t.Errorf("only %d points", points)
 	}
 }
 
-// last gives the result with the certificate, also where it was recorded by a
-// process that then died: a person asks for it again.
+// last gives the result with the certificate, also where it was written by a
+// process that then died.
 func (h *house) last(r disposal.Result) disposal.Result {
 	h.Helper()
 	if r.Certificate != "" {
@@ -273,9 +308,7 @@ func (h *house) last(r disposal.Result) disposal.Result {
 	endings, err := h.ledger.In("lakeside").Endings(h.Context())
 	h.must(err)
 	e := endings[len(endings)-1]
-	path, err := h.keeper.Keep("lakeside", e)
-	h.must(err)
-	return disposal.Result{Ending: &e, Certificate: path}
+	return disposal.Result{Ending: &e, Certificate: filepath.Join(disposal.Folder(h.dir), fmt.Sprintf("lakeside-%d.json", e.ID))}
 }
 
 func TestARenewedAgreementCallsTheEndOff(t *testing.T) {

@@ -178,7 +178,20 @@ func (b *handback) finish(manifest []byte) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return errors.Join(b.root.Rename(handbackList+".next", handbackList), b.root.Remove(unfinished))
+	if err := errors.Join(b.root.Rename(handbackList+".next", handbackList), b.sync(".")); err != nil {
+		return err
+	}
+	return errors.Join(b.root.Remove(unfinished), b.sync("."))
+}
+
+// sync makes the names in a folder durable: once all is handed back it may be
+// destroyed here.
+func (b *handback) sync(folder string) error {
+	f, err := b.root.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (b *handback) unwritable(err error) error {
@@ -215,12 +228,15 @@ func (b *handback) export(ctx context.Context, x store.Export) (of HandedBackExp
 	return of, b.tidy(x.ID)
 }
 
-// tidy removes folders that nothing was written to.
+// tidy removes folders that nothing was written to, and makes the others durable.
 func (b *handback) tidy(export string) error {
 	for _, name := range []string{path.Join(export, "documents"), export} {
 		entries, err := fs.ReadDir(b.root.FS(), name)
-		if err == nil && len(entries) == 0 {
+		switch {
+		case err == nil && len(entries) == 0:
 			err = b.root.Remove(name)
+		case err == nil:
+			err = b.sync(name)
 		}
 		if err != nil {
 			return b.unwritable(err)

@@ -20,6 +20,12 @@ import (
 // Folder gives where certificates are kept in a state folder.
 func Folder(state string) string { return filepath.Join(state, "certificates") }
 
+// base is the path of an ending's certificate, without what says its form. The
+// page is written last.
+func base(state, tenant string, e store.Ending) string {
+	return filepath.Join(Folder(state), fmt.Sprintf("%s-%d", tenant, e.ID))
+}
+
 // Keep writes the certificate of an ending, as JSON and as a page to print, and
 // gives the path of the former. Doing it again writes the same files.
 func (k *Keeper) Keep(tenant string, e store.Ending) (path string, err error) {
@@ -31,7 +37,7 @@ func (k *Keeper) Keep(tenant string, e store.Ending) (path string, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", problem.Wrap(err, problem.StorageUnwritable, "the folder of certificates cannot be made", "Make the state folder writable for the user who runs bulkhead.")
 	}
-	base := filepath.Join(folder, fmt.Sprintf("%s-%d", tenant, e.ID))
+	base := base(k.Folder, tenant, e)
 	for _, f := range []struct {
 		ending string
 		text   []byte

@@ -2,7 +2,11 @@ package disposal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +48,7 @@ type Wish struct {
 // A Result says what was done for a practice.
 type Result struct {
 	Gone        []Verdict     // areas that were destroyed to their end
-	Ending      *store.Ending // of the agreement, when it is over; nil otherwise
+	Ending      *store.Ending // of the agreement, when it is over, or of which the certificate was written; nil otherwise
 	More        bool          // something is due still
 	Waits       string        // why the end of the agreement cannot go on now; empty when it can
 	Certificate string        // where the certificate was written, when it was
@@ -96,6 +100,9 @@ func (k *Keeper) Practice(ctx context.Context, t *config.Tenant, w Wish) (r Resu
 		err := k.end(ctx, t, f, w, &r)
 		return r, err
 	}
+	if err := k.keepLast(ctx, t, &r); err != nil {
+		return r, err
+	}
 	scope, err := k.Files.Tenant(t.ID)
 	if err != nil {
 		return r, err
@@ -109,6 +116,27 @@ func (k *Keeper) Practice(ctx context.Context, t *config.Tenant, w Wish) (r Resu
 		}
 	}
 	return r, k.departed(ctx, t, f.Now)
+}
+
+// keepLast writes the practice's latest certificate where its files are not
+// there: whoever recorded it may have died before it was written.
+func (k *Keeper) keepLast(ctx context.Context, t *config.Tenant, r *Result) error {
+	endings, err := k.Store.In(t.ID).Endings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Backward(endings) {
+		if e.EndedAt.IsZero() {
+			continue
+		}
+		if _, err := os.Stat(base(k.Folder, t.ID, e) + ".html"); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		r.Ending = &e
+		r.Certificate, err = k.Keep(t.ID, e)
+		return err
+	}
+	return nil
 }
 
 // departed forgets the patients who left a group so long ago that the history of
