@@ -142,7 +142,7 @@ func (e *StatusError) Temporary() bool {
 	case e.Op == OpFile, e.Op == OpAttachment:
 		return e.Status >= 500
 	case e.Outcome != nil:
-		return e.Outcome.Transient()
+		return e.Outcome.Transient() && (e.Status >= 500 || !e.Outcome.HasCode("exception"))
 	}
 	return e.Status >= 502 && e.Status <= 504
 }

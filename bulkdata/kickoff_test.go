@@ -138,6 +138,8 @@ func TestARefusalSaysWhetherAnExportMayRun(t *testing.T) {
 	}{
 		"bad request":       {reply(400, outcomeOf("invalid")), false, false},
 		"forbidden":         {reply(403, outcomeOf("forbidden")), false, false},
+		"no activation":     {reply(403, outcomeOf("exception")), false, false},
+		"slowed down":       {reply(403, outcomeOf("throttled")), true, false},
 		"unknown group":     {reply(404, outcomeOf("not-found")), false, false},
 		"conflict":          {reply(409, outcomeOf("conflict")), false, false},
 		"redirect":          {reply(307, "", "Location", base+"/x"), false, false},

@@ -130,6 +130,8 @@ func TestStatusErrorsSayWhatBecameOfTheExport(t *testing.T) {
 		"cancelled":          {404, outcomeOf("not-found"), false, true},
 		"not found yet":      {404, outcomeOf("transient"), true, false},
 		"expired":            {410, "", false, true},
+		"gone, with a shout": {410, outcomeOf("exception"), false, true},
+		"activation ended":   {403, outcomeOf("exception"), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := statusOf(t, reply(c.status, c.body), nil)

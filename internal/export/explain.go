@@ -250,12 +250,21 @@ func Exhausted(l store.Lease, err error) *problem.Problem {
 	case l.Kind == Download:
 		return problem.Wrap(err, problem.DownloadFailed, "output file "+l.Subject+" could not be downloaded: "+reasonOf(err)+times,
 			"Ask the practice or its vendor whether the server has trouble."+resume)
+	case refusesUs(err):
+		return problem.Wrap(err, problem.AccessDenied, "the server does not let us: "+reasonOf(err)+times,
+			"Check with the practice that the app is still activated, and ask the vendor why the server calls this a passing state."+resume)
 	case isUnreachable(err):
 		return problem.Wrap(err, problem.ServerUnreachable, "the server cannot be reached: "+reasonOf(err)+times,
 			"Check fhir_base_url and this machine's network with bulkhead check "+l.Tenant+"."+resume)
 	}
 	return problem.Wrap(err, problem.ServerFailing, "the server keeps failing: "+reasonOf(err)+times,
 		"Ask the practice or its vendor whether the server has trouble."+resume)
+}
+
+// refusesUs reports whether the server knows us and says no.
+func refusesUs(err error) bool {
+	status, ok := errors.AsType[*bulkdata.StatusError](err)
+	return ok && (status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden)
 }
 
 func isUnreachable(err error) bool {

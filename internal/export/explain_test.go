@@ -19,6 +19,7 @@ func TestWhoAnsweredIsNotCalledUnreachable(t *testing.T) {
 		summary string
 	}{
 		"the server":              {&bulkdata.StatusError{Op: bulkdata.OpKickoff, Status: 503}, problem.ServerFailing, "the server keeps failing: it answers 503, 3 times in a row"},
+		"the server that says no": {&bulkdata.StatusError{Op: bulkdata.OpStatus, Status: 403}, problem.AccessDenied, "the server does not let us: it answers 403, 3 times in a row"},
 		"its token endpoint":      {&bulkdata.NotSentError{Err: &smart.TokenError{Status: 502}}, problem.ServerFailing, "the server keeps failing: its token endpoint answers 502, 3 times in a row"},
 		"its SMART configuration": {&bulkdata.NotSentError{Err: &smart.DiscoveryError{Status: 503}}, problem.ServerFailing, "the server keeps failing: it answers 503 where its SMART configuration should be, 3 times in a row"},
 		"nobody": {

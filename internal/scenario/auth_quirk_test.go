@@ -86,6 +86,23 @@ func TestAScopeThatIsNarrowerThanAskedIsNoticed(t *testing.T) {
 	})
 }
 
+func TestARefusalThatTheServerCallsAnExceptionIsARefusal(t *testing.T) {
+	t.Attr("fault", "server: 401 or 403 with an OperationOutcome that says exception -> told as access denied at once, not waited out")
+	for name, on := range map[string]sandbox.Kind{
+		"on: kickoff, status: 403": sandbox.KindKickoff, "on: poll, status: 403": sandbox.KindPoll, "on: poll, status: 401": sandbox.KindPoll,
+	} {
+		t.Run(name, func(t *testing.T) {
+			scenario.Run(t, vendor("standard", "faults: [{"+name+", do: status}]"), func(w *scenario.World) {
+				began := time.Now()
+				complains(t, w, w.Export(), life.Failed, problem.AccessDenied)
+				if n := w.Count(on); n > 2 || time.Since(began) > 10*time.Minute {
+					t.Errorf("told after %d requests and %v", n, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
 func TestTheAlgorithmIsTheServers(t *testing.T) {
 	t.Attr("shows", "A4")
 	scenario.Run(t, vendor("ecw", "token: {algorithms: [RS384]}"), func(w *scenario.World) {
