@@ -94,6 +94,9 @@ func (e *Engine) configure(ctx context.Context, o Options) (err error) {
 		"SET enable_external_file_cache = false", // staged files are read once
 		"SET enable_caching_operators = false",   // they would gather up to 2,048 long rows
 		"SET TimeZone = 'UTC'",
+		// A checkpoint writes each table's last row group anew: for the publications
+		// that share an opening its end is soon enough, and none of them waits for it.
+		fmt.Sprintf("SET checkpoint_threshold = '%dB'", parkedMemory/2),
 		// DuckDB's allocator keeps freed memory for later, and the process grows
 		// far beyond the limit; these give it back.
 		"SET allocator_flush_threshold = '1MiB'",
