@@ -71,9 +71,10 @@ const (
 	otherWork = "all else"
 )
 
-// sharesOf reads a CPU profile.
+// sharesOf reads a CPU profile by the names it holds: those of a binary without
+// symbols, such as `go run` builds, would take the place of cgo's.
 func sharesOf(ctx context.Context, path string) (shares, error) {
-	out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-traces", path).Output()
+	out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-symbolize=none", "-traces", path).Output()
 	if err != nil {
 		return nil, fmt.Errorf("read the CPU profile: %w", err)
 	}
