@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"gocloud.dev/blob/driver"
@@ -29,6 +30,7 @@ const (
 
 var (
 	errExists   = errors.New("file exists already")
+	errLink     = errors.New("a link in the place of a folder")
 	errUnsigned = errors.New("a local file has no URL")
 )
 
@@ -165,6 +167,26 @@ func (b *localBucket) stat(name string) (fs.FileInfo, error) {
 	return st, nil
 }
 
+// direct demands that a folder is reached without a link: what a link leads to
+// is another practice's (I7). One that is not there is.
+func (b *localBucket) direct(folder string) error {
+	at := "."
+	for segment := range strings.SplitSeq(folder, "/") {
+		at = path.Join(at, segment)
+		st, err := b.root.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if st.Mode()&fs.ModeSymlink != 0 {
+			return errLink
+		}
+	}
+	return nil
+}
+
 // Delete removes a file durably, and the folders that it leaves empty.
 func (b *localBucket) Delete(_ context.Context, key string, opts *driver.DeleteOptions) error {
 	name := pathOf(key)
@@ -178,6 +200,9 @@ func (b *localBucket) Delete(_ context.Context, key string, opts *driver.DeleteO
 	}
 	b.names.Lock()
 	defer b.names.Unlock()
+	if err := b.direct(path.Dir(name)); err != nil {
+		return err
+	}
 	if err := b.root.Remove(name); err != nil {
 		return err
 	}

@@ -281,6 +281,34 @@ func TestNoLinkLeadsOutOfTheFolder(t *testing.T) {
 	}
 }
 
+func TestNothingIsListedOrDeletedThroughALink(t *testing.T) {
+	t.Attr("fault", "hostile: a folder of a practice is replaced by a link to another practice's -> nothing is listed or deleted through it")
+	for _, link := range []struct{ at, to string }{{"raw/north/e1", "../south/e1"}, {"raw/north", "south"}} {
+		dir := t.TempDir()
+		store, north := open(t, dir)
+		south, err := store.Tenant("south")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := write(t.Context(), south, rawKey(t, south, "e1"), "theirs"); err != nil {
+			t.Fatal(err)
+		}
+		at := filepath.Join(dir, filepath.FromSlash(link.at))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.Symlink(link.to, at)); err != nil {
+			t.Fatal(err)
+		}
+		if err := north.DeleteExport(t.Context(), Raw, "e1"); problem.Of(err) == nil || problem.Of(err).Code != problem.StorageDamaged {
+			t.Errorf("%s: to delete the export = %v", link.at, err)
+		}
+		if err := north.Delete(t.Context(), rawKey(t, north, "e1")); problem.Of(err) == nil || problem.Of(err).Code != problem.StorageDamaged {
+			t.Errorf("%s: to delete its file = %v", link.at, err)
+		}
+		if got := read(t, south, rawKey(t, south, "e1")); got != "theirs" {
+			t.Errorf("%s: the other practice's file is now %q", link.at, got)
+		}
+	}
+}
+
 func TestOfWritersThatMustBeFirstOneSucceeds(t *testing.T) {
 	store, _ := open(t, t.TempDir())
 	errs := make(chan error)

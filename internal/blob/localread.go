@@ -100,6 +100,9 @@ func (b *localBucket) keysUnder(prefix string) ([]*driver.ListObject, error) {
 	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
 		start = pathOf(prefix[:i])
 	}
+	if err := b.direct(start); err != nil {
+		return nil, err
+	}
 	err := fs.WalkDir(b.root.FS(), start, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

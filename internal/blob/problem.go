@@ -23,6 +23,9 @@ func explain(err error, operation string) error {
 		errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
 		return problem.Wrap(err, problem.StorageUnwritable, "the storage folder cannot be used",
 			"Check that the storage folder is there, on a disk that can be written, and that it belongs to the user who runs bulkhead.")
+	case errors.Is(err, errLink):
+		return problem.Wrap(err, problem.StorageDamaged, "a folder of a practice's files is a link to another place",
+			"Find out who made the link in the folder files of the state folder, and remove it: what it leads to may be another practice's, and nothing was done there.")
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", operation, fs.ErrNotExist)
 	}
