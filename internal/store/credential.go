@@ -36,6 +36,9 @@ func (s *Store) SetPassword(ctx context.Context, n NewPassword, ev audit.Event) 
 		if err := q.SessionMarked(ctx, gen.SessionMarkedParams{Mark: access.HashSecret(n.Hash), Factors: factors, TokenHash: access.HashSecret(n.Session)}); err != nil {
 			return false, fmt.Errorf("keep the session: %w", err)
 		}
+		if err := credentialChanged(ctx, q, n.Person.ID, PasswordChanged); err != nil {
+			return false, err
+		}
 		return true, endSessions(ctx, tx, n.Person.ID, n.Session)
 	})
 	return done, err
@@ -50,9 +53,12 @@ func (s *Store) SetFactor(ctx context.Context, p Person, step int64, secret stri
 		if err := q.SetFactor(ctx, gen.SetFactorParams{Factor: p.Factor, FactorStep: step, PersonID: p.ID}); err != nil {
 			return false, fmt.Errorf("record the second factor: %w", err)
 		}
-		factors := int64(1)
+		factors, change := int64(1), FactorRemoved
 		if p.Factor != "" {
-			factors = 2
+			factors, change = 2, FactorSet
+		}
+		if err := credentialChanged(ctx, q, p.ID, change); err != nil {
+			return false, err
 		}
 		if err := q.SessionMarked(ctx, gen.SessionMarkedParams{Mark: access.HashSecret(p.PasswordHash), Factors: factors, TokenHash: access.HashSecret(secret)}); err != nil {
 			return false, fmt.Errorf("keep the session: %w", err)

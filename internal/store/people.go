@@ -42,12 +42,21 @@ func (p Person) Local() bool { return p.Subject == "" }
 var ErrLastAdmin = errors.New("this would leave no admin who signs in with a password")
 
 // PutPerson adds a person, or replaces what is known of the one of that id,
-// who may then sign in again; the sessions and the second factor of before end.
-// ev goes on record with it. ErrLastAdmin refuses it.
+// who may then sign in again; the sessions and the second factor of before end,
+// and that is a change of which the person is told. ev goes on record with it.
+// ErrLastAdmin refuses it.
 func (s *Store) PutPerson(ctx context.Context, p Person, ev audit.Event) error {
 	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
 		return true, keepAdmin(ctx, tx, func() error {
-			return errors.Join(putPerson(ctx, tx, p), endSessions(ctx, tx, p.ID, ""))
+			q := gen.New(tx)
+			was, err := q.GetPerson(ctx, p.ID)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return fmt.Errorf("read person: %w", err)
+			}
+			if err := errors.Join(putPerson(ctx, tx, p), endSessions(ctx, tx, p.ID, "")); err != nil || was.PersonID == "" {
+				return err
+			}
+			return credentialChanged(ctx, q, p.ID, PasswordSet)
 		})
 	})
 }

@@ -155,6 +155,15 @@ type Circuit struct {
 	ClosedAt  int64
 }
 
+type CredentialChange struct {
+	ChangeID  int64
+	PersonID  string
+	ChangedAt int64
+	Change    string
+	ChangedBy string
+	Source    string
+}
+
 type Disposal struct {
 	TenantID string
 	ExportID string
@@ -240,6 +249,7 @@ type Export struct {
 	Page            int64
 	PageUrl         string
 	Origin          string
+	ParkedAt        int64
 }
 
 type ExportLog struct {
@@ -482,6 +492,7 @@ type Tenant struct {
 	FhirBaseUrl  string
 	State        string
 	UpdatedAt    int64
+	TouchedAt    int64
 }
 
 type TenantExportStatus struct {
