@@ -37,8 +37,8 @@ var setBack = []string{
 		next_poll_at = CASE WHEN next_poll_at > ?1 THEN next_poll_at - ?2 ELSE next_poll_at END,
 		kickoff_sent_at = CASE WHEN kickoff_sent_at > ?1 THEN kickoff_sent_at - ?2 ELSE kickoff_sent_at END,
 		requested_at = min(requested_at, ?1), state_at = min(state_at, ?1), accepted_at = min(accepted_at, ?1),
-		ended_at = min(ended_at, ?1), released_at = min(released_at, ?1)
-		WHERE max(waiting_until, next_poll_at, kickoff_sent_at, requested_at, state_at, accepted_at, ended_at, released_at) > ?1`,
+		ended_at = min(ended_at, ?1), released_at = min(released_at, ?1), parked_at = min(parked_at, ?1)
+		WHERE max(waiting_until, next_poll_at, kickoff_sent_at, requested_at, state_at, accepted_at, ended_at, released_at, parked_at) > ?1`,
 	`UPDATE circuit SET opened_at = min(opened_at, ?1), probe_at = CASE WHEN probe_at > ?1 THEN probe_at - ?2 ELSE probe_at END WHERE closed_at = 0`,
 	`UPDATE watermark SET moved_at = min(moved_at, ?1), full_at = min(full_at, ?1) WHERE max(moved_at, full_at) > ?1`,
 }

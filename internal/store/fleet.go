@@ -66,6 +66,7 @@ type Candidate struct {
 
 	Purpose  Purpose
 	FailedIn life.State // of one that is resumed: where it goes on; empty otherwise
+	Parked   time.Time  // of one that is under way without a slot of this machine: since when; zero otherwise
 }
 
 // Admission is what an admission pass sees: who waits, in fair order, and who
@@ -109,6 +110,7 @@ func (s *Store) admitting(ctx context.Context, tx *sql.Tx, f func(a *Admission) 
 	for _, r := range holding {
 		a.Holding = append(a.Holding, Candidate{
 			Export: r.ExportID, Tenant: r.TenantID, Registration: r.Registration, Endpoint: r.Endpoint, Group: r.GroupID, State: life.State(r.State),
+			By: r.RequestedBy, Purpose: Purpose(r.Purpose), Parked: at(r.ParkedAt), Since: at(r.ParkedAt),
 		})
 	}
 	return f(a)

@@ -25,6 +25,7 @@ const (
 	HeldByQuiet       = "quiet"
 	HeldByCircuit     = "circuit"
 	HeldByServer      = "server" // which said until when
+	HeldBySlot        = "slot"   // the export left its slot to others while something held it back
 )
 
 // A Pause holds back everything of a practice, of a registration or of all:

@@ -22,6 +22,7 @@ type Registered struct {
 	Digest   string // SHA-256 of the text
 	Text     string
 	Fields   []string // for Apply: the names of the fields that changed, for the record
+	Touches  []string // for Apply, of what all tenants share: those whose own registration, profile or sinks changed
 
 	AppliedAt    time.Time
 	AppliedBy    string
@@ -41,7 +42,8 @@ func (s *Store) InForce(ctx context.Context) ([]Registered, error) {
 
 // Apply records that parts are in force now, all of them and no others: a part
 // that has changed gets a new revision, and that of a tenant which is no
-// longer there is frozen. Of the parts Tenant, Digest, Text and Fields count.
+// longer there is frozen. Of the parts Tenant, Digest, Text, Fields and Touches
+// count.
 // It gives how many parts changed, and writes nothing when none did. Each
 // change is put on record in the tenant's chain.
 func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (changed int, err error) {
@@ -76,6 +78,9 @@ func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (chang
 			if err := put(gen.InsertRegisteredParams{TenantID: p.Tenant, Revision: old.Revision + 1, State: "active", Digest: p.Digest, Text: p.Text}, p.Fields); err != nil {
 				return err
 			}
+			if err := touchTenants(ctx, q, now, p.Touches); err != nil {
+				return err
+			}
 		}
 		for _, old := range before {
 			if old.State == "frozen" || old.TenantID == "" {
@@ -88,6 +93,18 @@ func (s *Store) Apply(ctx context.Context, parts []Registered, by string) (chang
 		return nil
 	})
 	return changed, err
+}
+
+// touchAtOnce is how many tenants one statement names.
+const touchAtOnce = 500
+
+func touchTenants(ctx context.Context, q *gen.Queries, now int64, tenants []string) error {
+	for some := range slices.Chunk(tenants, touchAtOnce) {
+		if err := q.TouchTenants(ctx, gen.TouchTenantsParams{Now: now, TenantIds: some}); err != nil {
+			return fmt.Errorf("record whom a change touches: %w", err)
+		}
+	}
+	return nil
 }
 
 // auditPart puts on record that a part has a new revision: what of it is the

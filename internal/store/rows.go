@@ -87,6 +87,7 @@ type Export struct {
 	Page            int64  // the manifest's page that is asked for next
 	PageURL         string // its URL, empty for page 0
 	ServerErrors    int64
+	ParkedAt        time.Time // since when it is under way without a slot of this machine; zero: it has one, or needs none
 	RetryCount      int64
 	LastError       string
 	ProblemCode     string
@@ -208,7 +209,7 @@ func exportOf(r gen.Export) (Export, error) {
 		NextPollAt: at(r.NextPollAt), Polls: r.Polls, Progress: r.Progress,
 		TransactionTime: r.TransactionTime, NextSince: r.NextSince, RequiresToken: r.RequiresToken,
 		SeparateStatus: r.SeparateStatus != 0, OrganizedBy: r.OrganizedBy, ExpiresAt: at(r.ExpiresAt), Page: r.Page, PageURL: r.PageUrl,
-		ServerErrors: r.ServerErrors, RetryCount: r.RetryCount, LastError: r.LastError,
+		ServerErrors: r.ServerErrors, ParkedAt: at(r.ParkedAt), RetryCount: r.RetryCount, LastError: r.LastError,
 		ProblemCode: r.ProblemCode, ProblemSummary: r.ProblemSummary, ProblemRemedy: r.ProblemRemedy,
 		EndedAt: at(r.EndedAt), ReleasedAt: at(r.ReleasedAt),
 	}

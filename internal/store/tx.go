@@ -101,7 +101,7 @@ func (tx *Tx) Move(x *Export, e life.Event) error {
 		return err
 	}
 	n, err := tx.q.MoveExport(tx.ctx, gen.MoveExportParams{
-		NewState: string(to), At: ms(tx.now), TenantID: tx.tenant, ExportID: x.ID, OldState: string(x.State),
+		NewState: string(to), At: ms(tx.now), Busy: flag(to.Busy()), TenantID: tx.tenant, ExportID: x.ID, OldState: string(x.State),
 	})
 	if err != nil {
 		return fmt.Errorf("move export %s: %w", x.ID, err)

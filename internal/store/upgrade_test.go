@@ -21,7 +21,7 @@ import (
 // that is complete, one that waits for the server, one of hillcrest in the
 // middle of its files, and one that failed.
 var firstLife = []string{
-	`INSERT INTO tenant VALUES ('lakeside', 'Lakeside', 'ecw', 'c1', 'https://ehr.example/LAKESD', 'active', 1),
+	`INSERT INTO tenant (tenant_id, name, registration, client_id, fhir_base_url, state, updated_at) VALUES ('lakeside', 'Lakeside', 'ecw', 'c1', 'https://ehr.example/LAKESD', 'active', 1),
 		('hillcrest', 'Hillcrest', 'ecw', 'c1', 'https://ehr.example/HILLCR', 'active', 1)`,
 	`INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks,
 		requested_by, requested_at, state, state_at, kickoff_sent_at, kickoffs, status_url, transaction_time, next_since, ended_at)
@@ -104,6 +104,12 @@ var since = map[int64][]string{
 	},
 	13: {`INSERT INTO tenant_key VALUES ('lakeside', 7, 1000, 2000, 0), ('lakeside', 8, 2000, 0, 0)`},
 	19: {`INSERT INTO group_list VALUES ('lakeside', 's1', 5000, '20250101-020000-aaaaaaaa', 1, 1, 0, 0)`},
+	23: {
+		`UPDATE export SET parked_at = 6900 WHERE state = 'polling'`,
+		`UPDATE step SET held = 'slot' WHERE kind = 'poll'`,
+		`UPDATE tenant SET touched_at = 1000 WHERE tenant_id = 'lakeside'`,
+	},
+	22: {`INSERT INTO credential_change VALUES (1, 'anna', 2000, 'factor_set', 'anna', '192.0.2.1')`},
 	18: {`INSERT INTO quality_count VALUES ('lakeside', '20250101-020000-aaaaaaaa', 3, 1, 0, 0, '')`},
 	16: {
 		`INSERT INTO disposal VALUES ('lakeside', '20250101-020000-aaaaaaaa', 'raw', 0, 'retention_over', 6000, 7000, 1, 60, '[]')`,

@@ -352,7 +352,7 @@ func (q *Queries) LastClosedAlert(ctx context.Context, arg LastClosedAlertParams
 
 const lastExports = `-- name: LastExports :many
 
-SELECT e.export_id, e.tenant_id, e.stream, e.registration, e.endpoint, e.level, e.group_id, e.types, e.mode, e.since, e.sinks, e.requested_by, e.requested_at, e.state, e.state_at, e.failed_in, e.waiting_until, e.waiting_for, e.kickoff_sent_at, e.kickoffs, e.status_url, e.accepted_at, e.next_poll_at, e.polls, e.progress, e.transaction_time, e.next_since, e.requires_token, e.server_errors, e.retry_count, e.last_error, e.problem_code, e.problem_summary, e.problem_remedy, e.ended_at, e.released_at, e.parameters, e.purpose, e.separate_status, e.organized_by, e.expires_at, e.page, e.page_url, e.origin FROM tenant t JOIN export e ON e.export_id = (
+SELECT e.export_id, e.tenant_id, e.stream, e.registration, e.endpoint, e.level, e.group_id, e.types, e.mode, e.since, e.sinks, e.requested_by, e.requested_at, e.state, e.state_at, e.failed_in, e.waiting_until, e.waiting_for, e.kickoff_sent_at, e.kickoffs, e.status_url, e.accepted_at, e.next_poll_at, e.polls, e.progress, e.transaction_time, e.next_since, e.requires_token, e.server_errors, e.retry_count, e.last_error, e.problem_code, e.problem_summary, e.problem_remedy, e.ended_at, e.released_at, e.parameters, e.purpose, e.separate_status, e.organized_by, e.expires_at, e.page, e.page_url, e.origin, e.parked_at FROM tenant t JOIN export e ON e.export_id = (
   SELECT l.export_id FROM export l WHERE l.tenant_id = t.tenant_id AND l.origin = '' ORDER BY l.requested_at DESC, l.export_id DESC LIMIT 1)
 WHERE t.state = 'active' ORDER BY t.tenant_id
 `
@@ -413,6 +413,7 @@ func (q *Queries) LastExports(ctx context.Context) ([]Export, error) {
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -428,7 +429,7 @@ func (q *Queries) LastExports(ctx context.Context) ([]Export, error) {
 }
 
 const lastFinished = `-- name: LastFinished :many
-SELECT e.export_id, e.tenant_id, e.stream, e.registration, e.endpoint, e.level, e.group_id, e.types, e.mode, e.since, e.sinks, e.requested_by, e.requested_at, e.state, e.state_at, e.failed_in, e.waiting_until, e.waiting_for, e.kickoff_sent_at, e.kickoffs, e.status_url, e.accepted_at, e.next_poll_at, e.polls, e.progress, e.transaction_time, e.next_since, e.requires_token, e.server_errors, e.retry_count, e.last_error, e.problem_code, e.problem_summary, e.problem_remedy, e.ended_at, e.released_at, e.parameters, e.purpose, e.separate_status, e.organized_by, e.expires_at, e.page, e.page_url, e.origin FROM tenant t JOIN export e ON e.export_id = (
+SELECT e.export_id, e.tenant_id, e.stream, e.registration, e.endpoint, e.level, e.group_id, e.types, e.mode, e.since, e.sinks, e.requested_by, e.requested_at, e.state, e.state_at, e.failed_in, e.waiting_until, e.waiting_for, e.kickoff_sent_at, e.kickoffs, e.status_url, e.accepted_at, e.next_poll_at, e.polls, e.progress, e.transaction_time, e.next_since, e.requires_token, e.server_errors, e.retry_count, e.last_error, e.problem_code, e.problem_summary, e.problem_remedy, e.ended_at, e.released_at, e.parameters, e.purpose, e.separate_status, e.organized_by, e.expires_at, e.page, e.page_url, e.origin, e.parked_at FROM tenant t JOIN export e ON e.export_id = (
   SELECT f.export_id FROM export f WHERE f.tenant_id = t.tenant_id AND f.mode = ?1 AND f.state = 'completed' AND f.purpose = 'delivery'
   ORDER BY f.ended_at DESC LIMIT 1)
 WHERE t.state = 'active' ORDER BY t.tenant_id
@@ -488,6 +489,7 @@ func (q *Queries) LastFinished(ctx context.Context, mode string) ([]Export, erro
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -809,7 +811,7 @@ func (q *Queries) Undelivered(ctx context.Context, madeAt int64) ([]UndeliveredR
 }
 
 const unfinished = `-- name: Unfinished :many
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export
 WHERE state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing')
 ORDER BY tenant_id, export_id
 `
@@ -868,6 +870,7 @@ func (q *Queries) Unfinished(ctx context.Context) ([]Export, error) {
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -436,7 +436,7 @@ func (q *Queries) EndEnding(ctx context.Context, arg EndEndingParams) (int64, er
 
 const exportsLeft = `-- name: ExportsLeft :many
 
-SELECT x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin FROM export x WHERE x.tenant_id = ?1 AND CAST(?2 AS INTEGER) > (SELECT count(DISTINCT d.area) FROM disposal d
+SELECT x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin, x.parked_at FROM export x WHERE x.tenant_id = ?1 AND CAST(?2 AS INTEGER) > (SELECT count(DISTINCT d.area) FROM disposal d
     WHERE d.tenant_id = x.tenant_id AND d.export_id = x.export_id AND d.ended_at > 0 AND d.area IN (/*SLICE:areas*/?))
 ORDER BY x.requested_at, x.export_id
 `
@@ -514,6 +514,7 @@ func (q *Queries) ExportsLeft(ctx context.Context, arg ExportsLeftParams) ([]Exp
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -205,7 +205,7 @@ func (q *Queries) FinishStep(ctx context.Context, arg FinishStepParams) (int64, 
 }
 
 const getExport = `-- name: GetExport :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? AND export_id = ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export WHERE tenant_id = ? AND export_id = ?
 `
 
 type GetExportParams struct {
@@ -261,6 +261,7 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (Export, e
 		&i.Page,
 		&i.PageUrl,
 		&i.Origin,
+		&i.ParkedAt,
 	)
 	return i, err
 }
@@ -567,7 +568,7 @@ func (q *Queries) LastKickoff(ctx context.Context, arg LastKickoffParams) (int64
 }
 
 const latestCompleted = `-- name: LatestCompleted :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? AND state = 'completed' AND origin = '' ORDER BY ended_at DESC, export_id DESC LIMIT 1
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export WHERE tenant_id = ? AND state = 'completed' AND origin = '' ORDER BY ended_at DESC, export_id DESC LIMIT 1
 `
 
 func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export, error) {
@@ -618,12 +619,13 @@ func (q *Queries) LatestCompleted(ctx context.Context, tenantID string) (Export,
 		&i.Page,
 		&i.PageUrl,
 		&i.Origin,
+		&i.ParkedAt,
 	)
 	return i, err
 }
 
 const latestExport = `-- name: LatestExport :one
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT 1
 `
 
 func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, error) {
@@ -674,6 +676,7 @@ func (q *Queries) LatestExport(ctx context.Context, tenantID string) (Export, er
 		&i.Page,
 		&i.PageUrl,
 		&i.Origin,
+		&i.ParkedAt,
 	)
 	return i, err
 }
@@ -719,7 +722,7 @@ func (q *Queries) ListEvents(ctx context.Context, arg ListEventsParams) ([]Event
 }
 
 const listExports = `-- name: ListExports :many
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export WHERE tenant_id = ? ORDER BY requested_at DESC, export_id DESC LIMIT ?
 `
 
 type ListExportsParams struct {
@@ -781,6 +784,7 @@ func (q *Queries) ListExports(ctx context.Context, arg ListExportsParams) ([]Exp
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -937,13 +941,14 @@ func (q *Queries) ListPublications(ctx context.Context, arg ListPublicationsPara
 }
 
 const moveExport = `-- name: MoveExport :execrows
-UPDATE export SET state = ?1, state_at = ?2
-WHERE tenant_id = ?3 AND export_id = ?4 AND state = ?5
+UPDATE export SET state = ?1, state_at = ?2, parked_at = parked_at * ?3
+WHERE tenant_id = ?4 AND export_id = ?5 AND state = ?6
 `
 
 type MoveExportParams struct {
 	NewState string
 	At       int64
+	Busy     int64
 	TenantID string
 	ExportID string
 	OldState string
@@ -953,6 +958,7 @@ func (q *Queries) MoveExport(ctx context.Context, arg MoveExportParams) (int64, 
 	result, err := q.db.ExecContext(ctx, moveExport,
 		arg.NewState,
 		arg.At,
+		arg.Busy,
 		arg.TenantID,
 		arg.ExportID,
 		arg.OldState,

@@ -95,6 +95,7 @@ func (q *Queries) Candidates(ctx context.Context, now int64) ([]CandidatesRow, e
 
 const countCandidates = `-- name: CountCandidates :one
 SELECT count(*) FROM export WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= ?1)
+  OR (state IN ('kicking_off', 'polling', 'downloading', 'ingesting', 'publishing') AND parked_at > 0)
 `
 
 func (q *Queries) CountCandidates(ctx context.Context, now int64) (int64, error) {
@@ -163,7 +164,7 @@ func (q *Queries) FreezeTenants(ctx context.Context, arg FreezeTenantsParams) er
 }
 
 const listTenants = `-- name: ListTenants :many
-SELECT tenant_id, name, registration, client_id, fhir_base_url, state, updated_at FROM tenant ORDER BY tenant_id
+SELECT tenant_id, name, registration, client_id, fhir_base_url, state, updated_at, touched_at FROM tenant ORDER BY tenant_id
 `
 
 func (q *Queries) ListTenants(ctx context.Context) ([]Tenant, error) {
@@ -183,6 +184,7 @@ func (q *Queries) ListTenants(ctx context.Context) ([]Tenant, error) {
 			&i.FhirBaseUrl,
 			&i.State,
 			&i.UpdatedAt,
+			&i.TouchedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -252,7 +254,7 @@ func (q *Queries) RunningSteps(ctx context.Context, stepIds []int64) ([]RunningS
 }
 
 const slotHolders = `-- name: SlotHolders :many
-SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
+SELECT export_id, tenant_id, registration, endpoint, group_id, state, requested_by, purpose, parked_at FROM export
 WHERE state IN ('kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing')
 `
 
@@ -263,6 +265,9 @@ type SlotHoldersRow struct {
 	Endpoint     string
 	GroupID      string
 	State        string
+	RequestedBy  string
+	Purpose      string
+	ParkedAt     int64
 }
 
 func (q *Queries) SlotHolders(ctx context.Context) ([]SlotHoldersRow, error) {
@@ -281,6 +286,9 @@ func (q *Queries) SlotHolders(ctx context.Context) ([]SlotHoldersRow, error) {
 			&i.Endpoint,
 			&i.GroupID,
 			&i.State,
+			&i.RequestedBy,
+			&i.Purpose,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -43,7 +43,8 @@ func (q *Queries) AllSchedules(ctx context.Context) ([]Schedule, error) {
 }
 
 const configuredAt = `-- name: ConfiguredAt :one
-SELECT CAST(coalesce(max(applied_at), 0) AS INTEGER) FROM registry WHERE (tenant_id = ?1 OR tenant_id = '') AND superseded_at = 0
+SELECT CAST(max(coalesce((SELECT max(r.applied_at) FROM registry r WHERE r.tenant_id = ?1 AND r.superseded_at = 0), 0),
+  coalesce((SELECT t.touched_at FROM tenant t WHERE t.tenant_id = ?1), 0)) AS INTEGER)
 `
 
 func (q *Queries) ConfiguredAt(ctx context.Context, tenantID string) (int64, error) {

@@ -11,7 +11,7 @@ import (
 
 const allExports = `-- name: AllExports :many
 
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? ORDER BY requested_at, export_id
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export WHERE tenant_id = ? ORDER BY requested_at, export_id
 `
 
 // What a check of the ledger against storage and sinks reads: each query names
@@ -70,6 +70,7 @@ func (q *Queries) AllExports(ctx context.Context, tenantID string) ([]Export, er
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}

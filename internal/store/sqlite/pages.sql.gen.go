@@ -278,7 +278,7 @@ func (q *Queries) AuditRowOfTenantAt(ctx context.Context, arg AuditRowOfTenantAt
 
 const exportsBefore = `-- name: ExportsBefore :many
 
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export
 WHERE tenant_id = ?1 AND requested_at <= ?2
   AND (requested_at < ?2 OR export_id < ?3)
 ORDER BY requested_at DESC, export_id DESC LIMIT ?4
@@ -352,6 +352,7 @@ func (q *Queries) ExportsBefore(ctx context.Context, arg ExportsBeforeParams) ([
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -561,7 +562,7 @@ func (q *Queries) LastEvents(ctx context.Context, arg LastEventsParams) ([]LastE
 }
 
 const lastFulls = `-- name: LastFulls :many
-SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin FROM export WHERE tenant_id = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery' ORDER BY ended_at DESC LIMIT ?
+SELECT export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at, failed_in, waiting_until, waiting_for, kickoff_sent_at, kickoffs, status_url, accepted_at, next_poll_at, polls, progress, transaction_time, next_since, requires_token, server_errors, retry_count, last_error, problem_code, problem_summary, problem_remedy, ended_at, released_at, parameters, purpose, separate_status, organized_by, expires_at, page, page_url, origin, parked_at FROM export WHERE tenant_id = ? AND mode = 'full' AND state = 'completed' AND purpose = 'delivery' ORDER BY ended_at DESC LIMIT ?
 `
 
 type LastFullsParams struct {
@@ -623,6 +624,7 @@ func (q *Queries) LastFulls(ctx context.Context, arg LastFullsParams) ([]Export,
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}

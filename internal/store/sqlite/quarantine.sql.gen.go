@@ -10,7 +10,7 @@ import (
 )
 
 const laterExports = `-- name: LaterExports :many
-SELECT x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin FROM export x LEFT JOIN export o ON o.tenant_id = x.tenant_id AND o.export_id = x.origin AND x.origin <> ''
+SELECT x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin, x.parked_at FROM export x LEFT JOIN export o ON o.tenant_id = x.tenant_id AND o.export_id = x.origin AND x.origin <> ''
 WHERE x.tenant_id = ?1 AND x.purpose <> 'roster'
   AND (x.state IN ('publishing', 'completed') OR x.failed_in = 'publishing')
   AND coalesce(o.requested_at, x.requested_at) > ?2
@@ -76,6 +76,7 @@ func (q *Queries) LaterExports(ctx context.Context, arg LaterExportsParams) ([]E
 			&i.Page,
 			&i.PageUrl,
 			&i.Origin,
+			&i.ParkedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -92,7 +93,7 @@ func (q *Queries) LaterExports(ctx context.Context, arg LaterExportsParams) ([]E
 
 const listRefused = `-- name: ListRefused :many
 
-SELECT f.tenant_id, f.export_id, f.file, f.position, f.section, f.resource_type, f.url, f.expected_count, f.state, f.bytes, f.wire_bytes, f.sha256, f.lines, f.blank, f.delivered, f.quarantined, f.summary, f.started_at, f.stored_at, f.ingested_at, f.page, f.access, f.checksum, f.remaining, f.replayed, f.quarantine_of, f.unit, f.server_errors, f.alone, f."attach", x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin FROM output_file f
+SELECT f.tenant_id, f.export_id, f.file, f.position, f.section, f.resource_type, f.url, f.expected_count, f.state, f.bytes, f.wire_bytes, f.sha256, f.lines, f.blank, f.delivered, f.quarantined, f.summary, f.started_at, f.stored_at, f.ingested_at, f.page, f.access, f.checksum, f.remaining, f.replayed, f.quarantine_of, f.unit, f.server_errors, f.alone, f."attach", x.export_id, x.tenant_id, x.stream, x.registration, x.endpoint, x.level, x.group_id, x.types, x.mode, x.since, x.sinks, x.requested_by, x.requested_at, x.state, x.state_at, x.failed_in, x.waiting_until, x.waiting_for, x.kickoff_sent_at, x.kickoffs, x.status_url, x.accepted_at, x.next_poll_at, x.polls, x.progress, x.transaction_time, x.next_since, x.requires_token, x.server_errors, x.retry_count, x.last_error, x.problem_code, x.problem_summary, x.problem_remedy, x.ended_at, x.released_at, x.parameters, x.purpose, x.separate_status, x.organized_by, x.expires_at, x.page, x.page_url, x.origin, x.parked_at FROM output_file f
 JOIN export x ON x.tenant_id = f.tenant_id AND x.export_id = f.export_id
 WHERE f.tenant_id = ? AND f.quarantined > 0 AND x.origin = ''
   AND NOT EXISTS (SELECT 1 FROM disposal d WHERE d.tenant_id = f.tenant_id AND d.area = 'quarantine'
@@ -190,6 +191,7 @@ func (q *Queries) ListRefused(ctx context.Context, tenantID string) ([]ListRefus
 			&i.Export.Page,
 			&i.Export.PageUrl,
 			&i.Export.Origin,
+			&i.Export.ParkedAt,
 		); err != nil {
 			return nil, err
 		}

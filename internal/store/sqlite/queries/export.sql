@@ -28,7 +28,7 @@ SELECT count(*) FROM export WHERE tenant_id = ? AND endpoint = ?
   AND state IN ('requested', 'kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing');
 
 -- name: MoveExport :execrows
-UPDATE export SET state = sqlc.arg(new_state), state_at = sqlc.arg(at)
+UPDATE export SET state = sqlc.arg(new_state), state_at = sqlc.arg(at), parked_at = parked_at * sqlc.arg(busy)
 WHERE tenant_id = sqlc.arg(tenant_id) AND export_id = sqlc.arg(export_id) AND state = sqlc.arg(old_state);
 
 -- name: EndExport :exec

@@ -7,14 +7,15 @@ WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= sqlc.arg(no
 ORDER BY CASE state WHEN 'waiting' THEN waiting_until ELSE requested_at END, export_id;
 
 -- name: SlotHolders :many
-SELECT export_id, tenant_id, registration, endpoint, group_id, state FROM export
+SELECT export_id, tenant_id, registration, endpoint, group_id, state, requested_by, purpose, parked_at FROM export
 WHERE state IN ('kicking_off', 'waiting', 'unknown', 'polling', 'downloading', 'ingesting', 'publishing');
 
 -- name: NextWaiting :one
 SELECT CAST(coalesce(min(waiting_until), 0) AS INTEGER) AS at FROM export WHERE state = 'waiting' AND waiting_until > ?;
 
 -- name: CountCandidates :one
-SELECT count(*) FROM export WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= sqlc.arg(now));
+SELECT count(*) FROM export WHERE state = 'requested' OR (state = 'waiting' AND waiting_until <= sqlc.arg(now))
+  OR (state IN ('kicking_off', 'polling', 'downloading', 'ingesting', 'publishing') AND parked_at > 0);
 
 -- name: DueSchedules :many
 SELECT tenant_id, spec, next_at FROM schedule WHERE next_at <= ? ORDER BY next_at;

@@ -48,7 +48,8 @@ WHERE tenant_id = ? AND step_id = ? AND epoch = ? AND state = 'running';
 SELECT * FROM schedule ORDER BY tenant_id;
 
 -- name: ConfiguredAt :one
-SELECT CAST(coalesce(max(applied_at), 0) AS INTEGER) FROM registry WHERE (tenant_id = sqlc.arg(tenant_id) OR tenant_id = '') AND superseded_at = 0;
+SELECT CAST(max(coalesce((SELECT max(r.applied_at) FROM registry r WHERE r.tenant_id = sqlc.arg(tenant_id) AND r.superseded_at = 0), 0),
+  coalesce((SELECT t.touched_at FROM tenant t WHERE t.tenant_id = sqlc.arg(tenant_id)), 0)) AS INTEGER);
 
 -- name: LastFull :one
 SELECT CAST(coalesce(max(requested_at), 0) AS INTEGER) FROM export
