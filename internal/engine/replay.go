@@ -153,6 +153,9 @@ func settle(tx *store.Tx, x *store.Export) error {
 	if err := tx.Note(x.Origin, "engine", "replayed", x.ID+": "+said); err != nil {
 		return err
 	}
+	if err := tx.RenewQuality(x.Origin); err != nil {
+		return err
+	}
 	return tx.AddStep(x.ID, export.Release, "", tx.Now())
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
@@ -73,7 +74,34 @@ func (k *Keeper) Of(ctx context.Context, tenant, export string) (*Summary, error
 	if err != nil {
 		return nil, err
 	}
-	return Make(Input{Export: x, Files: files, Publications: done, Views: k.Views, Before: before})
+	replayed, err := replayed(ctx, in, export)
+	if err != nil {
+		return nil, err
+	}
+	return Make(Input{Export: x, Files: files, Replayed: replayed, Publications: done, Views: k.Views, Before: before})
+}
+
+// replayed gives the files of an export's replays that completed.
+func replayed(ctx context.Context, in *store.Scope, export string) (files []store.File, err error) {
+	ids, err := in.Replays(ctx, export)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		x, err := in.Export(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if x.State != life.Completed {
+			continue
+		}
+		of, err := in.Files(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, of...)
+	}
+	return files, nil
 }
 
 func read(text json.RawMessage, err error) (*Summary, error) {

@@ -19,6 +19,7 @@ import (
 type Input struct {
 	Export       store.Export
 	Files        []store.File
+	Replayed     []store.File // of its replays that completed: lines of Files that were refused at first
 	Publications []store.Publication
 	Views        *views.Set
 	Before       *Summary // of the export before, of the same stream and kind
@@ -52,6 +53,9 @@ func Make(in Input) (*Summary, error) {
 		}
 	}
 	s.Findings = judge.MostFrequent(findings)
+	if err := s.addReplayed(in.Replayed); err != nil {
+		return nil, err
+	}
 	if err := s.addReceipt(in.Publications); err != nil {
 		return nil, err
 	}
@@ -82,6 +86,25 @@ func (s *Summary) add(of *ingest.Summary) {
 			t.Profiles[i].Add(p.Verdicts)
 		}
 	}
+}
+
+// addReplayed counts the resources that replays delivered. The counts of lines
+// are settled in the export's own files; whether a line was judged before it was
+// refused nobody knows any more, so verdicts stay those of the export itself.
+func (s *Summary) addReplayed(files []store.File) error {
+	for _, f := range files {
+		if f.Section != string(ingest.Output) || len(f.Summary) == 0 {
+			continue
+		}
+		var of ingest.Summary
+		if err := json.Unmarshal(f.Summary, &of); err != nil {
+			return fmt.Errorf("read the summary of %s: %w", f.Name, err)
+		}
+		for _, lines := range of.Types {
+			s.byType(lines.Type).Resources += lines.Lines
+		}
+	}
+	return nil
 }
 
 // addReceipt adds what the first sink did: all sinks took the same delivery.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 	"github.com/bulkhead-fhir/bulkhead/internal/scenario"
@@ -37,6 +38,14 @@ func refusedIDs(t *testing.T, lines []quarantine.Refusal) map[string]bool {
 		ids[resource.ID] = true
 	}
 	return ids
+}
+
+// delivered adds up the resources of all types.
+func delivered(s *quality.Summary) (n int64) {
+	for _, t := range s.Types {
+		n += t.Resources
+	}
+	return n
 }
 
 // versions gives where each patient's row came from, by id.
@@ -92,6 +101,9 @@ func TestRefusedLinesAreTakenAgainBehindWhatCameLater(t *testing.T) {
 					t.Errorf("%d patients and %d telephones, want %d", len(after), len(w.Rows("phone")), len(all))
 				}
 				w.Look(first)
+				if q := w.QualityOf(first); q.Quarantined != 0 || q.Lines != q.Delivered+q.Blank || len(q.ByReason) != 0 || delivered(q) != q.Delivered {
+					t.Errorf("the summary of the first export was not made again: %+v", q)
+				}
 				for _, f := range first.Files {
 					if f.Quarantined != 0 || f.Lines != f.Delivered+f.Blank { // I4
 						t.Errorf("file %s: %d lines, %d delivered, %d refused still", f.Name, f.Lines, f.Delivered, f.Quarantined)

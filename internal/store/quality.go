@@ -16,6 +16,12 @@ func (tx *Tx) ExpectQuality(x *Export) error {
 	return tx.q.ExpectQuality(tx.ctx, gen.ExpectQualityParams{TenantID: tx.tenant, ExportID: x.ID})
 }
 
+// RenewQuality asks for the summary of an export anew, whose counts a replay
+// has changed.
+func (tx *Tx) RenewQuality(export string) error {
+	return tx.q.RenewQuality(tx.ctx, gen.RenewQualityParams{TenantID: tx.tenant, ExportID: export})
+}
+
 // SetQuality records the summary that was asked for, and the few numbers of it
 // that lists of practices show.
 func (tx *Tx) SetQuality(export string, summary json.RawMessage) error {

@@ -83,6 +83,20 @@ func (q *Queries) QualityBefore(ctx context.Context, arg QualityBeforeParams) ([
 	return items, nil
 }
 
+const renewQuality = `-- name: RenewQuality :exec
+UPDATE quality SET summary = '' WHERE tenant_id = ? AND export_id = ?
+`
+
+type RenewQualityParams struct {
+	TenantID string
+	ExportID string
+}
+
+func (q *Queries) RenewQuality(ctx context.Context, arg RenewQualityParams) error {
+	_, err := q.db.ExecContext(ctx, renewQuality, arg.TenantID, arg.ExportID)
+	return err
+}
+
 const setQuality = `-- name: SetQuality :exec
 UPDATE quality SET summary = ? WHERE tenant_id = ? AND export_id = ?
 `

@@ -1,6 +1,9 @@
 -- name: ExpectQuality :exec
 INSERT INTO quality (tenant_id, export_id) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
+-- name: RenewQuality :exec
+UPDATE quality SET summary = '' WHERE tenant_id = ? AND export_id = ?;
+
 -- name: SetQuality :exec
 UPDATE quality SET summary = ? WHERE tenant_id = ? AND export_id = ?;
 
