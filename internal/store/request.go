@@ -104,11 +104,6 @@ func (s *Scope) Request(ctx context.Context, id int64) (ExportRequest, error) {
 	return requestOf(r), Explain(err)
 }
 
-// Requests gives the tenant's latest requests, the newest first, at most limit.
-func (s *Scope) Requests(ctx context.Context, limit int) ([]ExportRequest, error) {
-	return requestsOf(s.store.queries().ListRequests(ctx, gen.ListRequestsParams{TenantID: s.tenant, Limit: int64(limit)}))
-}
-
 // RequestsOf gives the tenant's requests that an export answers, by number.
 func (s *Scope) RequestsOf(ctx context.Context, export string) ([]ExportRequest, error) {
 	return requestsOf(s.store.queries().RequestsOf(ctx, gen.RequestsOfParams{TenantID: s.tenant, ExportID: export}))

@@ -41,7 +41,7 @@ func newRequests(t *testing.T, s *store.Store) (free []store.ExportRequest) {
 // states gives the states of lakeside's requests, the first first.
 func requestStates(t *testing.T, s *store.Store) (states []string) {
 	t.Helper()
-	list, err := s.In("lakeside").Requests(t.Context(), 10)
+	list, err := s.In("lakeside").RequestsBelow(t.Context(), store.RequestPage{Most: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -255,7 +255,7 @@ func TestTheAPIMakesNothingOfWhatCannotBegin(t *testing.T) {
 	if _, err := d.keeper.Start(t.Context(), ask); problem.Of(err).Code != problem.Usage {
 		t.Errorf("beside another: %v", err)
 	}
-	if list, err := d.store.In("p0").Requests(t.Context(), 10); err != nil || len(list) != 0 {
+	if list, err := d.store.In("p0").RequestsBelow(t.Context(), store.RequestPage{Most: 10}); err != nil || len(list) != 0 {
 		t.Errorf("requests: %+v, %v", list, err)
 	}
 	d.finish("p0", d.exports("p0")[0].ID, nil)

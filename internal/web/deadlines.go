@@ -250,14 +250,19 @@ func (s *Server) agreements(ctx context.Context, now time.Time) []standingAgreem
 		if !actor.May(access.See, t.ID) {
 			continue
 		}
-		v := agreement.Decide(t.Agreement, agreement.Ask{Stage: agreement.AtPoll, Tenant: t.ID, At: now})
-		one := standingAgreement{Tenant: t.ID, Name: cmp.Or(t.Name, t.ID), Agreement: t.Agreement, Rule: v.Rule}
-		if v.Problem != nil {
-			one.Problem, one.Remedy = v.Problem.Summary, v.Problem.Remedy
-		}
-		list = append(list, one)
+		list = append(list, agreementOf(t, now))
 	}
 	return list
+}
+
+// agreementOf says what a practice's agreement permits now.
+func agreementOf(t *config.Tenant, now time.Time) standingAgreement {
+	v := agreement.Decide(t.Agreement, agreement.Ask{Stage: agreement.AtPoll, Tenant: t.ID, At: now})
+	one := standingAgreement{Tenant: t.ID, Name: cmp.Or(t.Name, t.ID), Agreement: t.Agreement, Rule: v.Rule}
+	if v.Problem != nil {
+		one.Problem, one.Remedy = v.Problem.Summary, v.Problem.Remedy
+	}
+	return one
 }
 
 func days(d time.Duration) string { return fmt.Sprintf("%d days", int(d.Hours()/24)) }

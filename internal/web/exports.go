@@ -32,7 +32,9 @@ type exportView struct {
 	Published []store.Publication
 	Quality   *quality.Summary // nil until it is made
 	Reasons   []reason
-	Recent    []lane // the practice's last exports up to this one
+	Recent    []lane                // the practice's last exports up to this one
+	Requests  []store.ExportRequest // of other programs, that it answers
+	Told      []store.Callback      // to whom its ends are told
 }
 
 // A reason counts the refused lines of one kind.
@@ -89,6 +91,12 @@ func (s *Server) fillExport(ctx context.Context, v *exportView, now time.Time) (
 		return err
 	}
 	if v.Published, err = in.Publications(ctx, v.ID); err != nil {
+		return err
+	}
+	if v.Requests, err = in.RequestsOf(ctx, v.ID); err != nil {
+		return err
+	}
+	if v.Told, err = in.Callbacks(ctx, v.ID); err != nil {
 		return err
 	}
 	if v.Quality, err = summaryOf(in.Quality(ctx, v.ID)); err == nil && v.Quality != nil {

@@ -116,7 +116,7 @@ func TestAMessageThatComesAgainIsTheSameRequest(t *testing.T) {
 	if got := v.call("mirth", "msg_1", `{"kind":"full"}`, hookSecret, at); got.code != http.StatusConflict {
 		t.Errorf("another wish by the same id: %d %s", got.code, got.body)
 	}
-	list, err := h.store.In("lakeside").Requests(t.Context(), 10)
+	list, err := h.store.In("lakeside").RequestsBelow(t.Context(), store.RequestPage{Most: 10})
 	if err != nil || len(list) != 1 {
 		t.Errorf("%d requests, %v", len(list), err)
 	}

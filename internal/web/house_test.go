@@ -168,6 +168,19 @@ func (h *house) request(tenant string) (id string) {
 	return id
 }
 
+// asked writes a request of another program, which nobody takes up.
+func (h *house) asked(tenant string) (id int64) {
+	h.Helper()
+	err := h.store.In(tenant).Do(h.Context(), func(tx *store.Tx) (err error) {
+		id, err = tx.Ask(store.ExportRequest{Kind: export.Incremental, By: "mirth", Reference: "night-1", Source: store.FromTable})
+		return err
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return id
+}
+
 // A visitor is a browser, or a program with a token.
 type visitor struct {
 	*house

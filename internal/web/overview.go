@@ -59,9 +59,10 @@ func markOf(s store.Standing, now time.Time) mark {
 // A row is one practice on the overview.
 type row struct {
 	store.Standing
-	Mark mark
-	AsOf time.Time // what is here is as of then; zero when nothing is, or the server gave no time
-	Held string    // who paused it, and why; empty when nobody has
+	Mark  mark
+	AsOf  time.Time    // what is here is as of then; zero when nothing is, or the server gave no time
+	Alert *store.Alert // the worst that is open and that nobody has taken on; nil: there is none
+	Held  string       // who paused it, and why; empty when nobody has
 }
 
 func rowOf(s store.Standing, now time.Time) row {
@@ -106,6 +107,8 @@ type overview struct {
 	Find    string // text that practices must have in name or id
 	Only    mark   // the mark that they must have; empty for all
 	Total   int
+	House   []store.Alert // of no practice, that nobody has taken on
+	Alerts  int           // of practices
 }
 
 // overviewPage shows every practice that who asks may see, those in trouble
@@ -133,7 +136,35 @@ func (s *Server) overviewPage(w http.ResponseWriter, r *http.Request) error {
 			o.Rows = append(o.Rows, row)
 		}
 	}
+	if err := s.fillAlerts(r.Context(), &o); err != nil {
+		return err
+	}
 	return s.show(w, r, http.StatusOK, "overview", o)
+}
+
+// fillAlerts puts beside each practice the worst alert that nobody has taken on.
+func (s *Server) fillAlerts(ctx context.Context, o *overview) error {
+	list, err := s.seenAlerts(ctx, "")
+	if err != nil {
+		return err
+	}
+	worst, now := map[string]*store.Alert{}, time.Now()
+	for i, a := range list { // the worst first
+		switch {
+		case !a.ClosedAt.IsZero() || quiet(a, now):
+			continue
+		case a.Tenant == "":
+			o.House = append(o.House, a)
+			continue
+		case worst[a.Tenant] == nil:
+			worst[a.Tenant] = &list[i]
+		}
+		o.Alerts++
+	}
+	for i := range o.Rows {
+		o.Rows[i].Alert = worst[o.Rows[i].Tenant]
+	}
+	return nil
 }
 
 // visible gives the practices that who asks may see, the worst first, then by

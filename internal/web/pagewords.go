@@ -7,6 +7,8 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -18,7 +20,9 @@ var pageWords = map[string]any{
 	"tabs":     tabsOf,
 	"stages":   func() any { return stages },
 	"within":   func() []int { return []int{7, 30, 90, 180, withinAtMost} },
-	"hour":     func(t time.Time) string { return t.UTC().Format("2 Jan 15:04") },
+	"hour":     func(t time.Time) string { return t.UTC().Format("2 Jan 15:04") + " UTC" },
+	"asof":     asOf,
+	"happened": happened,
 	"short":    func(t time.Time) string { return t.UTC().Format("2 Jan 15:04") },
 	"second":   func(t time.Time) string { return t.UTC().Format(time.DateTime) },
 	"more": func(n int64) string {
@@ -27,6 +31,33 @@ var pageWords = map[string]any{
 		}
 		return fmt.Sprintf("%d more", n-1)
 	},
+}
+
+// asOf writes a server's instant as pages write times; what is none, as it came.
+func asOf(instant string) string {
+	t, err := fhir.ParseInstant(instant)
+	if err != nil {
+		return instant
+	}
+	return t.UTC().Format("2006-01-02 15:04") + " UTC"
+}
+
+// happenings say what moves an export.
+var happenings = map[life.Event]string{
+	life.Admit: "it got its slots", life.Retake: "it takes refused lines again", life.Accepted: "the server took the kick-off",
+	life.Busy: "the server asked to come later", life.Lost: "no answer came to the kick-off", life.Listed: "the server has made the files",
+	life.Vanished: "the server has forgotten it", life.Stored: "every file is in raw", life.Ingested: "every file is staged",
+	life.Complete: "every sink has it", life.Deny: "the agreement does not permit it", life.Refuse: "it stopped with a problem",
+	life.Cancel: "it was cancelled", life.Queue: "it waits for its slots again", life.Restart: "it begins anew", life.Repoll: "it goes on asking the server",
+	life.Reload: "it goes on downloading", life.Reingest: "it goes on ingesting", life.Publish: "it goes on publishing",
+}
+
+// happened says what a line of a timeline means; what has no words is its kind.
+func happened(kind string) string {
+	if says, ok := happenings[life.Event(kind)]; ok {
+		return says
+	}
+	return strings.ReplaceAll(kind, "_", " ")
 }
 
 // A tab leads to one page of a practice.
@@ -38,7 +69,7 @@ type tab struct {
 // tabsOf gives the pages of a practice; here is which one is shown.
 func tabsOf(tenant, here string) []tab {
 	base := "/practices/" + tenant
-	list := []tab{{base, "practice", false}, {base + "/quality", "quality", false}, {base + "/quarantine", "quarantine", false}, {base + "/roster", "roster", false}}
+	list := []tab{{base, "practice", false}, {base + "/quality", "quality", false}, {base + "/quarantine", "quarantine", false}, {base + "/roster", "roster", false}, {base + "/requests", "requests", false}}
 	for i := range list {
 		list[i].Here = list[i].Name == here
 	}
@@ -91,7 +122,7 @@ func (f frame) Pages() []tab {
 		list = append(list, tab{Path: "/audit", Name: "Audit"})
 	}
 	for i := range list {
-		list[i].Here = list[i].Path == f.Path
+		list[i].Here = list[i].Path == f.Path || list[i].Path == "/queue" && f.Path == "/requests"
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -28,7 +29,8 @@ type practice struct {
 	Next    nextExport
 	Hold    *schedule.Hold // what holds a kick-off back now; nil: nothing
 	Pause   *store.Pause   // the practice's own pause; nil: there is none
-	Began   bool           // no export stands in the way of the next
+	Permits standingAgreement
+	Began   bool // no export stands in the way of the next
 }
 
 // A nextExport says when the next scheduled export is due, and why it will be
@@ -59,6 +61,7 @@ func (s *Server) practicePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if p.Tenant != nil {
+		p.Permits = agreementOf(p.Tenant, now)
 		if err := s.fillNext(r.Context(), &p, now); err != nil {
 			return err
 		}
@@ -137,6 +140,12 @@ func orElse(err, otherwise error) error {
 		return err
 	}
 	return otherwise
+}
+
+// Barred reports whether the agreement permits nothing, and the latest export
+// does not say so.
+func (p practice) Barred() bool {
+	return p.Permits.Problem != "" && p.Problem != string(problem.AgreementDenied) && p.Problem != string(problem.AgreementMissing)
 }
 
 // CanResume reports whether the practice's latest export may be taken up.

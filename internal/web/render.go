@@ -2,7 +2,10 @@ package web
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
@@ -76,12 +79,28 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, code int, page str
 		return fmt.Errorf("make page %s: %w", page, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if code == http.StatusOK && r.Header.Get(byItself) != "" && unchanged(w, r, b.Bytes()) {
+		return nil
+	}
 	w.WriteHeader(code)
 	_, err := b.WriteTo(w)
 	if err != nil {
 		return nil // whoever asked has gone
 	}
 	return nil
+}
+
+// unchanged answers that a page is as it was where that is so. Nothing but the
+// page's own script keeps the tag: a browser stores no page.
+func unchanged(w http.ResponseWriter, r *http.Request, page []byte) bool {
+	sum := sha256.Sum256(page)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	w.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") != tag {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // A failure is what the page of a failure shows.
@@ -98,6 +117,9 @@ func failureOf(err error) failure {
 	f := failure{Status: status(err)}
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		f.Tenant, f.Summary, f.Remedy, f.Code = p.Tenant, sentence(errors.New(p.Summary)), p.Remedy, p.Code
+		if f.Code == problem.TenantUnknown { // for who runs bulkhead it names all practices (I7)
+			f.Remedy = "Name a practice that you may see; ask who runs bulkhead whether this one is still configured."
+		}
 		return f
 	}
 	f.Summary = sentence(err)
@@ -112,6 +134,8 @@ func failureOf(err error) failure {
 		f.Remedy = "Sign in, or bring a token as Authorization: Bearer."
 	case http.StatusTooManyRequests:
 		f.Remedy = "Wait some minutes, then try again."
+	case http.StatusRequestTimeout:
+		f.Remedy = "Send it again, without a pause."
 	case http.StatusRequestEntityTooLarge:
 		f.Summary, f.Remedy = "What was sent is too long.", "Send less than 64 kB."
 	default:
@@ -120,10 +144,15 @@ func failureOf(err error) failure {
 	return f
 }
 
+// left reports whether a request failed because whoever asked has gone.
+func left(r *http.Request, err error) bool {
+	return r.Context().Err() != nil && errors.Is(err, context.Canceled)
+}
+
 // fail answers with what went wrong.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := failureOf(err)
-	if f.Status >= http.StatusInternalServerError {
+	if f.Status >= http.StatusInternalServerError && !left(r, err) {
 		s.opts.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	if err := s.show(w, r, f.Status, "failure", f); err != nil {

@@ -25,7 +25,7 @@ type apiRequest struct {
 	By        string     `json:"requested_by"`
 	Source    string     `json:"source" enum:"table,api,hook"`
 	Reference string     `json:"reference,omitempty"`
-	Callback  string     `json:"callback,omitempty"`
+	Callback  string     `json:"callback,omitempty" doc:"Its name, or its URL without user and query."`
 	AskedAt   time.Time  `json:"asked_at"`
 	StartedAt *time.Time `json:"started_at,omitempty" doc:"When it was taken up or refused."`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
@@ -37,7 +37,7 @@ type apiRequest struct {
 func apiRequestOf(r store.ExportRequest) apiRequest {
 	return apiRequest{
 		ID: r.ID, Tenant: r.Tenant, State: r.State, Export: r.Export, Kind: r.Kind, Types: r.Types, Since: r.Since, By: r.By, Source: r.Source,
-		Reference: r.Reference, Callback: r.Callback, AskedAt: r.AskedAt, StartedAt: maybe(r.StartedAt), EndedAt: maybe(r.EndedAt),
+		Reference: r.Reference, Callback: place(r.Callback), AskedAt: r.AskedAt, StartedAt: maybe(r.StartedAt), EndedAt: maybe(r.EndedAt),
 		Problem: r.Problem, Code: r.Code, Remedy: r.Remedy,
 	}
 }
@@ -53,10 +53,12 @@ func (s *Server) requestOperations(a huma.API) {
 	huma.Register(a, operation("list-requests", "GET", "/api/v1/practices/{tenant}/requests", access.See, "What other programs asked for, the newest first"),
 		func(ctx context.Context, q *struct {
 			Named
-			Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many."`
+			Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many."`
+			Before int64  `query:"before" minimum:"0" doc:"Only those before this request: the last one of the page before."`
+			State  string `query:"state" maxLength:"40" doc:"Only those in this state."`
 		},
 		) (*answer[[]apiRequest], error) {
-			list, err := s.opts.Store.In(q.Tenant).Requests(ctx, q.Limit)
+			list, err := s.opts.Store.In(q.Tenant).RequestsBelow(ctx, store.RequestPage{Below: q.Before, State: q.State, Most: q.Limit})
 			requests := make([]apiRequest, len(list))
 			for i, r := range list {
 				requests[i] = apiRequestOf(r)

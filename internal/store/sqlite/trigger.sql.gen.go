@@ -378,57 +378,6 @@ func (q *Queries) InsertSettled(ctx context.Context, arg InsertSettledParams) er
 	return err
 }
 
-const listRequests = `-- name: ListRequests :many
-SELECT request_id, tenant_id, kind, types, since, group_id, requested_by, reference, callback, source, state, export_id, code, problem, remedy, asked_at, started_at, ended_at FROM export_requests WHERE tenant_id = ? ORDER BY request_id DESC LIMIT ?
-`
-
-type ListRequestsParams struct {
-	TenantID string
-	Limit    int64
-}
-
-func (q *Queries) ListRequests(ctx context.Context, arg ListRequestsParams) ([]ExportRequest, error) {
-	rows, err := q.db.QueryContext(ctx, listRequests, arg.TenantID, arg.Limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ExportRequest
-	for rows.Next() {
-		var i ExportRequest
-		if err := rows.Scan(
-			&i.RequestID,
-			&i.TenantID,
-			&i.Kind,
-			&i.Types,
-			&i.Since,
-			&i.GroupID,
-			&i.RequestedBy,
-			&i.Reference,
-			&i.Callback,
-			&i.Source,
-			&i.State,
-			&i.ExportID,
-			&i.Code,
-			&i.Problem,
-			&i.Remedy,
-			&i.AskedAt,
-			&i.StartedAt,
-			&i.EndedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listSettled = `-- name: ListSettled :many
 SELECT settled_id, tenant_id, export_id, state, at FROM settled ORDER BY settled_id LIMIT ?
 `

@@ -48,9 +48,6 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND export_id = sqlc.arg(export_id) AND ex
 -- name: RequestsOf :many
 SELECT * FROM export_requests WHERE tenant_id = ? AND export_id = ? AND export_id <> '' ORDER BY request_id;
 
--- name: ListRequests :many
-SELECT * FROM export_requests WHERE tenant_id = ? ORDER BY request_id DESC LIMIT ?;
-
 -- name: InsertSettled :exec
 INSERT INTO settled (tenant_id, export_id, state, at) VALUES (?, ?, ?, ?);
 
