@@ -20,7 +20,7 @@ func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
 func rules(t *testing.T) Rules {
 	t.Helper()
-	c, err := config.Parse("bulkhead.yaml", nil)
+	c, err := config.Parse("bulkhead.yaml", []byte("limits: {}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

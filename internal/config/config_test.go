@@ -137,7 +137,7 @@ func TestATenantsLimitsComeFromTheNearestPlaceThatSaysOne(t *testing.T) {
 
 func TestSinksAreDuckDBAndParquetWhenNoneIsGiven(t *testing.T) {
 	t.Parallel()
-	c, err := Parse("/srv/bulkhead.yaml", nil)
+	c, err := Parse("/srv/bulkhead.yaml", []byte("limits: {}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,12 @@ type reader struct {
 	mistakes Mistakes
 }
 
-// miss notes a mistake at a place.
+// miss notes a mistake at a place. Of a file that could not be read as one
+// document nothing more is said than why.
 func (r *reader) miss(at place, text string) {
+	if at.src != nil && at.src.unread {
+		return
+	}
 	m := Mistake{Field: at.path, Text: text}
 	if at.src != nil {
 		m.File, m.Line = at.src.name, at.src.line(at.path)
@@ -39,7 +43,8 @@ func (r *reader) read(name string, text []byte, into any) *source {
 	return src
 }
 
-// parse gives the one document of a text, nil if it is empty or unusable.
+// parse gives the one document of a text, nil where there is none that can be
+// read, which is a mistake.
 func (r *reader) parse(name string, text []byte) (*source, ast.Node) {
 	src := &source{name: name, lines: strings.Split(string(text), "\n"), marks: map[string]int{}}
 	r.files = append(r.files, name)
@@ -50,9 +55,12 @@ func (r *reader) parse(name string, text []byte) (*source, ast.Node) {
 	}
 	if len(file.Docs) > 1 {
 		r.miss(place{src: src}, "holds several documents; one is allowed")
+		src.unread = true
 		return src, nil
 	}
-	if len(file.Docs) == 0 {
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		r.miss(place{src: src}, "holds nothing")
+		src.unread = true
 		return src, nil
 	}
 	return src, file.Docs[0].Body
@@ -79,6 +87,7 @@ func (r *reader) syntax(src *source, err error) {
 		}
 	}
 	r.mistakes = append(r.mistakes, m)
+	src.unread = true
 }
 
 // A decoder fills structs from nodes. It exists because an operator wants all

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
@@ -69,39 +68,6 @@ func Parse(name string, text []byte) (*Config, error) {
 	}
 	c.fill(base)
 	return c, nil
-}
-
-// include reads the files that Include names, one tenant each, and returns
-// where the tenants stand.
-func (r *reader) include(root place, base string, c *Config) []place {
-	var places []place
-	for i, pattern := range c.Include {
-		at := root.at("include").index(i)
-		names, err := filepath.Glob(absolute(base, pattern))
-		if err != nil {
-			r.miss(at, "is not a pattern of file names")
-			continue
-		}
-		if len(names) == 0 && !strings.ContainsAny(pattern, "*?[") {
-			r.miss(at, "names a file that does not exist")
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				r.miss(at, fmt.Sprintf("names a file that cannot be read: %v", err))
-				continue
-			}
-			shown := name
-			if rel, err := filepath.Rel(base, name); err == nil {
-				shown = rel
-			}
-			var t Tenant
-			places = append(places, place{src: r.read(shown, text, &t)})
-			c.Tenants = append(c.Tenants, t)
-		}
-	}
-	return places
 }
 
 func invalid(name string, mistakes Mistakes) *problem.Problem {

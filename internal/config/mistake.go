@@ -82,9 +82,10 @@ func (p place) index(i int) place { return p.at(fmt.Sprintf("[%d]", i)) }
 
 // A source is one file as it was read.
 type source struct {
-	name  string
-	lines []string
-	marks map[string]int // path of a value to the line on which it begins
+	name   string
+	lines  []string
+	marks  map[string]int // path of a value to the line on which it begins
+	unread bool           // it holds no document, or what is none
 }
 
 // line finds the line of a path, or of the nearest path above it.
