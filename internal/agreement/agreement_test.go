@@ -69,6 +69,10 @@ var refusals = []refusal{
 	{"a sink that is nowhere", func(_ *config.Agreement, k *agreement.Ask) { k.Places = nil }, agreement.RegionDenied, "sink tables names none"},
 	{"other operator", func(a *config.Agreement, _ *agreement.Ask) { a.Subcontractors = nil }, agreement.OperatorDenied, "Lake Corp, who runs sink lake"},
 	{"nothing is encrypted", func(a *config.Agreement, _ *agreement.Ask) { a.Security.Encryption = true }, agreement.NotEncrypted, "demands that what is stored is encrypted"},
+	{"a sink that nobody declared to be encrypted", func(a *config.Agreement, k *agreement.Ask) {
+		a.Security.Encryption, k.Encrypted = true, true
+		k.Places["tables"] = config.Sink{Region: "us-east", EncryptedDisk: true}
+	}, agreement.PlainSink, "sink lake is not: bulkhead cannot encrypt sinks"},
 	{"together with others", func(_ *config.Agreement, k *agreement.Ask) {
 		*k = agreement.Ask{Stage: agreement.AtRead, Tenant: k.Tenant, At: k.At, Together: true}
 	}, agreement.NotTogether, "does not grant queries"},
@@ -77,8 +81,19 @@ var refusals = []refusal{
 func TestWhatIsDemandedAndGrantedIsPermitted(t *testing.T) {
 	a, k := standing(), kickoff()
 	a.Security.Encryption, k.Encrypted = true, true
+	k.Stage = agreement.AtDownload // the sinks come later
 	if v := agreement.Decide(a, k); !v.Permit {
-		t.Errorf("encrypted: %+v", v)
+		t.Errorf("files that are encrypted: %+v", v)
+	}
+	for _, stage := range []agreement.Stage{agreement.AtKickoff, agreement.AtDelivery} {
+		k.Stage = stage
+		for name, place := range k.Places {
+			place.EncryptedDisk = true
+			k.Places[name] = place
+		}
+		if v := agreement.Decide(a, k); !v.Permit {
+			t.Errorf("sinks on encrypted disks, at %s: %+v", stage, v)
+		}
 	}
 	a.Grants.Aggregate = true
 	if v := agreement.Decide(a, agreement.Ask{Stage: agreement.AtRead, Tenant: "lakeside", At: k.At, Together: true}); !v.Permit {

@@ -33,6 +33,7 @@ const (
 	RegionDenied   Rule = "region"
 	OperatorDenied Rule = "subcontractor"
 	NotEncrypted   Rule = "encryption"
+	PlainSink      Rule = "sink_encryption"
 	NotTogether    Rule = "aggregate"
 
 	// Permitted is the rule of a verdict that forbids nothing.
@@ -187,6 +188,18 @@ var rules = []rule{
 		}
 		return "agreement " + a.Reference + " demands that what is stored is encrypted, and it is not",
 			"Configure encryption with a house key (docs/encryption.md); then resume what stopped with bulkhead export " + ask.Tenant + " --resume."
+	}},
+	{PlainSink, "it demands encryption, and nobody has declared that the sink's disk is encrypted", []Stage{AtKickoff, AtDelivery}, func(a *config.Agreement, ask Ask) (string, string) {
+		if !a.Security.Encryption {
+			return "", ""
+		}
+		for _, name := range ask.Sinks {
+			if !ask.Places[name].EncryptedDisk {
+				return fmt.Sprintf("agreement %s demands that what is stored is encrypted, and sink %s is not: bulkhead cannot encrypt sinks", a.Reference, name),
+					"Put the sink on an encrypted disk and declare it with encrypted_disk: true under sinks." + name + "; or take the sink out of the tenant's sinks. Then resume what stopped with bulkhead export " + ask.Tenant + " --resume."
+			}
+		}
+		return "", ""
 	}},
 	{NotTogether, "it does not grant to look at its data together with that of other practices", []Stage{AtRead}, func(a *config.Agreement, ask Ask) (string, string) {
 		if !ask.Together || a.Grants.Aggregate {

@@ -195,7 +195,8 @@ type Grants struct {
 // Security are the safeguards that an agreement asks for.
 type Security struct {
 	// Encryption demands that what is stored here is encrypted with the tenant's
-	// own key. Default: false.
+	// own key, and that the sinks, which bulkhead cannot encrypt, lie on encrypted
+	// disks: see encrypted_disk of a sink. Default: false.
 	Encryption bool `yaml:"encryption"`
 	// MFA demands a second factor of everybody who signs in. Default: false.
 	MFA bool `yaml:"mfa"`

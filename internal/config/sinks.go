@@ -23,4 +23,9 @@ type Sink struct {
 	// Agreement is the reference of our own agreement with the operator. Needed
 	// beside `operator`.
 	Agreement string `yaml:"agreement"`
+	// EncryptedDisk declares that what the file or folder lies on is encrypted by
+	// other means (LUKS, BitLocker, an encrypted volume): bulkhead cannot encrypt
+	// sinks. Nothing checks it; who writes it answers for it. An agreement with
+	// `security.encryption` permits no sink without it. Default: false.
+	EncryptedDisk bool `yaml:"encrypted_disk"`
 }
