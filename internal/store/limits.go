@@ -120,8 +120,9 @@ func (tx *Tx) PutOffSchedule(next time.Time, why string) error {
 	return tx.q.PutOffSchedule(tx.ctx, gen.PutOffScheduleParams{NextAt: ms(next), Why: why, TenantID: tx.tenant})
 }
 
-// ConfiguredAt gives when what concerns the tenant in the configuration was
-// changed last; the zero time before anything was recorded.
+// ConfiguredAt gives when the configuration was changed last in what is the
+// tenant's own: what it says of the tenant, of its registration, its vendor
+// profile or its sinks. It is the zero time before anything was recorded.
 func (s *Scope) ConfiguredAt(ctx context.Context) (time.Time, error) {
 	t, err := s.store.queries().ConfiguredAt(ctx, s.tenant)
 	return at(t), Explain(err)

@@ -115,7 +115,7 @@ func (q *Queries) DropUntoldNews(ctx context.Context, alertID int64) error {
 }
 
 const dueNotices = `-- name: DueNotices :many
-SELECT notice_id, route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY notice_id LIMIT ?
+SELECT notice_id, route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY +notice_id LIMIT ?
 `
 
 type DueNoticesParams struct {

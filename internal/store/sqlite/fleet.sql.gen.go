@@ -304,7 +304,7 @@ func (q *Queries) SlotHolders(ctx context.Context) ([]SlotHoldersRow, error) {
 }
 
 const staleSteps = `-- name: StaleSteps :many
-SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND heartbeat_at < ?1 ORDER BY step_id
+SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND state <> 'done' AND heartbeat_at < ?1 ORDER BY step_id
 `
 
 type StaleStepsRow struct {

@@ -81,7 +81,7 @@ func (q *Queries) EndPause(ctx context.Context, arg EndPauseParams) (int64, erro
 }
 
 const freeAllSteps = `-- name: FreeAllSteps :exec
-UPDATE step SET held = '', due_at = ?1 WHERE held = 'pause' AND state = 'ready'
+UPDATE step SET held = '', due_at = ?1 WHERE held = 'pause' AND held <> '' AND state = 'ready'
 `
 
 func (q *Queries) FreeAllSteps(ctx context.Context, now int64) error {
@@ -90,7 +90,7 @@ func (q *Queries) FreeAllSteps(ctx context.Context, now int64) error {
 }
 
 const freeRegistrationSteps = `-- name: FreeRegistrationSteps :exec
-UPDATE step SET held = '', due_at = ?1 WHERE held = 'pause' AND state = 'ready'
+UPDATE step SET held = '', due_at = ?1 WHERE held = 'pause' AND held <> '' AND state = 'ready'
   AND export_id IN (SELECT x.export_id FROM export x WHERE x.registration = ?2 AND x.tenant_id = step.tenant_id)
 `
 
@@ -105,7 +105,7 @@ func (q *Queries) FreeRegistrationSteps(ctx context.Context, arg FreeRegistratio
 }
 
 const freeTenantSteps = `-- name: FreeTenantSteps :exec
-UPDATE step SET held = '', due_at = ?1 WHERE held = 'pause' AND state = 'ready' AND tenant_id = ?2
+UPDATE step SET held = '', due_at = ?1 WHERE held = 'pause' AND held <> '' AND state = 'ready' AND tenant_id = ?2
 `
 
 type FreeTenantStepsParams struct {

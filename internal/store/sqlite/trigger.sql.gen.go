@@ -141,7 +141,7 @@ func (q *Queries) DropSettled(ctx context.Context, arg DropSettledParams) (int64
 }
 
 const dueCallbacks = `-- name: DueCallbacks :many
-SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY callback_id LIMIT ?
+SELECT callback_id, delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY +callback_id LIMIT ?
 `
 
 type DueCallbacksParams struct {

@@ -88,7 +88,7 @@ SELECT CAST(coalesce(max(made_at), 0) AS INTEGER) FROM notice WHERE route = ? AN
 INSERT INTO notice (route, kind, turn, severity, subject, body, alerts, made_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING notice_id;
 
 -- name: DueNotices :many
-SELECT * FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY notice_id LIMIT ?;
+SELECT * FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY +notice_id LIMIT ?;
 
 -- name: ListNotices :many
 SELECT * FROM notice WHERE made_at >= ? ORDER BY notice_id;

@@ -27,7 +27,7 @@ UPDATE step SET heartbeat_at = sqlc.arg(now) WHERE state = 'running' AND step_id
 SELECT step_id, tenant_id, epoch FROM step WHERE state = 'running' AND step_id IN (sqlc.slice(step_ids));
 
 -- name: StaleSteps :many
-SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND heartbeat_at < sqlc.arg(before) ORDER BY step_id;
+SELECT step_id, tenant_id, export_id, kind FROM step WHERE state = 'running' AND state <> 'done' AND heartbeat_at < sqlc.arg(before) ORDER BY step_id;
 
 -- name: FreezeTenants :exec
 UPDATE tenant SET state = 'frozen', updated_at = ? WHERE state = 'active' AND tenant_id NOT IN (sqlc.slice(tenant_ids));

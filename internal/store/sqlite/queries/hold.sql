@@ -31,14 +31,14 @@ SELECT CAST(coalesce(max(due_at), 0) AS INTEGER) FROM step
 WHERE tenant_id = ? AND export_id = ? AND held = 'server' AND state = 'ready';
 
 -- name: FreeTenantSteps :exec
-UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state = 'ready' AND tenant_id = sqlc.arg(tenant_id);
+UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND held <> '' AND state = 'ready' AND tenant_id = sqlc.arg(tenant_id);
 
 -- name: FreeRegistrationSteps :exec
-UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state = 'ready'
+UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND held <> '' AND state = 'ready'
   AND export_id IN (SELECT x.export_id FROM export x WHERE x.registration = sqlc.arg(registration) AND x.tenant_id = step.tenant_id);
 
 -- name: FreeAllSteps :exec
-UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND state = 'ready';
+UPDATE step SET held = '', due_at = sqlc.arg(now) WHERE held = 'pause' AND held <> '' AND state = 'ready';
 
 -- name: PutOffStep :execrows
 UPDATE step SET state = 'ready', subject = ?, due_at = ?, attempt = ?, held = ?

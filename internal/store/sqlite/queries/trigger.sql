@@ -67,7 +67,7 @@ INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, export_id, request_id, url, settled_at) DO NOTHING;
 
 -- name: DueCallbacks :many
-SELECT * FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY callback_id LIMIT ?;
+SELECT * FROM callback WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY +callback_id LIMIT ?;
 
 -- name: NextCallback :one
 SELECT CAST(coalesce(min(due_at), 0) AS INTEGER) FROM callback WHERE sent_at = 0 AND given_up_at = 0;
