@@ -90,6 +90,9 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	note("tls", err)
 	_, err = app.Keys(cfg, nil, true)
 	note("encryption", err)
+	for _, o := range cfg.Overlaps() {
+		list = append(list, sight{o.Tenant, "it asks the same server for the same patients as " + o.Earlier + ": give it its own fhir_base_url or group, unless that is meant"})
+	}
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
 		ask := agreement.Ask{
