@@ -29,6 +29,13 @@ func HashPassword(password string) string {
 // empty or broken hash is verified against one of nobody, so that the answer
 // takes as long.
 func VerifyPassword(hash, password string) bool {
+	return verifyPassword(argon2.IDKey, hash, password)
+}
+
+// stretch makes a key of a password, at the cost of argon2id.
+type stretch func(password, salt []byte, passes, kib uint32, lanes uint8, size uint32) []byte
+
+func verifyPassword(key stretch, hash, password string) bool {
 	passes, kib, lanes, salt, want, ok := parseHash(hash)
 	if !ok {
 		passes, kib, lanes, salt, want = argonPasses, argonKiB, argonLanes, make([]byte, saltBytes), make([]byte, argonBytes)
@@ -36,8 +43,26 @@ func VerifyPassword(hash, password string) bool {
 	if len(password) > 4*MaxPassword {
 		return false
 	}
-	got := argon2.IDKey([]byte(password), salt, passes, kib, lanes, uint32(len(want))) //nolint:gosec // a hash of ours is short
+	got := key([]byte(password), salt, passes, kib, lanes, uint32(len(want))) //nolint:gosec // a hash of ours is short
 	return subtle.ConstantTimeCompare(got, want) == 1 && ok
+}
+
+// Prove reports whether password is the one that hash was made of, and gives
+// the secret of the second factor that was sealed with it; nil where sealed is
+// empty, or the password another one. The answer takes as long for nobody, for a
+// wrong password, and for a right one without a second factor: who guesses does
+// not learn from it which of them it was.
+func Prove(hash, sealed, password string) (right bool, secret []byte) {
+	return prove(argon2.IDKey, hash, sealed, password)
+}
+
+func prove(key stretch, hash, sealed, password string) (right bool, secret []byte) {
+	right = verifyPassword(key, hash, password)
+	secret, _ = openFactor(key, sealed, password)
+	if !right {
+		return false, nil
+	}
+	return true, secret
 }
 
 func parseHash(hash string) (passes, kib uint32, lanes uint8, salt, sum []byte, ok bool) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -107,11 +106,6 @@ func (g *Globals) tellEnds(ends []audit.Head) error {
 	return err
 }
 
-// auditColumns are the columns of CSV, in the order in which they are hashed.
-var auditColumns = []string{
-	"tenant", "seq", "time", "actor", "source", "request", "export", "action", "object", "outcome", "reason", "rule", "facts", "prev_hash", "hash",
-}
-
 func (g *Globals) rowWriter(asCSV bool) func(audit.Entry) error {
 	if !asCSV {
 		enc := json.NewEncoder(g.streams.Out)
@@ -123,15 +117,11 @@ func (g *Globals) rowWriter(asCSV bool) func(audit.Entry) error {
 	return func(e audit.Entry) error {
 		if !head {
 			head = true
-			if err := w.Write(auditColumns); err != nil {
+			if err := w.Write(audit.Columns()); err != nil {
 				return err
 			}
 		}
-		err := w.Write([]string{
-			e.Tenant, strconv.FormatInt(e.Seq, 10), e.Time, e.Actor, e.Source, e.Request, e.Export, string(e.Action), e.Object, e.Outcome,
-			e.Reason, e.Rule, e.Facts, e.Prev, e.Hash,
-		})
-		if err != nil {
+		if err := w.Write(e.Cells()); err != nil {
 			return err
 		}
 		w.Flush()

@@ -155,12 +155,6 @@ func (d desk) take(ctx context.Context, work func()) error {
 	return nil
 }
 
-// verify checks a password in turn.
-func (s *Server) verify(ctx context.Context, hash, password string) (right bool, err error) {
-	err = s.desk.take(ctx, func() { right = access.VerifyPassword(hash, password) })
-	return right, err
-}
-
 // hash gives what is kept of a password, in turn.
 func (s *Server) hash(ctx context.Context, password string) (hash string, err error) {
 	err = s.desk.take(ctx, func() { hash = access.HashPassword(password) })

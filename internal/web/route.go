@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
@@ -31,6 +32,8 @@ type route struct {
 	House bool
 	// Person asks for a person who has signed in: no token opens it.
 	Person bool
+	// Raw says that it reads the body of a request itself: it is no form.
+	Raw bool
 	// Settle opens it also to a person who must choose a password, or set up a
 	// second factor, before anything else.
 	Settle bool
@@ -48,7 +51,7 @@ func (s *Server) routes() []route {
 		{Method: "POST", Path: "/sign-out", Act: anybody, serve: s.signOut},
 		{Method: "GET", Path: "/first", Act: anybody, serve: s.firstPage},
 		{Method: "POST", Path: "/first", Act: anybody, serve: s.first},
-		{Method: "POST", Path: "/hooks/{hook}", Act: anybody, serve: s.hook},
+		{Method: "POST", Path: "/hooks/{hook}", Act: anybody, Raw: true, serve: s.hook},
 		{Method: "GET", Path: "/people", Act: access.Administer, House: true, serve: s.peoplePage},
 		{Method: "POST", Path: "/people", Act: access.Administer, House: true, serve: s.addPerson},
 		{Method: "POST", Path: "/people/{person}/disable", Act: access.Administer, House: true, serve: s.disablePerson},
@@ -123,6 +126,9 @@ func (s *Server) guard(r route) http.Handler {
 			err = s.known(req.Context(), req.PathValue("tenant"))
 		}
 		req = req.WithContext(context.WithValue(as(req, actor), visitKey{}, v))
+		if err == nil && !r.Raw {
+			err = readForm(req)
+		}
 		if err == nil {
 			err = r.serve(w, req)
 		}
@@ -134,6 +140,33 @@ func (s *Server) guard(r route) http.Handler {
 			s.fail(w, req, err)
 		}
 	})
+}
+
+// errSlow says that a request did not come whole in time.
+var errSlow = errors.New("the request did not come whole in time")
+
+// readForm reads the form that a request brings. One that cannot be read whole is
+// refused: what is left of it may ask for something else.
+func readForm(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	err := r.ParseForm()
+	if err == nil {
+		if err = r.ParseMultipartForm(maxBody); errors.Is(err, http.ErrNotMultipart) {
+			err = nil
+		}
+	}
+	tooLong, is := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case err == nil:
+		return nil
+	case is:
+		return tooLong
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow
+	}
+	return usage("the form cannot be read", "Open the page again, and send the form from there.", "")
 }
 
 // before gives the page that somebody must pass before the one that they asked
@@ -211,6 +244,8 @@ func status(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, errTooOften):
 		return http.StatusTooManyRequests
+	case errors.Is(err, errSlow):
+		return http.StatusRequestTimeout
 	case errors.As(err, &tooLong):
 		return http.StatusRequestEntityTooLarge
 	}

@@ -83,23 +83,18 @@ func (s *Server) refused(r *http.Request, name string) error {
 }
 
 // proof counts the factors by which the form of a request shows that it comes
-// from the person: 0 says that it does not. The work is the same for nobody.
+// from the person: 0 says that it does not. The work is the same for nobody, and
+// whichever of them is wrong.
 func (s *Server) proof(r *http.Request, p store.Person) (factors int64, err error) {
-	password := r.FormValue("password")
-	right, err := s.verify(r.Context(), p.PasswordHash, password)
-	if err != nil || !right {
+	right, secret := false, []byte(nil)
+	if err := s.desk.take(r.Context(), func() { right, secret = access.Prove(p.PasswordHash, p.Factor, r.FormValue("password")) }); err != nil || !right {
 		return 0, err
 	}
 	if p.Factor == "" {
 		return 1, nil
 	}
-	var secret []byte
-	opened := false
-	if err := s.desk.take(r.Context(), func() { secret, opened = access.OpenFactor(p.Factor, password) }); err != nil || !opened {
-		return 0, err
-	}
 	step, ok := access.CheckCode(secret, r.FormValue("code"), time.Now())
-	if !ok {
+	if !ok || secret == nil {
 		return 0, nil
 	}
 	first, err := s.opts.Store.FactorUsed(r.Context(), p.ID, step)

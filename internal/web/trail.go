@@ -73,8 +73,9 @@ func (t trailSearch) Older(below int64) string {
 	return v.Encode()
 }
 
-// examined gives the chains that who asks may examine: nil means all of them.
-func examined(ctx context.Context, chain string) ([]string, error) {
+// examined gives the chains that who asks may examine: nil means all of them. A
+// chain that is named must be there: what is put on record stays so.
+func (s *Server) examined(ctx context.Context, chain string) ([]string, error) {
 	actor := actorOf(ctx)
 	if chain == houseName {
 		chain = audit.House
@@ -93,16 +94,19 @@ func examined(ctx context.Context, chain string) ([]string, error) {
 	if !actor.May(access.Examine, chain) {
 		return nil, errNotFound
 	}
-	return []string{chain}, nil
+	if chain == audit.House {
+		return []string{chain}, nil
+	}
+	return []string{chain}, s.known(ctx, chain)
 }
 
 // chosenChain gives the chain that a form names, if who asks may examine it.
-func chosenChain(r *http.Request) (string, error) {
+func (s *Server) chosenChain(r *http.Request) (string, error) {
 	name := r.FormValue("chain")
 	if name == "" {
 		return "", usage("no chain of the record is named", "Name a practice, or house.", "")
 	}
-	chains, err := examined(r.Context(), name)
+	chains, err := s.examined(r.Context(), name)
 	if err != nil {
 		return "", err
 	}
@@ -154,11 +158,6 @@ func (s *Server) trailPage(w http.ResponseWriter, r *http.Request) error {
 	if t.Names, err = s.names(r.Context()); err != nil {
 		return err
 	}
-	if search.Below == 0 {
-		if err := s.recordSearch(r.Context(), search); err != nil {
-			return err
-		}
-	}
 	return s.show(w, r, http.StatusOK, "trail", t)
 }
 
@@ -176,22 +175,18 @@ func chosen(all []store.Chain, chain string) []store.Chain {
 	return some
 }
 
-// recordSearch puts on record that somebody searched the record, in the chains
-// that they looked at.
-func (s *Server) recordSearch(ctx context.Context, t trailSearch) error {
-	chains, err := examined(ctx, t.Chain)
-	if err != nil {
-		return err
-	}
-	if chains == nil {
-		chains = []string{audit.House}
-	}
-	return s.opts.Store.Record(ctx, audit.Event{Action: audit.RecordRead, Reason: "search"}, chains...)
-}
-
+// searchTrail searches the record. That somebody did is on record before
+// anything is read, in the chains that they look at, or the house's for all.
 func (s *Server) searchTrail(ctx context.Context, t trailSearch) (store.Found, error) {
-	chains, err := examined(ctx, t.Chain)
+	chains, err := s.examined(ctx, t.Chain)
 	if err != nil {
+		return store.Found{}, err
+	}
+	looked := chains
+	if looked == nil {
+		looked = []string{audit.House}
+	}
+	if err := s.opts.Store.Record(ctx, audit.Event{Action: audit.RecordRead, Reason: "search"}, looked...); err != nil {
 		return store.Found{}, err
 	}
 	return s.opts.Store.AuditSearch(ctx, store.AuditSearch{
@@ -232,7 +227,7 @@ func (s *Server) reviewTrail(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) lookOver(w http.ResponseWriter, r *http.Request, act audit.Action) error {
-	chain, err := chosenChain(r)
+	chain, err := s.chosenChain(r)
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
@@ -22,7 +23,7 @@ func brokenTrail(f audit.Fault) error {
 // exportTrail gives one chain as a file, row by row as it was hashed, so that
 // bulkhead audit verify --file can walk it. That it was exported is its last row.
 func (s *Server) exportTrail(w http.ResponseWriter, r *http.Request) error {
-	chain, err := chosenChain(r)
+	chain, err := s.chosenChain(r)
 	if err != nil {
 		return err
 	}
@@ -44,14 +45,20 @@ func (s *Server) exportTrail(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+ending+`"`)
-	if err := writeChain(r, s.opts.Store.In(chain), since, end.Seq, write); err != nil {
+	if err := writeChain(w, r, s.opts.Store.In(chain), since, end.Seq, write); err != nil {
 		s.opts.Log.Error("request failed", "path", r.URL.Path, "error", err)
 		panic(http.ErrAbortHandler) // the file has begun: it must not look whole
 	}
 	return nil
 }
 
-func writeChain(r *http.Request, in *store.Scope, since time.Time, last int64, write func(audit.Entry) error) error {
+// rowsATime is after how many rows of a file its reader has more time.
+const rowsATime = 1000
+
+// chainWaits is how long that many rows may take to leave.
+const chainWaits = 30 * time.Second
+
+func writeChain(w http.ResponseWriter, r *http.Request, in *store.Scope, since time.Time, last int64, write func(audit.Entry) error) error {
 	for e, err := range in.Audit(r.Context(), 0) {
 		if err != nil {
 			return err
@@ -61,6 +68,12 @@ func writeChain(r *http.Request, in *store.Scope, since time.Time, last int64, w
 		}
 		if e.At.Before(since) {
 			continue
+		}
+		if e.Seq%rowsATime == 0 { // as long as rows go out, the file may take as long as it takes
+			err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(chainWaits))
+			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return fmt.Errorf("give the file more time: %w", err)
+			}
 		}
 		if err := write(e); err != nil {
 			return err
@@ -75,25 +88,16 @@ func rowsAsJSON(w io.Writer) func(audit.Entry) error {
 	return func(e audit.Entry) error { return enc.Encode(e) }
 }
 
-// auditColumns are the columns of CSV, in the order in which they are hashed.
-var auditColumns = []string{
-	"tenant", "seq", "time", "actor", "source", "request", "export", "action", "object", "outcome", "reason", "rule", "facts", "prev_hash", "hash",
-}
-
 func rowsAsCSV(w io.Writer) func(audit.Entry) error {
 	out, begun := csv.NewWriter(w), false
 	return func(e audit.Entry) error {
 		if !begun {
 			begun = true
-			if err := out.Write(auditColumns); err != nil {
+			if err := out.Write(audit.Columns()); err != nil {
 				return err
 			}
 		}
-		err := out.Write([]string{
-			e.Tenant, strconv.FormatInt(e.Seq, 10), e.Time, e.Actor, e.Source, e.Request, e.Export, string(e.Action), e.Object, e.Outcome,
-			e.Reason, e.Rule, e.Facts, e.Prev, e.Hash,
-		})
-		if err != nil {
+		if err := out.Write(e.Cells()); err != nil {
 			return err
 		}
 		out.Flush()
