@@ -24,14 +24,23 @@ func Record(ctx context.Context, s *store.Store, c *config.Config, by string) (c
 	}
 	parts := c.Parts()
 	fields := map[string][]string{}
+	var touched []string
 	for _, change := range config.CompareParts(inForce, parts).Changes {
 		for _, f := range change.Fields {
 			fields[change.Tenant] = append(fields[change.Tenant], f.Field)
+		}
+		for i := range c.Tenants {
+			if t := &c.Tenants[i]; change.Tenant == "" && change.Touches(c, t) {
+				touched = append(touched, t.ID)
+			}
 		}
 	}
 	registered := make([]store.Registered, len(parts))
 	for i, p := range parts {
 		registered[i] = store.Registered{Tenant: p.Tenant, Digest: p.Digest(), Text: p.Text, Fields: fields[p.Tenant]}
+		if p.Tenant == "" {
+			registered[i].Touches = touched
+		}
 	}
 	return s.Apply(ctx, registered, by)
 }

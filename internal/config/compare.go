@@ -155,3 +155,16 @@ func rank(field string) int {
 }
 
 func inAgreement(field string) bool { return strings.HasPrefix(field, "agreement.") }
+
+// Touches reports whether a change of what all tenants share is one of what is
+// the tenant's own there: its registration, its vendor profile, its sinks. c is
+// the configuration that the change led to.
+func (c *Change) Touches(cfg *Config, t *Tenant) bool {
+	own := []string{"registrations." + t.Registration + ".", "profiles." + cfg.Profile(t).Name + "."}
+	for _, sink := range t.Sinks {
+		own = append(own, "sinks."+sink+".")
+	}
+	return slices.ContainsFunc(c.Fields, func(f FieldChange) bool {
+		return slices.ContainsFunc(own, func(begin string) bool { return strings.HasPrefix(f.Field, begin) })
+	})
+}

@@ -204,3 +204,30 @@ func TestMistakesOfManyFilesStandInTheOrderOfTheFiles(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
+
+func TestASharedChangeTouchesThosePracticesWhoseOwnItIs(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		change []string
+		want   string
+	}{
+		"a registration": {[]string{"client_id: abc", "client_id: def"}, "elm"},
+		"a sink":         {[]string{"folder: /lake}", "folder: /lake, region: us}"}, "elm fir"},
+		"a limit":        {[]string{"registrations:", "limits: {requests_per_minute: 7}\nregistrations:"}, ""},
+		"an alert":       {[]string{"registrations:", "alerts: {stale_after: 9d}\nregistrations:"}, ""},
+	} {
+		next, touched := changedFrom(t, c.change...), []string{}
+		d := Compare(changedFrom(t), next)
+		if len(d.Changes) != 1 || d.Changes[0].Tenant != "" {
+			t.Fatalf("%s: %+v", what, d)
+		}
+		for i := range next.Tenants {
+			if d.Changes[0].Touches(next, &next.Tenants[i]) {
+				touched = append(touched, next.Tenants[i].ID)
+			}
+		}
+		if got := strings.Join(touched, " "); got != c.want {
+			t.Errorf("%s touches %q, want %q", what, got, c.want)
+		}
+	}
+}

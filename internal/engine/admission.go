@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -24,12 +25,13 @@ type slots struct {
 	registration map[string]int
 	endpoint     map[string]bool // tenant and endpoint
 	group        map[string]bool // endpoint and group
-	origin       map[string]int  // exports that ask there
+	origin       map[string]int  // exports that are under way there
+	asking       map[string]int  // those of them that have a slot of this machine
 }
 
-// take counts an export. One that is held back keeps its endpoint, its group
-// and its place at the server, and leaves the slots of this machine to others.
-func (s *slots) take(c store.Candidate, held bool) {
+// take counts an export. One that is parked keeps its endpoint, its group and
+// its place at the server, and leaves the slots of this machine to others.
+func (s *slots) take(c store.Candidate) {
 	s.endpoint[c.Tenant+" "+c.Endpoint] = true
 	if c.Group != "" {
 		s.group[c.Endpoint+" "+c.Group] = true
@@ -39,18 +41,25 @@ func (s *slots) take(c store.Candidate, held bool) {
 	}
 	s.registration[c.Registration]++
 	s.origin[store.Origin(c.Endpoint)]++
-	if !held {
-		s.all++
+	if c.Parked.IsZero() {
+		s.has(c)
 	}
+}
+
+// has counts an export that has a slot of this machine.
+func (s *slots) has(c store.Candidate) {
+	s.all++
+	s.asking[store.Origin(c.Endpoint)]++
 }
 
 // fill admits waiting exports as slots allow: one for each tenant's endpoint,
 // one for each group, so many for each registration, so many in all. In which
 // order, schedule.Queue says. A waiting export keeps its endpoint and group, but
-// leaves the other slots to those that can use them.
+// leaves the other slots to those that can use them; so does one that is under
+// way and held back. It is parked then, and waits for a slot as others do.
 func (e *Engine) fill(a *store.Admission) error {
 	e.heldUntil.Store(0)
-	if len(a.Waiting) == 0 {
+	if len(a.Waiting) == 0 && !slices.ContainsFunc(a.Holding, parked) {
 		return nil
 	}
 	ground, err := groundIn(e.config(), a)
@@ -58,22 +67,28 @@ func (e *Engine) fill(a *store.Admission) error {
 		return err
 	}
 	cfg, now := ground.Config, time.Now()
-	s := slots{registration: map[string]int{}, endpoint: map[string]bool{}, group: map[string]bool{}, origin: map[string]int{}}
-	var busy []store.Candidate
+	s := slots{registration: map[string]int{}, endpoint: map[string]bool{}, group: map[string]bool{}, origin: map[string]int{}, asking: map[string]int{}}
+	waiting, running := a.Waiting, []store.Candidate{}
 	for _, c := range a.Holding {
-		if t, err := cfg.Tenant(c.Tenant); err == nil { // a frozen practice keeps nobody waiting
-			_, held := ground.Holds(t, schedule.Ask, now)
-			s.take(c, held)
-			if c.State.Busy() {
-				busy = append(busy, c)
-			}
+		if c, err = e.park(a, ground, c, now); err != nil {
+			return err
+		}
+		if _, err := cfg.Tenant(c.Tenant); err != nil {
+			continue // a frozen practice keeps nobody waiting
+		}
+		s.take(c)
+		switch {
+		case parked(c):
+			waiting = append(waiting, c)
+		case c.State.Busy():
+			running = append(running, c)
 		}
 	}
 	if s.all >= cfg.Limits.Exports {
 		return nil // as nearly always where many wait
 	}
-	queue := schedule.NewQueue(cfg, a.Waiting, now)
-	for _, c := range busy {
+	queue := schedule.NewQueue(cfg, waiting, now)
+	for _, c := range running {
 		queue.Taken(c)
 	}
 	for c, ok := queue.Next(); ok && s.all < cfg.Limits.Exports; c, ok = queue.Next() {
@@ -84,14 +99,24 @@ func (e *Engine) fill(a *store.Admission) error {
 		if !fits(ground, &s, c) {
 			continue
 		}
-		if err := a.Do(c.Tenant, func(tx *store.Tx) error { return e.start(tx, c.Export) }); err != nil {
+		if err := e.letIn(a, &s, c); err != nil {
 			return err
 		}
-		c.State = life.KickingOff
-		s.take(c, false)
 		queue.Taken(c)
 	}
 	return nil
+}
+
+// letIn gives an export a slot.
+func (e *Engine) letIn(a *store.Admission, s *slots, c store.Candidate) error {
+	if parked(c) {
+		e.letGo.Store(time.Now().UnixMilli())
+		s.has(c)
+		return a.Do(c.Tenant, func(tx *store.Tx) error { return tx.Unpark(c.Export) })
+	}
+	c.State = life.KickingOff
+	s.take(c)
+	return a.Do(c.Tenant, func(tx *store.Tx) error { return e.start(tx, c.Export) })
 }
 
 // lookAgain makes the tick admit exports at a time, if it would not before.
@@ -111,14 +136,24 @@ func holds(g schedule.Ground, c store.Candidate, now time.Time) (h schedule.Hold
 }
 
 // fits reports whether there are slots for an export. One whose server cannot
-// be reached has one when it is time to try that again, and nobody else does.
+// be reached has one when it is time to try that again, and nobody else does:
+// those that are under way there come first.
 func fits(g schedule.Ground, s *slots, c store.Candidate) bool {
 	t, err := g.Config.Tenant(c.Tenant)
 	if err != nil {
 		return false
 	}
-	if _, open := g.Circuit(t); open && beginning(c) > schedule.Work && s.origin[store.Origin(t.FHIRBaseURL)] > 0 {
-		return false
+	if _, open := g.Circuit(t); open && beginning(c) > schedule.Work {
+		there := s.origin
+		if parked(c) {
+			there = s.asking
+		}
+		if there[store.Origin(t.FHIRBaseURL)] > 0 {
+			return false
+		}
+	}
+	if parked(c) {
+		return true // it has everything but the machine's slot
 	}
 	limit := g.Config.Registrations[c.Registration].Exports
 	if c.Registration != "" && g.Config.Profile(t).OneExportPer == config.PerClient {
@@ -135,10 +170,14 @@ func fits(g schedule.Ground, s *slots, c store.Candidate) bool {
 
 // beginning says what an export does first when it has a slot.
 func beginning(c store.Candidate) schedule.Act {
+	stands := c.FailedIn
+	if parked(c) {
+		stands = c.State
+	}
 	switch {
-	case c.Purpose == store.Replay, c.FailedIn == life.Ingesting, c.FailedIn == life.Publishing:
+	case c.Purpose == store.Replay, stands == life.Ingesting, stands == life.Publishing:
 		return schedule.Work
-	case c.FailedIn == life.Polling, c.FailedIn == life.Downloading:
+	case stands == life.Polling, stands == life.Downloading:
 		return schedule.Ask
 	}
 	return schedule.Start
@@ -174,7 +213,7 @@ func (e *Engine) goOn(tx *store.Tx, x *store.Export) error {
 		return err
 	}
 	if x.State == life.KickingOff {
-		return tx.AddStep(x.ID, export.Kickoff, "", tx.Now())
+		return tx.AddStep(x.ID, export.Kickoff, "", notBefore(tx, x))
 	}
 	return e.begin(tx, x)
 }

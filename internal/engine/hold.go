@@ -129,7 +129,11 @@ func (e *Engine) holdBack(ctx context.Context, l store.Lease, x *store.Export) (
 		return false, 0, err
 	}
 	if _, back = g.Holds(t, act, time.Now()); !back {
-		return false, 0, nil
+		if !needsSlot(x, l.Kind) {
+			return false, 0, nil
+		}
+		ok, err := e.admitted(ctx, l)
+		return !ok, lookedAgain, err
 	}
 	err = e.store.In(l.Tenant).Do(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		g, err := groundIn(g.Config, tx)

@@ -39,8 +39,8 @@ type Backoff struct {
 }
 
 // BackoffOf counts the failures in a row of a practice's exports, the latest
-// export first, since its configuration was last changed, which may have mended
-// it. Exports that were cancelled, denied without asking the server, or failed
+// export first, since what is its own in the configuration was last changed,
+// which may have mended it. Exports that were cancelled, denied without asking the server, or failed
 // of the weather, and replays, neither count nor end the row; one that
 // completed ends it.
 func BackoffOf(latest []store.Export, changed time.Time) (b Backoff) {

@@ -48,8 +48,10 @@ func (l *looker) take(open []store.Export) {
 			l.group[x.Endpoint+" "+x.Group] = true
 		}
 		if x.State.Busy() {
-			l.all++
 			l.registration[x.Registration]++
+		}
+		if x.State.Busy() && x.ParkedAt.IsZero() {
+			l.all++
 		}
 	}
 }
@@ -64,8 +66,11 @@ func (l *looker) put(q *queue, x store.Export) {
 	switch {
 	case x.State == life.Unknown:
 		q.Deciding = append(q.Deciding, row)
-	case x.State.Busy():
+	case x.State.Busy() && (row.Why != "" || x.ParkedAt.IsZero()):
 		q.Running = append(q.Running, row)
+	case x.State.Busy(): // nothing holds it back any more, and others have its slot
+		row.Why = l.whyFull()
+		q.Waiting = append(q.Waiting, row)
 	default:
 		if row.Why == "" {
 			row.Why, row.Until = l.why(x)
@@ -107,10 +112,15 @@ func (l *looker) why(x store.Export) (says string, until *time.Time) {
 	if limit := l.slots(x); limit > 0 && l.registration[x.Registration] >= limit {
 		return l.full(fmt.Sprintf("all %d slots of registration %s are taken", limit, x.Registration), "all slots of its registration are taken"), nil
 	}
+	return l.whyFull(), nil
+}
+
+// whyFull says whether the machine has a slot left.
+func (l *looker) whyFull() string {
 	if l.all >= l.config.Limits.Exports {
-		return l.full(fmt.Sprintf("all %d slots of the machine are taken", l.config.Limits.Exports), "all slots of the machine are taken"), nil
+		return l.full(fmt.Sprintf("all %d slots of the machine are taken", l.config.Limits.Exports), "all slots of the machine are taken")
 	}
-	return "its turn is about to come", nil
+	return "its turn is about to come"
 }
 
 // full says how many, to those who may see every practice.
