@@ -93,14 +93,17 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 	if err := tx.CountWeather(x, r.err); err != nil {
 		return time.Time{}, err
 	}
-	if l.Attempt+1 >= e.patience(l) {
-		return time.Time{}, e.recordProblem(tx, x, l, export.Exhausted(l, r.err))
-	}
-	l.Attempt++
 	asked, held := export.RetryAfter(r.err), ""
 	if asked > 0 {
 		held = store.HeldByServer
 	}
+	if l.Attempt+1 >= e.patience(l) {
+		if err := tx.AskLater(x, tx.Now().Add(asked)); err != nil {
+			return time.Time{}, err
+		}
+		return time.Time{}, e.recordProblem(tx, x, l, export.Exhausted(l, r.err))
+	}
+	l.Attempt++
 	due := tx.Now().Add(max(e.retry.wait(l.Attempt), asked))
 	return due, e.postpone(tx, x, l, &export.Later{Until: due, Held: held})
 }
@@ -109,6 +112,11 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 // because the step has had it in hand, goes on; not before that time either
 // where the server wants no request at all until then.
 func (e *Engine) postpone(tx *store.Tx, x *store.Export, l store.Lease, until *export.Later) error {
+	if until.Held == store.HeldByServer {
+		if err := tx.AskLater(x, until.Until); err != nil {
+			return err
+		}
+	}
 	if err := tx.PutOff(l, until.Until, until.Held); err != nil || l.Kind != fetching(x) || x.State != life.Downloading {
 		return err
 	}

@@ -40,11 +40,7 @@ func (e *Engine) Rouse(ctx context.Context, tenant, id string) error {
 func (e *Engine) begin(tx *store.Tx, x *store.Export) error {
 	switch {
 	case x.State == life.Polling: // not before the server has said that it may be asked
-		due := tx.Now()
-		if x.NextPollAt.After(due) {
-			due = x.NextPollAt
-		}
-		return tx.AddStep(x.ID, export.Poll, "", due)
+		return tx.AddStep(x.ID, export.Poll, "", notBefore(tx, x))
 	case x.State == life.Publishing:
 		return e.afterIngest(tx, x)
 	}

@@ -89,10 +89,18 @@ func (e *Engine) feedDownloads(tx *store.Tx, x *store.Export) error {
 // server wants to be asked again.
 func afterWait(tx *store.Tx, x *store.Export) (time.Time, error) {
 	wait, err := tx.WaitOfServer(x)
-	if err != nil || !wait.After(tx.Now()) {
-		return tx.Now(), err
+	return later(wait, notBefore(tx, x)), err
+}
+
+// notBefore gives when an export that goes on may ask its server: now, or when
+// the server said last.
+func notBefore(tx *store.Tx, x *store.Export) time.Time { return later(tx.Now(), x.NextPollAt) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return wait, nil
+	return b
 }
 
 // startDownload gives files to a step. That they are asked for is told of the

@@ -53,13 +53,18 @@ func (s *Steps) listed(ctx context.Context, t *config.Tenant, w Work, status *bu
 		Page: x.Page, PageURL: pageURL(x), NextURL: m.Next,
 	}}
 	if m.Next != "" {
-		l.NextPoll = status.Answered.Add(max(betweenPages, status.RetryAfter.Wait))
+		l.NextPoll = s.pageAt(t, status.RetryAfter, status.Answered)
 	}
 	if x.Page > 0 {
 		l.keepEarliest(x)
 	}
 	l.Notes = append(l.Notes, remarks(status)...)
 	return l, l.read(t, w.Export.Intent, m, known)
+}
+
+// pageAt says when to ask for the next page: soon, unless the server said when.
+func (s *Steps) pageAt(t *config.Tenant, told bulkdata.RetryAfter, answered time.Time) time.Time {
+	return answered.Add(max(betweenPages, s.believed(t, told)))
 }
 
 // saidTime gives a server's time as it came, if it looks like one: the ledger

@@ -115,11 +115,16 @@ func (s *Steps) pollAt(t *config.Tenant, told bulkdata.RetryAfter, answered time
 	if !told.Given {
 		return answered.Add(ownPace(rule, polls))
 	}
-	wait := told.Wait
-	if rule.RetryAfterCap > 0 {
-		wait = min(wait, rule.RetryAfterCap.Std())
+	return answered.Add(max(s.believed(t, told), rule.Floor.Std()))
+}
+
+// believed gives how long a server wants to be left alone, as far as the profile
+// believes it.
+func (s *Steps) believed(t *config.Tenant, told bulkdata.RetryAfter) time.Duration {
+	if most := s.Config.Profile(t).Poll.RetryAfterCap.Std(); most > 0 {
+		return min(told.Wait, most)
 	}
-	return answered.Add(max(wait, rule.Floor.Std()))
+	return told.Wait
 }
 
 // ownPace is how long to wait after so many polls where the server does not

@@ -31,6 +31,9 @@ func TestAWaitThatNobodyMeansIsCapped(t *testing.T) {
 		if got := s.pollAt(tenant, tt.told, answered, 0).Sub(answered); got != tt.want {
 			t.Errorf("told %+v, the next poll is after %v, want %v", tt.told, got, tt.want)
 		}
+		if got, want := s.pageAt(tenant, tt.told, answered).Sub(answered), max(betweenPages, min(tt.told.Wait, tt.want)); got != want {
+			t.Errorf("told %+v, the next page is asked for after %v, want %v", tt.told, got, want)
+		}
 	}
 }
 
