@@ -26,7 +26,7 @@ type Tenant struct {
 func (s *Store) PutTenants(ctx context.Context, tenants []Tenant) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		q, now := gen.New(tx), ms(time.Now())
-		ids := make([]string, 0, len(tenants))
+		ids := []string{""} // nobody's id: NOT IN an empty list is true of nothing
 		for _, t := range tenants {
 			ids = append(ids, t.ID)
 			if err := q.PutTenant(ctx, gen.PutTenantParams{

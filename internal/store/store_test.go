@@ -357,6 +357,12 @@ func TestTenantsThatAreNoLongerConfiguredAreFrozen(t *testing.T) {
 	if err != nil || len(tenants) != 2 || !tenants[0].Frozen || tenants[1].Frozen {
 		t.Errorf("tenants = %+v, %v", tenants, err)
 	}
+	if err := s.PutTenants(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if tenants, err := s.Tenants(t.Context()); err != nil || !tenants[1].Frozen {
+		t.Errorf("the last one is not frozen: %+v, %v", tenants, err)
+	}
 }
 
 func TestAClockThatWasAheadLeavesTheLimitInForce(t *testing.T) {
