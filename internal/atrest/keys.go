@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tink-crypto/tink-go/v2/daead/subtle"
 	"github.com/tink-crypto/tink-go/v2/streamingaead"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -65,6 +66,7 @@ type practice struct {
 	file    keyFile
 	primary uint32
 	streams map[uint32]tink.StreamingAEAD
+	veils   map[uint32]*subtle.AESSIV
 }
 
 // New gives the keys in a folder. Nothing is read before it is needed.
@@ -114,7 +116,7 @@ func (k *Keys) load(ctx context.Context, tenant string) (*practice, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.streams = map[uint32]tink.StreamingAEAD{}
+	p.streams, p.veils = map[uint32]tink.StreamingAEAD{}, map[uint32]*subtle.AESSIV{}
 	for i := range handle.Len() {
 		entry, err := handle.Entry(i)
 		if err != nil {
@@ -124,6 +126,9 @@ func (k *Keys) load(ctx context.Context, tenant string) (*practice, error) {
 			continue
 		}
 		if p.streams[entry.KeyID()], err = streamOf(entry.Key()); err != nil {
+			return nil, damagedKeys(tenant, err)
+		}
+		if p.veils[entry.KeyID()], err = veilOf(entry.Key()); err != nil {
 			return nil, damagedKeys(tenant, err)
 		}
 		if entry.IsPrimary() {

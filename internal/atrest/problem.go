@@ -51,3 +51,8 @@ func off(tenant string) error {
 	return problem.New(problem.EncryptionOff, "what is kept of the practice is encrypted, and the configuration names no house key",
 		"Name the house key under `encryption` again, then resume with bulkhead export "+tenant+" --resume. Nothing is lost.").For(tenant)
 }
+
+func damagedWord(tenant string) error {
+	return problem.New(problem.StorageDamaged, "the id of a patient in the ledger is not what was stored: it was cut, changed or moved",
+		"Look at the ledger with bulkhead doctor; then export the practice with --full, which brings everything anew.").For(tenant)
+}

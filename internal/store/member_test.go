@@ -1,7 +1,12 @@
 package store_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +50,48 @@ func TestWhoJoinedAndWhoLeftAGroupIsCounted(t *testing.T) {
 	}
 	if others, err := s.In("hillcrest").Strangers(t.Context(), "s1", []string{"a"}); len(others) != 1 || err != nil {
 		t.Errorf("another practice's members are known: %v, %v", others, err)
+	}
+}
+
+func TestMembersAndPatientsOfRequestsTakeOtherNames(t *testing.T) {
+	s, path := openLedger(t)
+	x := request(t, s, "lakeside")
+	in, odd := s.In("lakeside"), `it's "odd" - zz-canary`
+	do(t, s, func(tx *store.Tx) error {
+		_, first := tx.Members("s1", store.Shown{Patients: []string{"a", odd, "gone", "~both", "both"}, Whole: true, Held: true})
+		_, second := tx.Members("s2", store.Shown{Patients: []string{"a"}, Whole: true, Held: true})
+		return errors.Join(first, second)
+	})
+	if err := s.In("hillcrest").Do(t.Context(), func(tx *store.Tx) error { _, err := tx.Members("s1", store.Shown{Patients: []string{"a"}, Whole: true}); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if old, err := in.MembersUnlike(t.Context(), "s1", "~"); err != nil || !slices.Equal(old, []string{"a", "both", "gone", odd}) {
+		t.Errorf("unlike: %q, %v", old, err)
+	}
+	do(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.RenameMembers("s1", map[string]string{"a": "~a", odd: "~odd", "gone": "", "both": "~both"}), tx.RenamePatients(x.ID, []string{"~a", "~odd"}))
+	})
+	if strangers, err := in.Strangers(t.Context(), "s1", []string{"a", "~a", odd, "~odd", "gone", "~both", "both"}); err != nil || !slices.Equal(strangers, []string{"a", odd, "gone", "both"}) {
+		t.Errorf("strangers: %q, %v", strangers, err)
+	}
+	for _, other := range []struct{ tenant, stream string }{{"lakeside", "s2"}, {"hillcrest", "s1"}} {
+		if names, err := s.In(other.tenant).MembersUnlike(t.Context(), other.stream, "~"); err != nil || !slices.Equal(names, []string{"a"}) {
+			t.Errorf("members of %v: %q, %v", other, names, err)
+		}
+	}
+	if e, err := in.Export(t.Context(), x.ID); err != nil || !slices.Equal(e.Parameters.Patients, []string{"~a", "~odd"}) || e.Plain() {
+		t.Errorf("the request: %+v, %v", e.Parameters, err)
+	}
+	if streams, err := in.Streams(t.Context()); err != nil || !slices.Equal(streams, []string{"s1", "s2"}) {
+		t.Errorf("streams: %q, %v", streams, err)
+	}
+	if err := s.Truncate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, path + "-wal"} {
+		if text, err := os.ReadFile(name); err != nil || bytes.Contains(text, []byte("zz-canary")) {
+			t.Errorf("%s still has the former name, %v", filepath.Base(name), err)
+		}
 	}
 }
 
