@@ -14,12 +14,12 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure bench microbench docs suite crash soak conformance scenarios pictures unattended fuzz load memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure packages bench microbench docs suite crash soak conformance scenarios pictures readme-pictures unattended fuzz load memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
 
-setup-tests: ## and what tests need: a browser
+setup-tests: ## and what tests need: a browser, and systemd's reader of units
 	@scripts/setup.sh tests
 
 build: setup ## bin/bulkhead
@@ -48,7 +48,7 @@ test: setup-tests ## every test, with the race detector
 	$(GO) test $(RACE) -timeout 5m -run TestTheCalmLife ./internal/crashtest
 	$(GO) test $(RACE) -timeout 15m $$($(GO) list ./... | grep -v $(UNRACED:./%=-e /%$$))
 
-check: setup fmt vet fix lint generated arch pure ## what CI runs first
+check: setup fmt vet fix lint generated arch pure packages ## what CI runs first
 	@echo "check: all is well"
 
 fmt:
@@ -82,6 +82,13 @@ pure:
 	@echo "check: all packages but DuckDB's and the benchmark against it build without cgo"
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false $$($(GO) list ./... | grep -v /bench$$)
 
+# A CPU limit would only slow a pod down that has the cores of its request.
+packages: ## the container files, by BuildKit's rules, the loader of Compose, Kubernetes' types and kube-score; builds nothing, asks no registry
+	@echo "check: packages, by judges of others (built from source the first time)"
+	@cd tools/packaging && $(GO) run . ../../packaging/Dockerfile ../../packaging/compose.yaml ../../packaging/kubernetes/bulkhead.yaml
+	@judged=$$($(GO) tool -modfile=tools/packaging/go.mod kube-score score --ignore-container-cpu-limit packaging/kubernetes/bulkhead.yaml 2>&1) \
+	  || { echo "$$judged"; exit 1; }
+
 bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest: both sides in one run; rewrites bench/RESULTS.md
 	$(GO) run ./bench
 
@@ -95,6 +102,9 @@ unattended: setup ## sixty simulated days of a hundred practices, the healthy on
 PICTURES ?= $(CURDIR)/pictures
 pictures: setup-tests ## every page as a picture, light and dark, desktop and phone, in PICTURES
 	PICTURES=$(PICTURES) $(GO) test -count=1 -run 'TestEveryPageOfATown|TestAPersonFindsTheRemedy' ./internal/web
+
+readme-pictures: setup-tests ## the pictures of the README, taken anew
+	README_PICTURES=$(CURDIR)/docs/pictures $(GO) test -count=1 -run TestThePicturesOfTheReadme ./internal/web
 
 docs: ## the pages that are printed from code: configuration, vendors, tables, problems, refusals, states, the view suite's report
 	$(GO) test ./internal/config ./internal/views -run 'IsPrintedFrom' -update

@@ -26,8 +26,9 @@ command -v git >/dev/null || missing+=(git)
 command -v curl >/dev/null || missing+=(curl ca-certificates)
 command -v "${CC:-gcc}" >/dev/null || missing+=(gcc libc6-dev)
 linking || missing+=(g++)
-if [ "${1:-}" = tests ]; then # the pages are tried in a real browser
+if [ "${1:-}" = tests ]; then # the pages are tried in a real browser, the unit by systemd's own reader
   command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+  command -v systemd-analyze >/dev/null || missing+=(systemd)
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
