@@ -101,6 +101,7 @@ func Main(ctx context.Context, args []string, streams Streams) (status int) {
 	if err != nil {
 		return render(streams, false, fmt.Errorf("build the command line: %w", err))
 	}
+	illustrate(parser.Model.Node)
 	kongcompletion.Register(parser)
 	if len(args) == 0 {
 		args = []string{"--help"}
