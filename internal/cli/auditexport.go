@@ -179,7 +179,7 @@ func (c *auditWhoSawCommand) Run(ctx context.Context, g *Globals) error {
 		if err := s.Record(ctx, audit.Event{Action: audit.RecordRead, Reason: "who-saw"}, c.Tenant); err != nil {
 			return err
 		}
-		table := grid{header: []string{"TIME", "WHO", "FROM", "WHAT", "EXPORT", "OBJECT", "REASON"}}
+		table := grid{header: []string{"time", "who", "from", "what", "export", "object", "reason"}}
 		for e, err := range s.In(c.Tenant).Audit(ctx, 0) {
 			if err != nil {
 				return err
@@ -195,11 +195,13 @@ func (c *auditWhoSawCommand) Run(ctx context.Context, g *Globals) error {
 				return err
 			}
 		}
-		if len(table.rows) == 0 && !g.JSON {
+		switch {
+		case g.JSON:
+		case len(table.rows) == 0:
 			g.printf("nobody looked at the records of %s\n", c.Tenant)
-			return nil
+		default:
+			table.print(g)
 		}
-		table.print(g)
 		return nil
 	})
 }

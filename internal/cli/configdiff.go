@@ -53,6 +53,9 @@ func configParts(recorded []store.Registered) []config.Part {
 // printDiff prints a difference as a person reads it, or as one JSON object.
 func (g *Globals) printDiff(cfg *config.Config, d config.Diff) error {
 	if g.JSON {
+		if d.Empty() {
+			d.Changes = []config.Change{} // an empty list, not null
+		}
 		return g.emit(struct {
 			config.Diff
 			Restart []string `json:"restart,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -158,20 +159,32 @@ func (c *demoCommand) close(ctx context.Context, g *Globals) error {
 
 ── what to type next ──
   export BULKHEAD_CONFIG=%[1]s/bulkhead.yaml
-  bin/bulkhead status                         who is fresh, who failed, and why
-  bin/bulkhead status riverbend               its exports, and what to do
-  bin/bulkhead quality hillcrest              what its last export is worth
-  bin/bulkhead quarantine list                which lines were refused, why, and who must act
-  bin/bulkhead plan lakeside                  what the next export would ask for
-  bin/bulkhead query "SELECT tenant_id, count(*) FROM observation GROUP BY ALL"
-  bin/bulkhead demo --serve                   the same, and the EHR stays up: then try  bin/bulkhead export lakeside
-`, folder)
+  %[2]s status                         who is fresh, who failed, and why
+  %[2]s status riverbend               its exports, and what to do
+  %[2]s quality hillcrest              what its last export is worth
+  %[2]s quarantine list                which lines were refused, why, and who must act
+  %[2]s plan lakeside                  what the next export would ask for
+  %[2]s query "SELECT tenant_id, count(*) FROM observation GROUP BY ALL"
+  %[2]s demo --serve                   the same, and the EHR stays up: then try  %[2]s export lakeside
+`, folder, typedHere())
 	if !c.Serve {
 		return nil
 	}
 	g.printf("\nthe practice EHR stays up until Ctrl-C\n")
 	<-ctx.Done()
 	return nil
+}
+
+// typedHere is what runs this command in the present folder.
+func typedHere() string {
+	if _, err := exec.LookPath("bulkhead"); err == nil {
+		return "bulkhead"
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "bulkhead"
+	}
+	return relative(self)
 }
 
 func relative(path string) string {

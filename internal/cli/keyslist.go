@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -56,20 +57,12 @@ func (c *keysListCommand) Run(g *Globals) error {
 		standings, warnings, err := keysOf(cfg.Registrations[name])
 		if err != nil {
 			notes = append(notes, name+": "+problem.Of(err).Summary)
-			if first == nil {
-				first = err
-			}
+			first = cmp.Or(first, err)
 			continue
 		}
 		for _, k := range standings {
-			line := listed{Registration: name, keyStanding: shown(k)}
-			for _, w := range warnings {
-				if w.KeyID == "" || w.KeyID == k.KeyID {
-					line.Warnings = append(line.Warnings, w.Text)
-				}
-			}
 			if g.JSON {
-				if err := g.emit(line); err != nil {
+				if err := g.emit(listedOf(name, k, warnings)); err != nil {
 					return err
 				}
 				continue
@@ -88,6 +81,17 @@ func (c *keysListCommand) Run(g *Globals) error {
 		g.printf("warning: %s\n", note)
 	}
 	return first
+}
+
+// listedOf gives a key with the warnings that are about it or its registration.
+func listedOf(registration string, k keyring.Standing, warnings []keyring.Warning) listed {
+	line := listed{Registration: registration, keyStanding: shown(k)}
+	for _, w := range warnings {
+		if w.KeyID == "" || w.KeyID == k.KeyID {
+			line.Warnings = append(line.Warnings, w.Text)
+		}
+	}
+	return line
 }
 
 func about(registration string, w keyring.Warning) string {

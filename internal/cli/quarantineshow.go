@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
@@ -79,10 +78,8 @@ func (c *quarantineShowCommand) check() error {
 			"Say why in a few words that name no patient: --reason-for-access \"vendor asks for the broken line, ticket 4711\". It is recorded.")
 	case !c.Reveal && c.Access != "":
 		return problem.New(problem.Usage, "--reason-for-access is for --reveal", "Leave it out: without --reveal nothing is shown that a line says of a patient.")
-	case len(c.Access) > accessText || strings.ContainsFunc(c.Access, unicode.IsControl):
-		return problem.New(problem.Usage, fmt.Sprintf("--reason-for-access has more than %d bytes, or control characters", accessText), "Say it in one short line.")
 	}
-	return nil
+	return checkReason("--reason-for-access", c.Access)
 }
 
 // each gives the chosen entries, as many as are wanted.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -43,25 +44,36 @@ func headline(p *problem.Problem) string {
 }
 
 func renderJSON(s Streams, p *problem.Problem) {
-	type mistake struct {
-		Code   problem.Code `json:"code"`
-		Tenant string       `json:"tenant,omitempty"`
-		Error  string       `json:"error"`
-		Cause  string       `json:"cause,omitempty"`
-		Next   string       `json:"next"`
-		Exit   int          `json:"exit"`
+	type failure struct {
+		Code     problem.Code    `json:"code"`
+		Tenant   string          `json:"tenant,omitempty"`
+		Error    string          `json:"error"`
+		Cause    string          `json:"cause,omitempty"`
+		Mistakes config.Mistakes `json:"mistakes,omitempty"` // of a configuration, by file and line
+		Next     string          `json:"next"`
+		Exit     int             `json:"exit"`
 	}
-	m := mistake{Code: p.Code, Tenant: p.Tenant, Error: p.Summary, Next: p.Remedy, Exit: p.Code.Kind().Exit}
-	if p.Err != nil {
-		m.Cause = p.Err.Error()
+	f := failure{Code: p.Code, Tenant: p.Tenant, Error: p.Summary, Next: p.Remedy, Exit: p.Code.Kind().Exit}
+	if mistakes, ok := errors.AsType[config.Mistakes](p.Err); ok {
+		f.Mistakes = mistakes
+	} else if p.Err != nil {
+		f.Cause = p.Err.Error()
 	}
-	json.NewEncoder(s.Err).Encode(m) //nolint:errcheck,errchkjson // nothing is left to tell it to
+	lines(s.Err).Encode(f) //nolint:errcheck,errchkjson // nothing is left to tell it to
 }
 
 // emit prints a value as one line of JSON.
 func (g *Globals) emit(v any) error {
-	if err := json.NewEncoder(g.streams.Out).Encode(v); err != nil {
+	if err := lines(g.streams.Out).Encode(v); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
+}
+
+// lines writes values as lines of JSON that a person can read, too: with < and &
+// as they are.
+func lines(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }

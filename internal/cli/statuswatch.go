@@ -216,7 +216,7 @@ func (b *board) overview(stands []stand, now time.Time) []string {
 		lines = append(lines, b.line(&shown[i], wide, now))
 	}
 	if rest := len(stands) - len(shown); rest > 0 {
-		lines = append(lines, paint(b.faint(), fmt.Sprintf("and %d more, which are better off", rest)))
+		lines = append(lines, paint(b.faint(), fmt.Sprintf("and %d more, none of which stands worse", rest)))
 	}
 	return lines
 }
@@ -299,7 +299,8 @@ func (b *board) say(stands []stand, now time.Time) error {
 		if first && s.mark == "fresh" && b.tenant == "" {
 			continue
 		}
-		b.g.printf("%s %s\n", now.Format(time.TimeOnly), cut(fmt.Sprintf("%-16s %-14s %-11s %s", s.Tenant, s.mark, s.State, s.detail), 10_000))
+		line := fmt.Sprintf("%s %-16s %-14s %-11s %s", now.Format(time.TimeOnly), s.Tenant, s.mark, s.State, s.detail)
+		b.g.printf("%s\n", strings.TrimRight(cut(line, 10_000), " "))
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func TestTheBoardShowsTheWorstFirstAndWhoMustAct(t *testing.T) {
 		`^[0-9:]{8}  10 practices: 1 needs somebody, 1 runs, 8 fresh$`, `^$`,
 		`^p009    -  needs somebody the server refuses our key  ?\[2Jand more \(to act: you and the practice\)$`,
 		`^p008    -  runs           downloading \[##########----------\]50% 1 of 2 files stored, 0 lines, 2.0 MB$`,
-		`^p000 +[0-9]s  fresh$`, `^p001 +[0-9]s  fresh$`, `^and 6 more, which are better off$`,
+		`^p000 +[0-9]s  fresh$`, `^p001 +[0-9]s  fresh$`, `^and 6 more, none of which stands worse$`,
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("%d lines: %q", len(lines), lines)
