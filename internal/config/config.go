@@ -129,7 +129,7 @@ type TLS struct {
 }
 
 // Tenant returns the tenant of that id, or a *problem.Problem TenantUnknown
-// that names the tenants there are.
+// that names the tenants there are, or the one that is probably meant.
 func (c *Config) Tenant(id string) (*Tenant, error) {
 	if i, ok := c.byID[id]; ok && i < len(c.Tenants) && c.Tenants[i].ID == id {
 		return &c.Tenants[i], nil
@@ -138,15 +138,28 @@ func (c *Config) Tenant(id string) (*Tenant, error) {
 	if i >= 0 {
 		return &c.Tenants[i], nil
 	}
+	return nil, problem.New(problem.TenantUnknown, fmt.Sprintf("no practice has the id %q", id), c.whoElse(id))
+}
+
+// namedAtMost is how many practices are named to who has misspelt one.
+const namedAtMost = 10
+
+// whoElse says which practices there are, or which one was probably meant.
+func (c *Config) whoElse(id string) string {
 	known := make([]string, 0, len(c.Tenants))
-	for _, t := range c.Tenants {
-		known = append(known, t.ID)
+	for i := range c.Tenants {
+		known = append(known, c.Tenants[i].ID)
 	}
-	remedy := "Add it to the configuration under `tenants`."
-	if len(known) > 0 {
-		remedy = fmt.Sprintf("Use one of: %s; or add it to the configuration under `tenants`.", strings.Join(known, ", "))
+	const add = "add it to the configuration under `tenants`."
+	switch like := closest(id, known); {
+	case len(known) == 0:
+		return "Add it to the configuration under `tenants`."
+	case len(known) <= namedAtMost:
+		return "Use one of: " + strings.Join(known, ", ") + "; or " + add
+	case like != "":
+		return "Is " + like + " meant? Else " + add
 	}
-	return nil, problem.New(problem.TenantUnknown, fmt.Sprintf("no tenant has the id %q", id), remedy)
+	return fmt.Sprintf("See which %d there are with bulkhead status, or ", len(known)) + add
 }
 
 // Registration returns the registration that the tenant uses. It reports false

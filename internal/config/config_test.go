@@ -215,6 +215,25 @@ func TestAnUnknownTenantIsToldWhichThereAre(t *testing.T) {
 	}
 }
 
+// Of hundreds not all are told: the one that is like it, or where they stand.
+func TestAnUnknownTenantOfManyIsToldWhichIsMeant(t *testing.T) {
+	t.Parallel()
+	c, err := Load(fleet(t, 40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	misspelt := c.Tenants[7].ID + "x"
+	for id, want := range map[string]string{
+		misspelt: "Is " + c.Tenants[7].ID + " meant? Else add it to the configuration under `tenants`.",
+		"zzzzzz": "See which 40 there are with bulkhead status, or add it to the configuration under `tenants`.",
+	} {
+		_, err := c.Tenant(id)
+		if p := problem.Of(err); p.Remedy != want {
+			t.Errorf("%s: %s", id, p.Remedy)
+		}
+	}
+}
+
 func TestAKeyIsReadFromItsFileOrVariableAndNeverPrinted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key.pem")
 	if err := os.WriteFile(file, []byte("canary"), 0o600); err != nil {

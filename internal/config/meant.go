@@ -5,16 +5,22 @@ import "strings"
 // meant names the field that was probably meant by a word that is none, or all
 // that there are.
 func meant(word string, names []string) string {
+	if like := closest(word, names); like != "" {
+		return like + " is meant?"
+	}
+	return "there are " + strings.Join(names, ", ")
+}
+
+// closest gives the name that is so much like a word that it was probably
+// meant, or nothing.
+func closest(word string, names []string) string {
 	best, least := "", max(1, len(word)/4)
 	for _, name := range names {
 		if d := distance(word, name); d <= least {
 			best, least = name, d-1
 		}
 	}
-	if best != "" {
-		return best + " is meant?"
-	}
-	return "there are " + strings.Join(names, ", ")
+	return best
 }
 
 // distance is how many letters must be put in, taken out or replaced to make a
