@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -210,7 +211,7 @@ func (e *ending) remains(ctx context.Context) ([]Remainder, error) {
 	for _, path := range copies {
 		list = append(list, Remainder{"the copy of the ledger " + filepath.Base(path), operator, "it was made before an upgrade, is of all practices, and may hold ids of patients; remove it when the upgrade has proved itself"})
 	}
-	for _, more := range []func(context.Context) ([]Remainder, error){e.blocks, e.foreignSinks, e.foreignFolders} {
+	for _, more := range []func(context.Context) ([]Remainder, error){e.halves, e.blocks, e.foreignSinks, e.foreignFolders} {
 		found, err := more(ctx)
 		if err != nil {
 			return nil, err
@@ -218,6 +219,38 @@ func (e *ending) remains(ctx context.Context) ([]Remainder, error) {
 		list = append(list, found...)
 	}
 	return list, nil
+}
+
+// stale is how old something temporary is when nobody works on it any more.
+const stale = time.Hour
+
+// halves says what crashes left half-written, which says of nothing whose it is.
+func (e *ending) halves(context.Context) ([]Remainder, error) {
+	temps, err := e.Files.Temps()
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for _, t := range temps {
+		if time.Since(t.Modified) > stale {
+			n++
+		}
+	}
+	for _, pattern := range []string{"rehearsal-*", "bulkhead-query-*", "bulkhead-look-*"} {
+		left, err := filepath.Glob(filepath.Join(e.Folder, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range left {
+			if st, err := os.Stat(path); err == nil && time.Since(st.ModTime()) > stale {
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	return []Remainder{{fmt.Sprintf("temporary files that crashes left in the state folder: %d", n), operator, "they do not say whose they are; bulkhead doctor --repair removes them"}}, nil
 }
 
 // blocks says what a disk keeps of files that are removed.

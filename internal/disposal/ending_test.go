@@ -370,6 +370,27 @@ func TestFilesThatTheLedgerDoesNotKnowGoToo(t *testing.T) {
 	})
 }
 
+func TestTheCertificateNamesWhatCrashesLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, lakeside := newHouse(t), agreed("lakeside")
+		h.export(order{tenant: "lakeside"})
+		temp, spill := filepath.Join(h.dir, "files/.tmp/ABC.tmp"), filepath.Join(h.dir, "bulkhead-query-1")
+		h.must(errors.Join(os.WriteFile(temp, []byte("half"), 0o600), os.Mkdir(spill, 0o700)))
+		long := time.Now().AddDate(-1, 0, 0)
+		h.must(errors.Join(os.Chtimes(temp, long, long), os.Chtimes(spill, long, long)))
+		lakeside.Agreement.Status = config.AgreementTerminated
+		h.dispose(lakeside)
+		pass(16 * day)
+		c, err := disposal.Read(*h.dispose(lakeside).Ending)
+		h.must(err)
+		if !slices.ContainsFunc(c.Remains, func(m disposal.Remainder) bool {
+			return strings.HasSuffix(m.What, "in the state folder: 2") && strings.Contains(m.Why, "doctor --repair")
+		}) {
+			t.Errorf("not destroyed: %+v", c.Remains)
+		}
+	})
+}
+
 func TestAPracticeThatComesBackHasAnEndOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, lakeside := newHouse(t), agreed("lakeside")

@@ -18,6 +18,9 @@ import (
 // stale is how old something temporary is when nobody works on it any more.
 const stale = time.Hour
 
+// certificates is the folder in which disposals keep theirs.
+const certificates = "certificates"
+
 // temporary looks for what a crash left half-written.
 func (x *Examination) temporary(context.Context) (found []Finding, err error) {
 	var list []string
@@ -34,7 +37,7 @@ func (x *Examination) temporary(context.Context) (found []Finding, err error) {
 			}
 		}
 	}
-	for _, folder := range append([]string{x.Folder}, x.Places...) {
+	for _, folder := range append([]string{x.Folder, filepath.Join(x.Folder, certificates)}, x.Places...) {
 		left, err := x.staleIn(folder)
 		if err != nil {
 			return nil, err
@@ -60,8 +63,8 @@ func (x *Examination) temporary(context.Context) (found []Finding, err error) {
 	})}, nil
 }
 
-// staleIn gives what rehearsals, queries and backups of the ledger left in a
-// folder when they were killed.
+// staleIn gives what rehearsals, queries, backups of the ledger and the writing
+// of certificates left in a folder when they were killed.
 func (x *Examination) staleIn(folder string) (paths []string, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -73,7 +76,7 @@ func (x *Examination) staleIn(folder string) (paths []string, err error) {
 	for _, e := range entries {
 		name := e.Name()
 		ours := strings.HasPrefix(name, "bulkhead-query-") || strings.HasPrefix(name, "bulkhead-look-") || strings.HasSuffix(name, store.TempEnding) ||
-			folder == x.Folder && strings.HasPrefix(name, "rehearsal-")
+			folder == x.Folder && strings.HasPrefix(name, "rehearsal-") || filepath.Base(folder) == certificates && strings.HasPrefix(name, ".certificate-")
 		st, err := e.Info()
 		if ours && err == nil && x.Now.Sub(st.ModTime()) > stale {
 			paths = append(paths, filepath.Join(folder, name))

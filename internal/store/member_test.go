@@ -62,7 +62,10 @@ func TestMembersAndPatientsOfRequestsTakeOtherNames(t *testing.T) {
 		_, second := tx.Members("s2", store.Shown{Patients: []string{"a"}, Whole: true, Held: true})
 		return errors.Join(first, second)
 	})
-	if err := s.In("hillcrest").Do(t.Context(), func(tx *store.Tx) error { _, err := tx.Members("s1", store.Shown{Patients: []string{"a"}, Whole: true}); return err }); err != nil {
+	if err := s.In("hillcrest").Do(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Members("s1", store.Shown{Patients: []string{"a"}, Whole: true})
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if old, err := in.MembersUnlike(t.Context(), "s1", "~"); err != nil || !slices.Equal(old, []string{"a", "both", "gone", odd}) {
