@@ -14,6 +14,7 @@ package attachment
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -58,7 +59,7 @@ type Rules struct {
 }
 
 // Options say whose documents are stored, and how. All fields but Base, Origin, Refused,
-// MaxLine, Room, Last and AsOf are required.
+// MaxLine, Place, Room, Last and AsOf are required.
 type Options struct {
 	Scope  *blob.Scope
 	Ledger *store.Scope
@@ -73,6 +74,9 @@ type Options struct {
 	// resources, and have no attachments.
 	Refused map[int64]bool
 	MaxLine int // longest line in bytes; 0 means 256 MiB
+	// Place is where an earlier run of the same file by the same rules stood;
+	// nil begins with the first line and remembers nothing.
+	Place *Place
 	// Room gives the error with which the run must end because nothing more may
 	// be written; nil looks at nothing. It is asked before each document and
 	// after every 64 MiB of one.
@@ -126,5 +130,9 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 			return Summary{}, err
 		}
 	}
-	return stage(ctx, &o)
+	s, err := stage(ctx, &o)
+	if errors.Is(err, errNotFetched) {
+		o.Place.set(0) // something was taken away since: the next run looks through all
+	}
+	return s, err
 }

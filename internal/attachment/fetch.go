@@ -32,15 +32,18 @@ type fetcher struct {
 // fetchAll fetches what has to be fetched. Its error says that not all is here.
 func fetchAll(ctx context.Context, o *Options) error {
 	f := &fetcher{Options: o}
-	err := walk(ctx, o, func(line int64, x *resource) error {
+	w := walk{Options: o, behind: o.Place.before(), each: func(line int64, x *resource) error {
+		if f.weather == nil {
+			o.Place.set(line - 1)
+		}
 		for i := range x.found {
 			if err := f.fetch(ctx, line, x, &x.found[i]); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
-	return cmp.Or(err, f.weather)
+	}}
+	return cmp.Or(w.run(ctx), f.weather)
 }
 
 // fetch fetches one document, unless it is known what became of it, and

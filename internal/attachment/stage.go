@@ -16,6 +16,9 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
 
+// errNotFetched says that nobody knows what became of a document.
+var errNotFetched = errors.New("a document was not fetched")
+
 // A row is one row of table.Attachment.
 type row struct {
 	line     int64
@@ -37,7 +40,7 @@ func stage(ctx context.Context, o *Options) (_ Summary, err error) {
 	w := newPart(ctx, o, key)
 	defer w.close()
 	b := &binaries{Options: o}
-	err = walk(ctx, o, func(line int64, x *resource) error {
+	all := walk{Options: o, each: func(line int64, x *resource) error {
 		for i := range x.found {
 			r := row{line: line, resource: x, found: &x.found[i]}
 			if err := o.settle(ctx, &r); err != nil {
@@ -49,8 +52,8 @@ func stage(ctx context.Context, o *Options) (_ Summary, err error) {
 			}
 		}
 		return nil
-	})
-	if err == nil {
+	}}
+	if err = all.run(ctx); err == nil {
 		err = b.flush(ctx)
 	}
 	if err != nil {
@@ -96,7 +99,7 @@ func (o *Options) settle(ctx context.Context, r *row) (err error) {
 		return err
 	}
 	if !ok || !o.known(known, r.resource, r.found) {
-		return errors.New("a document was not fetched") // fetchAll leaves none out
+		return errNotFetched // fetchAll leaves none out
 	}
 	r.verdict = verdict{Outcome(known.Outcome), known.Reason}
 	if r.pending = !r.outcome.Kept(); !r.pending {

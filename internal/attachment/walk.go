@@ -9,15 +9,21 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
 )
 
-// walk calls each for every resource of the file that has documents, in order.
-func walk(ctx context.Context, o *Options, each func(line int64, x *resource) error) (err error) {
-	file, err := o.Open(ctx)
+// A walk goes through the resources of a file that have documents, in order.
+type walk struct {
+	*Options
+	behind int64 // the number of the last line that is left out
+	each   func(line int64, x *resource) error
+}
+
+func (w *walk) run(ctx context.Context) (err error) {
+	file, err := w.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	lines := ndjson.NewReader(file, ndjson.Options{
-		MaxLine:  o.MaxLine,
+		MaxLine:  w.MaxLine,
 		OverLong: func(ndjson.LongLine) error { return nil }, // ingest has refused it
 	})
 	x := newExtractor()
@@ -29,7 +35,7 @@ func walk(ctx context.Context, o *Options, each func(line int64, x *resource) er
 		if err != nil {
 			return fmt.Errorf("read output file: %w", err)
 		}
-		err = walkBlock(ctx, o, block, x, each)
+		err = w.block(ctx, block, x)
 		block.Release()
 		if err != nil {
 			return err
@@ -37,16 +43,16 @@ func walk(ctx context.Context, o *Options, each func(line int64, x *resource) er
 	}
 }
 
-func walkBlock(ctx context.Context, o *Options, b *ndjson.Block, x *extractor, each func(line int64, x *resource) error) error {
+func (w *walk) block(ctx context.Context, b *ndjson.Block, x *extractor) error {
 	for l := range b.Lines() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if l.Blank() || o.Refused[l.Number] {
+		if l.Number <= w.behind || l.Blank() || w.Refused[l.Number] {
 			continue
 		}
 		if found := x.read(l.Bytes); len(found.found) > 0 {
-			if err := each(l.Number, found); err != nil {
+			if err := w.each(l.Number, found); err != nil {
 				return err
 			}
 		}

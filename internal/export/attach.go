@@ -104,10 +104,15 @@ func (s *Steps) attachOf(ctx context.Context, client *bulkdata.Client, t *config
 		Room:  s.room,
 		Ends:  endsAttaching,
 		Last:  w.Lease.Attempt+1 >= min(attachTries, int64(s.Config.Limits.Retry.Attempts)),
+		Place: s.places.of(t.ID, w.Export.ID, file.Name),
 	}
 	o.Lease.Subject = file.Name
 	o.AsOf, _ = fhir.ParseInstant(w.Export.TransactionTime) // zero when the server gave none
-	return attachment.Run(ctx, o)
+	summary, err := attachment.Run(ctx, o)
+	if err == nil {
+		s.places.forget(t.ID, w.Export.ID, file.Name)
+	}
+	return summary, err
 }
 
 // rulesOf gives what the configuration wants and the agreement permits now.

@@ -40,6 +40,7 @@ type Steps struct {
 	Grant func(ctx context.Context, t *config.Tenant, types []string) (*smart.Grant, error)
 
 	codecs codecs
+	places places
 }
 
 // Run runs one step.
