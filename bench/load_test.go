@@ -15,12 +15,12 @@ import (
 
 // Each part checks itself that every line came, on both sides.
 func TestEachLoadIsMeasuredAndTold(t *testing.T) {
-	o := options{out: io.Discard, load: loads{files: 6, lines: 5, mega: 1, practices: 2, idle: 200 * time.Millisecond}}
+	o := options{out: io.Discard, load: loads{files: 6, lines: 5, mega: 1, practices: 2, idle: 200 * time.Millisecond, exports: 300}}
 	for name, told := range map[string][]string{
 		"load-small": {"6 files of 5 lines", "curl, one after another", "--parallel-max 4", "bulkhead, to staged", "ledger and executor", "Load average"},
 		"load-large": {"Observation file of 1 MB", "curl to disk", "Wall ratio **", "SHA-256|receive|start", "Load average"},
 		"load-many":  {"looks after 2 practices", "admitted to completed", "Fairness ", "Load average"},
-		"load-idle":  {"2 scheduled practices", "share of one processor", "Load average"},
+		"load-idle":  {"2 scheduled practices", "knows 300 exports", "share of one processor", "Load average"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

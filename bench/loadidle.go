@@ -15,10 +15,23 @@ const (
 )
 
 // loadIdle measures a bulkhead whose practices all have schedules and of which
-// none is due.
+// none is due: with a new ledger, and with one that knows many exports.
 func loadIdle(ctx context.Context, o options, c *corpus) (text string, err error) {
 	before := load()
-	folder := filepath.Join(c.dir, "idle-home")
+	young, err := restOf(ctx, o, filepath.Join(c.dir, "idle"), 0)
+	if err != nil {
+		return "", err
+	}
+	old, err := restOf(ctx, o, filepath.Join(c.dir, "idle-old"), o.load.exports)
+	if err != nil {
+		return "", err
+	}
+	return tellIdle(o.load, young, old) + fmt.Sprintf("\nLoad average %s before, %s after.\n", before, load()), nil
+}
+
+// restOf measures one that has so many exports in its past; its state is made
+// in a folder that is no more afterwards.
+func restOf(ctx context.Context, o options, folder string, exports int) (x rest, err error) {
 	defer func() { err = errors.Join(err, discard(folder)) }()
 	var bases []string
 	for n := range o.load.practices {
@@ -26,19 +39,24 @@ func loadIdle(ctx context.Context, o options, c *corpus) (text string, err error
 	}
 	h, err := newHome(folder, batch{types: []string{"Observation"}}, bases, leap)
 	if err != nil {
-		return "", err
+		return x, err
 	}
-	profile := filepath.Join(c.dir, "idle.prof")
+	if exports > 0 {
+		if err := h.remember(ctx, o.load.practices, exports); err != nil {
+			return x, err
+		}
+	}
+	profile := filepath.Join(folder, "idle.prof")
 	p, err := start(ctx, []string{profileVariable + "=" + profile}, "attended", "--config", h.config, "run")
 	if err != nil {
-		return "", err
+		return x, err
 	}
-	x, err := h.idle(ctx, p, o.load.idle)
+	x, err = h.idle(ctx, p, o.load.idle)
 	if err = errors.Join(err, p.end()); err != nil {
-		return "", err
+		return x, err
 	}
 	x.profile, err = sharesOf(ctx, profile)
-	return x.tell(o.load.practices) + fmt.Sprintf("\nLoad average %s before, %s after.\n", before, load()), err
+	return x, err
 }
 
 // A rest is what a bulkhead took that had nothing to do.
@@ -73,14 +91,20 @@ func (h home) idle(ctx context.Context, p *process, long time.Duration) (x rest,
 	}, nil
 }
 
-func (x rest) tell(practices int) string {
-	share := 100 * x.cpu.Seconds() / x.wall.Seconds()
-	return fmt.Sprintf("`bulkhead run` with %d scheduled practices of which none is due, looked at for %.0f s, %.0f s after its start.\n\n", practices, x.wall.Seconds(), idleSettles.Seconds()) +
-		table([]string{"", "measured", "target"}, [][]string{
-			{"CPU, share of one processor", fmt.Sprintf("%.2f %%", share), fmt.Sprintf("%.0f %%: %s", targetIdleShare, within(share < targetIdleShare))},
-			{"resident memory, MiB", fmt.Sprintf("%.0f", mebi(x.resident)), "–"},
-			{"peak of resident memory, the start included, MiB", fmt.Sprintf("%.0f", mebi(x.peak)), fmt.Sprintf("%d: %s", targetIdleMiB, within(mebi(x.peak) < targetIdleMiB))},
-			{"CPU s of the start", fmt.Sprintf("%.2f", x.start.Seconds()), "–"},
-			{"ledger, MB", fmt.Sprintf("%.2f", mega(x.ledger)), "–"},
-		}) + "\nCPU time of the whole run, the start included:\n\n" + table([]string{"spent on", "CPU s", "share"}, x.profile.withoutSize())
+// share is the part of one processor that it took, in per cent.
+func (x rest) share() float64 { return 100 * x.cpu.Seconds() / x.wall.Seconds() }
+
+func tellIdle(l loads, young, old rest) string {
+	row := func(what, format string, of func(rest) float64, target string) []string {
+		return []string{what, fmt.Sprintf(format, of(young)), fmt.Sprintf(format, of(old)), fmt.Sprintf("%.2f", of(old)/of(young)), target}
+	}
+	return fmt.Sprintf("`bulkhead run` with %d scheduled practices of which none is due, looked at for %.0f s, %.0f s after its start: once with a new ledger, once with one that knows %d exports, with four files and two rows of the record each.\n\n",
+		l.practices, young.wall.Seconds(), idleSettles.Seconds(), l.exports) +
+		table([]string{"", "new ledger", "old ledger", "ratio", "target"}, [][]string{
+			row("CPU, share of one processor", "%.2f %%", rest.share, fmt.Sprintf("%.0f %%: %s", targetIdleShare, within(young.share() < targetIdleShare && old.share() < targetIdleShare))),
+			row("resident memory, MiB", "%.0f", func(x rest) float64 { return mebi(x.resident) }, "–"),
+			row("peak of resident memory, the start included, MiB", "%.0f", func(x rest) float64 { return mebi(x.peak) }, fmt.Sprintf("%d: %s", targetIdleMiB, within(mebi(max(young.peak, old.peak)) < targetIdleMiB))),
+			row("CPU s of the start", "%.2f", func(x rest) float64 { return x.start.Seconds() }, "–"),
+			row("ledger, MB", "%.2f", func(x rest) float64 { return mega(x.ledger) }, "–"),
+		}) + "\nCPU time of the whole run with the old ledger, the start included:\n\n" + table([]string{"spent on", "CPU s", "share"}, old.profile.withoutSize())
 }
