@@ -1,19 +1,17 @@
 package ingest
 
 import (
-	"bytes"
 	"strings"
 	"time"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
 
 // Limits are what of the resources of a permitted type may not be held. The zero
 // value forbids nothing.
 type Limits struct {
-	// Withheld gives the category for which a resource with a security label is
-	// refused; empty where it is not. It is called from several goroutines; nil
+	// Withheld gives the category for which a resource with a security label, its
+	// own or of a resource that it contains, is refused; empty where it is not. It is called from several goroutines; nil
 	// refuses none.
 	Withheld func(system, code string) string
 	// Earliest is the first moment of care that may be held: a resource whose date
@@ -62,58 +60,6 @@ func ServiceDates() map[string][]string {
 		}
 	}
 	return types
-}
-
-// A limiter asks for each line whether it may be held. It belongs to one worker.
-type limiter struct {
-	Limits
-	labels tape.Tape // of meta
-}
-
-// labelShape wants the security labels of a meta.
-var labelShape, labelKeys = newLabelShape()
-
-type labelNumbers struct{ security, system, code int32 }
-
-func newLabelShape() (*tape.Shape, labelNumbers) {
-	s := tape.NewShape()
-	label := s.Root().Member("security")
-	label.Member("system")
-	label.Member("code")
-	return s, labelNumbers{s.Key("security"), s.Key("system"), s.Key("code")}
-}
-
-// refuses gives the reason for which a resource may not be held, or nothing.
-// meta is its member of that name, nil without one; d has its dates in t, and is
-// nil where they are not looked at.
-func (w *limiter) refuses(meta []byte, d *datePlaces, t *tape.Tape) string {
-	if w.Withheld != nil && mayHaveLabels(meta) {
-		if category := w.category(meta); category != "" {
-			return quarantine.ReasonSensitive + category
-		}
-	}
-	if d != nil && d.tooEarly(t, w.Earliest) {
-		return quarantine.ReasonTooEarly
-	}
-	return ""
-}
-
-// mayHaveLabels is false for a meta that surely has none: nearly all of them. A
-// name may be written with escapes.
-func mayHaveLabels(meta []byte) bool {
-	return bytes.Contains(meta, []byte(`"security"`)) || bytes.IndexByte(meta, '\\') >= 0
-}
-
-func (w *limiter) category(meta []byte) string {
-	if w.labels.Parse(meta, labelShape) != nil {
-		return ""
-	}
-	for n := range children(&w.labels, w.labels.Member(0, labelKeys.security)) {
-		if category := w.Withheld(text(&w.labels, n, labelKeys.system), text(&w.labels, n, labelKeys.code)); category != "" {
-			return category
-		}
-	}
-	return ""
 }
 
 // dated reports whether the dates of a type are looked at.

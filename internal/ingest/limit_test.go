@@ -23,6 +23,10 @@ func labelled(security string) string {
 	return `{"resourceType":"Patient","id":"1","meta":{` + security + `},"gender":"female"}`
 }
 
+func containing(resources string) string {
+	return `{"resourceType":"Patient","id":"1","contained":[` + resources + `]}`
+}
+
 func TestAResourceOfASensitiveCategoryIsRefusedUnlessThatIsPermitted(t *testing.T) {
 	const eth = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ETH"}`
 	for line, want := range map[string]string{
@@ -36,6 +40,12 @@ func TestAResourceOfASensitiveCategoryIsRefusedUnlessThatIsPermitted(t *testing.
 		labelled(`"secur\u0069ty":[{"c\u006fde":"\u0045TH"}]`):                  "sensitive:substance-use",
 		labelled(`"security":"ETH"`):                                            "",
 		`{"meta":{"security":[` + eth + `]},"id":"1","resourceType":"Patient"}`: "sensitive:substance-use",
+		labelled(`"security":` + eth):                                           "sensitive:substance-use", // no list, and no doubt
+		containing(`{"resourceType":"Organization","id":"o"}`):                  "",
+		containing(`{"id":"o","meta":{"security":[{"code":"HIV"}]}}`):           "",
+		containing(`{"id":"o"},{"id":"p","meta":{"security":[` + eth + `]}}`):   "sensitive:substance-use",
+		containing(`{"m\u0065ta":{"security":[{"code":"PSY"}]}}`):               "sensitive:mental-health",
+		containing(`{"meta":{"tag":[` + eth + `]}},7,"ETH"`):                    "",
 	} {
 		o := testOptions(t)
 		o.Limits.Withheld = withheld

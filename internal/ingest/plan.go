@@ -28,6 +28,7 @@ type planKey struct {
 	guide        *uscore.Guide
 	generic      Generic
 	dated        bool
+	labelled     bool
 }
 
 // A plan is what the lines of one type are put through. It is immutable.
@@ -36,13 +37,15 @@ type plan struct {
 	rules   *uscore.Rules   // nil when nothing is judged
 	places  *generic.Places // nil when no table of all types is filled
 	dates   *datePlaces     // nil when dates of service are not looked at
+
+	contained *labelNumbers // nil when labels are not looked at
 }
 
 // of returns the plan of a type.
 func (p *Plans) of(o *Options, resourceType string) (*plan, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := planKey{resourceType, o.Views, o.Guide, o.Generic, o.Limits.dated(resourceType)}
+	key := planKey{resourceType, o.Views, o.Guide, o.Generic, o.Limits.dated(resourceType), o.Limits.Withheld != nil}
 	if known := p.made[key]; known != nil {
 		return known, nil
 	}
@@ -68,6 +71,9 @@ func (p *Plans) compile(o *Options, resourceType string) (*plan, error) {
 		}
 		if o.Limits.dated(resourceType) {
 			made.dates = wantDates(resourceType, s)
+		}
+		if o.Limits.Withheld != nil {
+			made.contained = wantContained(s)
 		}
 	}})
 	return made, err

@@ -62,6 +62,7 @@ type typeLines struct {
 	judge     *judge.Judge    // nil when nothing is judged
 	generic   *generic.Reader // nil when no table of all types is filled
 	dates     *datePlaces     // nil when dates of service are not looked at
+	contained *labelNumbers   // nil when labels are not
 	salt      func(key []byte) uint64
 	shape     uint64 // of the type's views: part of the hash, so that a changed view makes every row a changed one
 	key       []byte // "Type/id" of the current line
@@ -146,7 +147,7 @@ func (w *resourceLines) typeOf(name string) (*typeLines, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.dates = plan.dates
+	t.dates, t.contained = plan.dates, plan.contained
 	if t.judge = judge.New(plan.rules); plan.places != nil {
 		t.generic = plan.places.NewReader(o.Base)
 	}
@@ -190,7 +191,7 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 	if reason := quarantine.IDFault(t.runner.ID()); reason != "" {
 		return refusal(reason), nil
 	}
-	if reason := w.limiter.refuses(t.runner.Meta(), t.dates, t.runner.Tape()); reason != "" {
+	if reason := w.limiter.refuses(loaded{t.runner.Meta(), t.runner.Tape(), t.contained, t.dates}); reason != "" {
 		return refusal(reason), w.withdraw(t, l)
 	}
 	return w.write(t, l)
