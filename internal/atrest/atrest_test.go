@@ -211,6 +211,7 @@ func TestWithoutTheRightHouseKeyNothingOpensAndNothingIsLost(t *testing.T) {
 	wantCode(t, open(config.Encryption{KeyFile: p.house + ".gone"}), problem.HouseKeyMissing)
 	wantCode(t, open(config.Encryption{KeyEnv: "BULKHEAD_TEST_NO_SUCH_KEY"}), problem.HouseKeyMissing)
 	wantCode(t, open(config.Encryption{KeyFile: filepath.Join(p.dir, "house.json")}), problem.ConfigInvalid)
+	wantCode(t, open(config.Encryption{KeyFile: filepath.Join(p.dir, "..house.json")}), problem.ConfigInvalid)
 	if err := os.WriteFile(p.house+".text", []byte("canary"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -37,7 +36,7 @@ func OpenHouse(c *config.Config, client *http.Client) (*House, error) {
 	e := c.Encryption
 	switch {
 	case e.KeyFile != "":
-		if rel, err := filepath.Rel(c.Folder, e.KeyFile); err == nil && !strings.HasPrefix(rel, "..") {
+		if rel, err := filepath.Rel(c.Folder, e.KeyFile); err == nil && filepath.IsLocal(rel) {
 			return nil, problem.New(problem.ConfigInvalid, "the house key "+e.KeyFile+" stands in the state folder: who takes the folder has the key",
 				"Move it out of "+c.Folder+", best to another disk, and correct encryption.key_file.")
 		}
