@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"os"
@@ -31,6 +32,11 @@ type OIDC struct {
 	ClientSecretFile string `yaml:"client_secret_file"`
 	// ClientSecretEnv names an environment variable that holds it.
 	ClientSecretEnv string `yaml:"client_secret_env"`
+	// CAFile holds PEM certificates of authorities that are trusted besides the
+	// system's, for a provider with a certificate of a private one; tls.ca_file is
+	// for practices' servers and does not count here. It is read at the start.
+	// Default: none.
+	CAFile string `yaml:"ca_file"`
 	// Scopes are asked for beside openid. Default: profile, email.
 	Scopes []string `yaml:"scopes"`
 	// NameClaim is the claim of the ID token of which a person's name to sign in
@@ -76,11 +82,32 @@ func (o *OIDC) ClientSecret() (secret.String, error) {
 	return secret.String{}, nil
 }
 
+// Roots gives the authorities of which the provider's certificate must be; nil
+// means the system's. The error is a *problem.Problem.
+func (o *OIDC) Roots() (*x509.CertPool, error) {
+	if o.CAFile == "" {
+		return nil, nil
+	}
+	const correct = "Correct web.oidc.ca_file in the configuration."
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.ConfigMissing, "the file of certificates that are trusted for the identity provider cannot be read", correct)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, problem.New(problem.ConfigInvalid, "the file of certificates that are trusted for the identity provider, "+o.CAFile+", holds no PEM certificate", correct)
+	}
+	return roots, nil
+}
+
 // fill puts defaults where nothing was said; base is the folder of the
 // configuration file.
 func (o *OIDC) fill(base string) {
 	o.Name = or(o.Name, "your organisation")
-	o.ClientSecretFile = absolute(base, o.ClientSecretFile)
+	o.ClientSecretFile, o.CAFile = absolute(base, o.ClientSecretFile), absolute(base, o.CAFile)
 	o.RolesClaim = or(o.RolesClaim, "roles")
 	if len(o.Scopes) == 0 {
 		o.Scopes = []string{"profile", "email"}

@@ -19,6 +19,7 @@ const oidcFile = `web:
     issuer: https://login.example.org/realms/x
     client_id: bulkhead
     client_secret_file: secret.txt
+    ca_file: own-ca.pem
     roles_claim: groups
     roles:
       bulkhead-viewers: viewer
@@ -35,7 +36,7 @@ func TestAnIdentityProviderIsReadWithItsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &OIDC{
-		Issuer: "https://login.example.org/realms/x", Name: "your organisation", ClientID: "bulkhead", ClientSecretFile: filepath.Join(folder, "secret.txt"),
+		Issuer: "https://login.example.org/realms/x", Name: "your organisation", ClientID: "bulkhead", ClientSecretFile: filepath.Join(folder, "secret.txt"), CAFile: filepath.Join(folder, "own-ca.pem"),
 		Scopes: []string{"profile", "email"}, RolesClaim: "groups", Roles: map[string][]string{"bulkhead-viewers": {"viewer"}, "bulkhead-admins": {"admin", "operator"}},
 		RequireMFA: true, MFAValues: []string{"mfa"}, Session: Duration(8 * time.Hour),
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -53,11 +54,19 @@ type discovered struct {
 	saysIssuer bool   // its answers name the issuer (RFC 9207)
 }
 
-func newProvider(w config.Web) *provider {
+// newProvider makes a provider. The error is the problem of its ca_file.
+func newProvider(w config.Web) (*provider, error) {
+	roots, err := w.OIDC.Roots()
+	if err != nil {
+		return nil, err
+	}
 	return &provider{conf: w.OIDC, back: w.URL + "/sign-in/provider/back", after: w.URL + "/sign-in", client: &http.Client{
-		Timeout: providerWaits, Transport: shortAnswers{http.DefaultTransport},
+		Timeout: providerWaits, Transport: shortAnswers{&http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: providerWaits, DisableKeepAlives: true, // it is asked now and then
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}}, nil
 }
 
 // shortAnswers cuts answers that are longer than any of a provider.

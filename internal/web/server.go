@@ -73,17 +73,20 @@ type Server struct {
 	handler  http.Handler
 }
 
-// New makes a server. The error is of a page that is not a template, or of an API
-// that cannot be described: a bug.
+// New makes a server. The error is the problem of a file that the configuration
+// names for the identity provider; or of a page that is not a template, or of an
+// API that cannot be described: a bug.
 func New(o Options) (*Server, error) {
 	if o.Config == nil {
 		o.Config = func() *config.Config { return &config.Config{} }
 	}
 	s := &Server{opts: o, doors: newDoors(), desk: newDesk()}
-	if w := o.Config().Web; w.OIDC != nil {
-		s.provider = newProvider(w)
-	}
 	var err error
+	if w := o.Config().Web; w.OIDC != nil {
+		if s.provider, err = newProvider(w); err != nil {
+			return nil, err
+		}
+	}
 	if s.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
