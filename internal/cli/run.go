@@ -12,6 +12,8 @@ type runCommand struct{}
 // were interrupted go on. SIGTERM lets running steps end for ten seconds and
 // loses nothing; SIGHUP makes it take up the configuration again.
 func (*runCommand) Run(ctx context.Context, g *Globals) error {
+	hup, stop := hangups() // before anything else: a reload may be asked for while this starts
+	defer stop()
 	cfg, err := g.load()
 	if err != nil {
 		return err
@@ -41,7 +43,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 				g.printf("nobody may sign in yet: open %s/first and be the first, with the code %s\n", address, code)
 			}
 		}
-		g.takeUp(ctx, a)
+		g.takeUp(ctx, a, hup)
 		g.printf("stopping: running steps may end, the rest goes on at the next start\n")
 		return nil
 	})

@@ -18,11 +18,8 @@ import (
 // takeUp takes the files up whenever somebody asks for it, by SIGHUP or by
 // bulkhead config apply, until ctx ends. What cannot be taken up is told, and
 // what was in force stays in force.
-func (g *Globals) takeUp(ctx context.Context, a *app.App) {
+func (g *Globals) takeUp(ctx context.Context, a *app.App, hup <-chan os.Signal) {
 	log := g.logger()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
@@ -37,6 +34,14 @@ func (g *Globals) takeUp(ctx context.Context, a *app.App) {
 			}
 		}
 	}
+}
+
+// hangups gives the requests to reload that come as SIGHUP. Until stop is called
+// none of them ends the process.
+func hangups() (_ <-chan os.Signal, stop func()) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	return hup, func() { signal.Stop(hup) }
 }
 
 // reload reads the files and takes them up. With a digest they must be those

@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -16,6 +20,45 @@ sinks: {lake: {kind: parquet, folder: lake}}
 tenants:
   - {id: elm, open: true, level: system, fhir_base_url: https://elm.example.org/fhir, types: [Patient]}
 `
+
+// A writer calls a function for all that is written.
+type writer func(text string)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
+}
+
+// Before it could be taken up a reload ended the process, and a supervisor takes
+// an end by SIGHUP for one that was wanted.
+func TestAReloadThatIsAskedForDuringTheStartIsTakenUpAfterIt(t *testing.T) {
+	t.Attr("fault", "machine: SIGHUP while bulkhead starts -> it starts, and takes the files up then")
+	path := filepath.Join(t.TempDir(), "bulkhead.yaml")
+	if err := os.WriteFile(path, []byte(onePractice), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	var tookUp atomic.Bool
+	streams := Streams{
+		Out: writer(func(text string) {
+			if strings.HasPrefix(text, "bulkhead looks after") {
+				if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+					t.Error(err)
+				}
+			}
+		}),
+		Err: writer(func(text string) {
+			if strings.Contains(text, "took up the configuration") {
+				tookUp.Store(true)
+				stop()
+			}
+		}),
+	}
+	if status := Main(ctx, []string{"run", "--config", path}, streams); status != 0 || !tookUp.Load() {
+		t.Errorf("status %d, took up: %v", status, tookUp.Load())
+	}
+}
 
 // What somebody was shown, and only that, comes into force.
 func TestFilesThatChangedSinceTheyWereShownAreRefused(t *testing.T) {
