@@ -78,6 +78,7 @@ var examples = map[string][]example{
 	"keys jwks":           {{"what is published, or given to the vendor", "bulkhead keys jwks --registration ecw"}},
 	"keys list":           {{"where they stand", "bulkhead keys list"}},
 	"keys rotate":         {{"bring in a successor, and later take it into use", "bulkhead keys rotate ecw"}, {"", "bulkhead keys rotate ecw --confirm"}},
+	"keys disable":        {{"a key that others may have: it signs no more, at once", "bulkhead keys disable XQmw1V1IfoqLVMh5RDZ4 --registration ecw"}},
 	"encryption new-key":  {{"back it up apart from the state folder", "bulkhead encryption new-key /etc/bulkhead/keys/house.key"}},
 	"encryption status":   {{"how the practices' keys stand", "bulkhead encryption status"}},
 	"encryption rotate":   {{"a new key for what comes from now on", "bulkhead encryption rotate oak-street"}},
@@ -94,14 +95,21 @@ func illustrate(n *kong.Node) {
 	}
 	var b strings.Builder
 	for _, x := range examples[words(n)] {
-		if x.does != "" {
-			b.WriteString("    # " + x.does + "\n")
+		for line := range strings.Lines(x.String()) {
+			b.WriteString("    " + line)
 		}
-		b.WriteString("    " + x.line + "\n")
 	}
 	if b.Len() > 0 {
 		n.Detail = "For example:\n\n" + b.String()
 	}
+}
+
+// String gives an example as a person would type it below a comment.
+func (x example) String() string {
+	if x.does == "" {
+		return x.line + "\n"
+	}
+	return "# " + x.does + "\n" + x.line + "\n"
 }
 
 // words are those by which a verb is called.
