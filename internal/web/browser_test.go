@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -47,7 +46,7 @@ func (h *house) browser() *browser {
 	h.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(a)
 	h.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	h.Cleanup(cancel)
 	b := &browser{T: h.T, ctx: ctx, base: h.server.URL, console: chromedp.Console(ctx)}
 	h.Cleanup(b.quiet)
@@ -98,12 +97,7 @@ var looks = []struct {
 func (b *browser) picture(name string) {
 	b.Helper()
 	for _, l := range looks {
-		b.do(chromedp.EmulateViewport(l.width, l.high), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
-			})
-			return err
-		}))
+		b.look(l.scheme, l.width, l.high)
 		wide, err := chromedp.Run(b.ctx, chromedp.Evaluate[int64]("document.documentElement.scrollWidth"))
 		if err != nil || wide > l.width {
 			b.Errorf("%s, %s: the page is %d wide: %v", name, l.name, wide, err)

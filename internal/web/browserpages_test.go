@@ -25,6 +25,9 @@ func (h *house) signedIn(id string, grants ...string) *browser {
 func TestEveryPageOfATownFits(t *testing.T) {
 	o := newTown(t)
 	b := o.signedIn("anna", "operator", "privacy_officer", "admin")
+	o.sql(`UPDATE person SET name = 'Anna Berg' WHERE person_id = 'anna'`)
+	o.person("bert", "operator@riverbend", "break_glass@riverbend")
+	tokenFor(t, o.store, "operator@riverbend")
 	for _, p := range []struct{ name, path, until string }{
 		{"overview", "/", ".tallies"},
 		{"alerts", "/alerts", ".alerts"},
@@ -32,10 +35,14 @@ func TestEveryPageOfATownFits(t *testing.T) {
 		{"deadlines", "/deadlines", "tbody"},
 		{"agreements", "/deadlines?show=agreements", "tbody"},
 		{"qualities", "/quality", "tbody"},
+		{"requests", "/requests", "tbody"},
 		{"refused", "/quarantine", "tbody"},
 		{"audit", "/audit", "tbody"},
 		{"practice", "/practices/riverbend", ".lanes"},
 		{"practice-paused", "/practices/harbor", ".note"},
+		{"practice-frozen", "/practices/old-mill", ".empty"},
+		{"practice-requests", "/practices/riverbend/requests", "tbody"},
+		{"practice-without-requests", "/practices/cedar/requests", ".empty"},
 		{"quality", "/practices/riverbend/quality?mode=incremental", ".spark"},
 		{"quarantine", "/practices/riverbend/quarantine", ".card"},
 		{"roster", "/practices/riverbend/roster", ".columns"},
@@ -43,6 +50,13 @@ func TestEveryPageOfATownFits(t *testing.T) {
 		{"export-done", "/practices/riverbend/exports/" + o.newest, ".curve"},
 		{"files", "/practices/hillcrest/exports/" + o.live + "/files?state=ingested", "tbody"},
 		{"lines", "/practices/riverbend/exports/" + o.newest + "/quarantine?file=0-output-1-Condition", ".structure"},
+		{"reveal", "/practices/riverbend/exports/" + o.newest + "/quarantine/0-output-1-Condition/17/reveal", "input[name=reason]"},
+		{"patients", "/practices/riverbend/exports/" + o.newest + "/patients", "input[name=reason]"},
+		{"people-of-a-town", "/people", "tbody"},
+		{"me", "/me", "tbody"},
+		{"password", "/me/password", "input"},
+		{"factor", "/me/factor", "input[name=shown]"},
+		{"proof", "/me/proof", "input"},
 	} {
 		b.open(p.path, p.until)
 		if text := b.text("main"); strings.Contains(text, "Canary") {

@@ -41,6 +41,12 @@ tenants:
    agreement: {reference: BAA-2026-001, status: suspended, status_reason: in dispute, effective_from: 2024-01-01, types: [Patient], groups: [g4], sinks: ["*"]}}
 - {id: harbor, name: Harbor Pediatrics, registration: ecw-production, fhir_base_url: "https://fhir.example.com/HARBOR", group: g5,
    agreement: {reference: BAA-2025-040, status: active, effective_from: 2024-01-01, expires_at: %s, types: [Patient], groups: [g5], sinks: ["*"]}}
+- {id: northgate, name: Northgate Family Health, open: true, fhir_base_url: "https://ehr.example.com/northgate", group: g7, schedule: "0 1 * * *",
+   agreement: {reference: BAA-2025-052, status: active, effective_from: 2024-01-01, types: [Patient], groups: [g7], sinks: ["*"]}}
+- {id: cedar, name: Cedar Street Clinic, open: true, fhir_base_url: "https://ehr.example.com/cedar", group: g8, schedule: "30 0 * * *",
+   agreement: {reference: BAA-2025-061, status: active, effective_from: 2024-01-01, types: [Patient], groups: [g8], sinks: ["*"]}}
+- {id: eastside, name: Eastside Community Health, open: true, fhir_base_url: "https://ehr.example.com/eastside", group: g9, schedule: "15 1 * * *",
+   agreement: {reference: BAA-2025-070, status: active, effective_from: 2024-01-01, types: [Patient], groups: [g9], sinks: ["*"]}}
 - {id: pinecrest, name: Pinecrest Women's Health, open: true, fhir_base_url: "https://ehr.example.com/pinecrest", group: g6}
 `
 
@@ -77,9 +83,11 @@ func newTown(t *testing.T, change ...func(*Options)) *town {
 		t.Fatal(err)
 	}
 	o.past(c)
+	o.nights()
 	o.atWork()
 	o.refusedLines(files)
 	o.watched()
+	o.asks()
 	return o
 }
 
@@ -107,9 +115,13 @@ func (o *town) put(tenant, id, mode, state string, ago time.Duration, registrati
 	default:
 		ended = 0
 	}
+	since := ""
+	if mode == "incremental" {
+		since = o.now.Add(-ago - 24*time.Hour).Format(time.RFC3339)
+	}
 	o.sql(`INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by,
-		requested_at, state, state_at, transaction_time, ended_at, kickoff_sent_at) VALUES (?, ?, 's', ?, ?, 'group', 'g', '["Condition","Patient"]', ?, '', '["tables"]', 'schedule', ?, ?, ?, ?, ?, ?)`,
-		id, tenant, registration, endpoint, mode, at, state, end, transaction, ended, at)
+		requested_at, state, state_at, transaction_time, ended_at, kickoff_sent_at) VALUES (?, ?, 's', ?, ?, 'group', 'g', '["Condition","Patient"]', ?, ?, '["tables"]', 'schedule', ?, ?, ?, ?, ?, ?)`,
+		id, tenant, registration, endpoint, mode, since, at, state, end, transaction, ended, at)
 	for i, move := range []struct{ kind, to string }{
 		{"admit", "kicking_off"}, {"accepted", "polling"}, {"listed", "downloading"}, {"stored", "ingesting"}, {"ingested", "publishing"}, {"complete", "completed"},
 	} {
@@ -136,9 +148,43 @@ func (o *town) file(tenant, id string, n int, kind, state string, lines, refused
 	} else {
 		lines, refused = 0, 0
 	}
+	bytes := lines * 812
+	if state == store.FileStored {
+		bytes = 3_300_000
+	}
 	o.sql(`INSERT INTO output_file (tenant_id, export_id, file, position, section, resource_type, url, expected_count, state, bytes, wire_bytes, lines, delivered, quarantined, summary, stored_at, ingested_at)
 		VALUES (?, ?, ?, ?, 'output', ?, 'https://ehr.example/f', -1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		tenant, id, fmt.Sprintf("0-output-%d-%s", n, kind), n, kind, state, lines*812, lines*90, lines, lines-refused, refused, summary, stored, ingested)
+		tenant, id, fmt.Sprintf("0-output-%d-%s", n, kind), n, kind, state, bytes, bytes/9, lines, lines-refused, refused, summary, stored, ingested)
+}
+
+// nights gives practices that are well, or late, what they had in the last days.
+func (o *town) nights() {
+	o.Helper()
+	for _, p := range []struct {
+		tenant, name, registration string
+		ago, next                  time.Duration
+	}{
+		{"lakeside", "ls", "ecw-production", 50 * time.Hour, -9 * time.Hour},
+		{"hillcrest", "hc", "ecw-production", 26 * time.Hour, -11 * time.Hour},
+		{"maplewood", "mw", "ecw-production", 27 * time.Hour, 0},
+		{"harbor", "hb", "ecw-production", 98 * time.Hour, 0},
+		{"northgate", "ng", "", 6 * time.Hour, -18 * time.Hour},
+		{"cedar", "ce", "", 7 * time.Hour, -17 * time.Hour},
+		{"eastside", "es", "", 31 * time.Hour, 7 * time.Hour},
+	} {
+		for n := range 3 {
+			id := o.now.Add(-p.ago-time.Duration(n)*24*time.Hour).Format("20060102-150405-") + fmt.Sprintf("%s%06d", p.name, n)
+			o.put(p.tenant, id, "incremental", "completed", p.ago+time.Duration(n)*24*time.Hour, p.registration, "https://fhir.example.com/"+p.tenant, 12+n, 3, 240+70*n, 55, 18, 30)
+			if n == 0 {
+				o.judge(p.tenant, id, "incremental", int64(len(p.tenant))*4)
+			}
+		}
+		if p.next != 0 {
+			o.sql(`INSERT INTO schedule (tenant_id, spec, next_at) VALUES (?, '0 3 * * * UTC', ?)`, p.tenant, o.ms(p.next))
+		}
+	}
+	o.sql(`UPDATE export SET requested_at = ?1, state_at = ?1, ended_at = ?1 WHERE export_id = ?2`, o.ms(72*time.Hour), o.exports["hillcrest"])
+	o.sql(`UPDATE event SET at = ? WHERE export_id = ?`, o.ms(72*time.Hour), o.exports["hillcrest"])
 }
 
 // past gives riverbend sixty nights of deliveries, of which one in fifteen is a
@@ -152,15 +198,14 @@ func (o *town) past(*config.Config) {
 		}
 		o.newest = o.now.Add(-ago).Format("20060102-150405-") + fmt.Sprintf("rb%06d", n)
 		o.put("riverbend", o.newest, mode, "completed", ago, "", "https://ehr.example.com/riverbend", 40+n%7*5, 3, 300+n%11*60, 90+n%5*30, 25, 40+n%3*20)
-		o.file("riverbend", o.newest, 0, "Patient", store.FileIngested, 400+int64(n%9)*10, int64(n%4), ago-10*time.Minute)
-		o.file("riverbend", o.newest, 1, "Condition", store.FileIngested, 9000-int64(n)*20, int64(n%6), ago-10*time.Minute-30*time.Second)
+		o.file("riverbend", o.newest, 0, "Patient", store.FileIngested, 400+int64(n%9)*10, int64(n%4), ago-time.Duration(360+n%7*5+n%11*60)*time.Second)
+		o.file("riverbend", o.newest, 1, "Condition", store.FileIngested, 9000-int64(n)*20, int64(n%6), ago-time.Duration(390+n%7*5+n%11*60)*time.Second)
 		o.judge("riverbend", o.newest, mode, int64(n))
 		o.sql(`INSERT INTO group_list (tenant_id, stream, seen_at, export_id, whole, members, joined, departed) VALUES ('riverbend', ?, ?, ?, ?, ?, ?, ?)`,
 			o.stream("riverbend"), o.ms(ago), o.newest, n%2, 400+60-n, n%3, n%5/4)
 	}
 	o.sql(`INSERT INTO watermark VALUES ('riverbend', ?, ?, ?, ?, ?)`, o.stream("riverbend"), o.now.AddDate(0, 0, -1).Format(time.RFC3339), o.newest, o.ms(24*time.Hour), o.ms(15*24*time.Hour))
-	o.sql(`INSERT INTO schedule (tenant_id, spec, next_at) VALUES ('riverbend', '0 4 * * * UTC', ?), ('lakeside', '30 2 * * * America/New_York', ?), ('hillcrest', '0 3 * * * UTC', ?)`,
-		o.ms(-7*time.Hour), o.ms(-9*time.Hour), o.ms(-11*time.Hour))
+	o.sql(`INSERT INTO schedule (tenant_id, spec, next_at) VALUES ('riverbend', '0 4 * * * UTC', ?)`, o.ms(-7*time.Hour))
 	for i, patient := range []string{"p-100", "p-101", "p-102", "p-103"} {
 		o.sql(`INSERT INTO member (tenant_id, stream, patient, seen_at, joined_at, left_at) VALUES ('riverbend', ?, ?, ?, ?, ?)`,
 			o.stream("riverbend"), patient, o.ms(24*time.Hour), o.ms(time.Duration(i+3)*24*time.Hour)*int64(i%2), o.ms(2*24*time.Hour)*int64((i+1)%2))

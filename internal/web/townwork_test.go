@@ -30,7 +30,7 @@ func (o *town) atWork() {
 		if n%5 == 0 {
 			kind = "Patient"
 		}
-		o.file("hillcrest", o.live, n, kind, state, 4000+int64(n*37%900), int64(n%3), 10*time.Minute-time.Duration(n*15)*time.Second)
+		o.file("hillcrest", o.live, n, kind, state, 4000+int64(n*37%900), int64(n%3), 10*time.Minute-time.Duration(n*19)*time.Second)
 	}
 	o.sql(`INSERT INTO step (tenant_id, export_id, kind, subject, state, epoch, due_at, owner, heartbeat_at, created_at) VALUES
 		('hillcrest', ?, 'download', '0-output-31-Condition', 'running', 1, ?, 'me', ?, ?), ('hillcrest', ?, 'download', '0-output-32-Condition', 'ready', 1, ?, '', 0, ?)`,
@@ -106,4 +106,34 @@ func (o *town) watched() {
 			o.Fatal(err)
 		}
 	}
+}
+
+// asks gives requests of other programs: one that was answered and told, one
+// that was refused, one for a practice that is not there, and one that waits.
+func (o *town) asks() {
+	o.Helper()
+	for _, r := range []struct {
+		store.ExportRequest
+		state, code, problem, remedy string
+		ago                          time.Duration
+	}{
+		{store.ExportRequest{Tenant: "riverbend", Kind: "incremental", By: "mirth", Reference: "night-" + o.newest[:8], Callback: "mirth", Source: store.FromTable, Export: o.newest}, "completed", "", "", "", 24 * time.Hour},
+		{
+			store.ExportRequest{Tenant: "riverbend", Kind: "incremental", Types: "Patient,Labs", By: "mirth", Callback: "https://caller:canary@mirth.example.org/done?token=canary", Source: store.FromTable},
+			"refused", "request_invalid",
+			`"Labs" is no resource type`, "Name resource types as FHIR does, with commas between: Patient,Condition.", 3 * time.Hour,
+		},
+		{store.ExportRequest{Tenant: "lakside", Kind: "full", By: "cron", Source: store.FromTable}, "refused", "tenant_unknown", `no practice has the id "lakside"`, "Ask for one that is configured; its id stands in the configuration under tenants.", 2 * time.Hour},
+		{store.ExportRequest{Tenant: "hillcrest", Kind: "full", By: "scheduler", Reference: "msg_2f9c", Callback: "mirth", Source: store.FromHook}, "new", "", "", "", 4 * time.Minute},
+	} {
+		ended := int64(0)
+		if r.state != "new" {
+			ended = o.ms(r.ago)
+		}
+		o.sql(`INSERT INTO export_requests (tenant_id, kind, types, requested_by, reference, callback, source, state, export_id, code, problem, remedy, asked_at, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.Tenant, r.Kind, r.Types, r.By, r.Reference, r.Callback, r.Source, r.state, r.Export, r.code, r.problem, r.remedy, o.ms(r.ago), ended, ended)
+	}
+	o.sql(`INSERT INTO callback (delivery_id, tenant_id, export_id, request_id, target, url, state, body, settled_at, made_at, due_at, attempts, sent_at, last_error) VALUES
+		('d1', 'riverbend', ?, 1, 'mirth', 'https://mirth.example.org/done', 'completed', '{}', ?, ?, ?, 1, ?, ''), ('d2', 'riverbend', ?, 0, 'warehouse', 'https://warehouse.example.org/', 'completed', '{}', ?, ?, ?, 3, 0, 'it answered with status 503')`,
+		o.newest, o.ms(23*time.Hour), o.ms(23*time.Hour), o.ms(23*time.Hour), o.ms(23*time.Hour), o.newest, o.ms(23*time.Hour), o.ms(20*time.Minute), o.ms(-9*time.Minute))
 }
