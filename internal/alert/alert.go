@@ -32,16 +32,19 @@ const (
 	Stuck      Kind = "stuck"      // an export is at work for longer than the ones before it
 	Waiting    Kind = "waiting"    // an export waits for its turn for long
 	Unknown    Kind = "unknown"    // a kick-off without an answer: a person decides
+	Circuit    Kind = "circuit"    // a server cannot be reached
 	Refused    Kind = "refused"    // many lines went to the quarantine
 	Drift      Kind = "drift"      // a full export brought far fewer resources, or far more
 	Roster     Kind = "roster"     // nobody joined or left a group for many exports
 	Agreement  Kind = "agreement"  // an agreement ends soon, or has ended
+	Disposal   Kind = "disposal"   // what may not be kept any more is here still
 	Key        Kind = "key"        // a signing key needs somebody
 	JWKS       Kind = "jwks"       // the certificate of the published keys ends soon
 	Rate       Kind = "rate"       // the budget of requests holds exports up
 	Disk       Kind = "disk"       // the disk is nearly full
 	Ledger     Kind = "ledger"     // the ledger cannot be written
 	Delivery   Kind = "delivery"   // messages do not leave
+	Request    Kind = "request"    // another program asked, and has no export
 	Callback   Kind = "callback"   // another program cannot be told how exports end
 	Glass      Kind = "glass"      // somebody looked at records, or signed in beside the identity provider
 )

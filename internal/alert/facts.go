@@ -3,10 +3,12 @@ package alert
 import (
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // Facts are what the ledger, the configuration and the machine say at one
@@ -18,6 +20,8 @@ type Facts struct {
 	Routes        []RouteFacts  // on which messages do not leave
 	Callees       []CalleeFacts // to whom call-backs do not arrive
 	Sights        []SightFact   // who looked at records
+	Circuits      []CircuitFacts
+	Refusals      []RefusalFacts
 }
 
 // PracticeFacts are what is known of one practice.
@@ -33,10 +37,48 @@ type PracticeFacts struct {
 	Whole        time.Time   // when the last delivery completed of which the server reported no error; zero: none
 	Full         *Finished   // the full one that completed last; nil: none
 	Open         []OpenExport
-	Group        *GroupFacts   // who is in its group; nil: no export has shown it
-	SpentMinutes int           // of the last hour, in which the budget of requests was nearly spent
-	Sampled      time.Duration // since when that is looked at
-	Budget       int           // requests a minute; 0: no limit
+	Group        *GroupFacts    // who is in its group; nil: no export has shown it
+	SpentMinutes int            // of the last hour, in which the budget of requests was nearly spent
+	Sampled      time.Duration  // since when that is looked at
+	Budget       int            // requests a minute; 0: no limit
+	End          *EndFacts      // what becomes of what is kept; nil: its agreement is not over, or nothing is kept
+	Disposal     *DisposalFacts // how destroying failed; nil: it did not
+	Untaken      store.Untaken  // requests of other programs that were not taken up
+}
+
+// EndFacts are what becomes of what is kept of a practice whose agreement is
+// over.
+type EndFacts struct {
+	agreement.Disposal
+	Deadline time.Duration // from the end of the agreement until all must be gone
+}
+
+// DisposalFacts are that something of a practice could not be destroyed.
+type DisposalFacts struct {
+	Looked  bool // false: nobody has looked since the process began
+	Since   time.Time
+	Code    problem.Code // of the problem; empty: nothing better is known
+	Summary string
+	Remedy  string
+}
+
+// CircuitFacts are that a server cannot be reached.
+type CircuitFacts struct {
+	Origin    string
+	Since     time.Time
+	Tried     time.Time // when it was to be tried next, after the last time
+	Why       string
+	Practices []string // that are configured to have their server there
+	Source    string   // how the vendor is called that all of them have; or empty
+}
+
+// RefusalFacts are requests of other programs that were refused of late.
+type RefusalFacts struct {
+	Tenant   string // empty: of practices that are not configured
+	Source   string // one of store's
+	Requests int64
+	Since    time.Time
+	Code     problem.Code
 }
 
 // AgreementFacts are what is known of a practice's agreement.
@@ -96,12 +138,13 @@ type OpenExport struct {
 type RegistrationFacts struct {
 	Name     string
 	Warnings []KeyWarning
-	Unread   bool // they could not be read this time
+	Unread   string // why they cannot be read; empty: they can
 }
 
 // A KeyWarning is what a person should see to about a key.
 type KeyWarning struct {
 	KeyID string // empty: about the registration
+	About string // what of the registration
 	Text  string
 }
 
@@ -109,7 +152,8 @@ type KeyWarning struct {
 type MachineFacts struct {
 	Free        int64     // bytes on the state folder's disk; negative: unknown
 	Least       int64     // bytes that no download may take
-	Certificate time.Time // until when that of the published keys is good; zero: there is none, or it is unknown
+	Certificate time.Time // until when that of the published keys is good; zero: there is none
+	Unread      bool      // the certificate could not be read this time
 }
 
 // CalleeFacts are call-backs that do not arrive.

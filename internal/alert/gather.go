@@ -66,6 +66,8 @@ type ledgerFacts struct {
 	last       map[string]store.Export
 	full, some map[string]store.Export // complete deliveries
 	open       map[string][]store.Export
+	ended      map[string]store.Ending  // the last end of an agreement
+	untaken    map[string]store.Untaken // requests
 }
 
 func (g *gatherer) read(ctx context.Context, c *config.Config, now time.Time) (ledgerFacts, error) {
@@ -98,6 +100,13 @@ func (g *gatherer) read(ctx context.Context, c *config.Config, now time.Time) (l
 	for _, x := range open {
 		f.open[x.Tenant] = append(f.open[x.Tenant], x)
 	}
+	if err != nil {
+		return f, err
+	}
+	if f.ended, err = g.o.Store.LatestEndings(ctx); err != nil {
+		return f, err
+	}
+	f.untaken, err = g.o.Store.UntakenRequests(ctx)
 	return f, err
 }
 
@@ -123,35 +132,17 @@ func (g *gatherer) gather(ctx context.Context, c *config.Config, now time.Time) 
 		f.Practices = append(f.Practices, p)
 	}
 	g.forget(ledger)
-	f.Registrations, f.Machine.Certificate = g.slow.of(c, now)
+	g.slow.of(c, now, &f)
 	if free, err := g.o.Free(c.Folder); err == nil {
 		f.Machine.Free = free
 	}
-	undelivered, err := g.o.Store.Undelivered(ctx, now.Add(-2*giveUpAfter))
-	for _, u := range undelivered {
-		f.Routes = append(f.Routes, RouteFacts(u))
-	}
-	if err != nil {
-		return f, err
-	}
-	missed, err := g.o.Store.NotCalledBack(ctx, now.Add(-2*giveUpAfter))
-	for _, m := range missed {
-		f.Callees = append(f.Callees, CalleeFacts(m))
-	}
-	if err != nil {
-		return f, err
-	}
-	seen, err := g.o.Store.Sights(ctx, now.Add(-sightTold))
-	for _, s := range seen {
-		f.Sights = append(f.Sights, SightFact(s))
-	}
-	return f, err
+	return f, g.house(ctx, c, &f, now)
 }
 
 func (g *gatherer) practice(ctx context.Context, c *config.Config, t *config.Tenant, l ledgerFacts, now time.Time) (PracticeFacts, error) {
 	p := PracticeFacts{
 		Tenant: t.ID, Source: sourceOf(c, t), Pause: g.pause(t, now), WatchedSince: l.since[t.ID], Budget: c.RequestsPerMinute(t),
-		Paused: l.paused[t.ID], Agreement: agreementOf(t),
+		Paused: l.paused[t.ID], Agreement: agreementOf(t), End: endFacts(t, l, now), Disposal: g.disposalFacts(t.ID, now), Untaken: l.untaken[t.ID],
 	}
 	p.SpentMinutes, p.Sampled = g.budgets.of(t.ID, now)
 	if x, ok := l.last[t.ID]; ok {

@@ -17,18 +17,29 @@ type slowFacts struct {
 	config      *config.Config
 	keys        []RegistrationFacts
 	certificate time.Time
+	unread      bool
 }
 
-func (s *slowFacts) of(c *config.Config, now time.Time) ([]RegistrationFacts, time.Time) {
-	if s.config == c && now.Sub(s.at) < time.Hour {
-		return s.keys, s.certificate
+// of puts them among the facts.
+func (s *slowFacts) of(c *config.Config, now time.Time, f *Facts) {
+	if s.config != c || now.Sub(s.at) >= time.Hour {
+		s.read(c, now)
 	}
+	f.Registrations, f.Machine.Certificate, f.Machine.Unread = s.keys, s.certificate, s.unread
+}
+
+func (s *slowFacts) read(c *config.Config, now time.Time) {
+	before := s.keys
 	s.at, s.config, s.keys = now, c, nil
 	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
-		s.keys = append(s.keys, registration(name, c.Registrations[name]))
+		f := registration(name, c.Registrations[name])
+		if i := slices.IndexFunc(before, func(o RegistrationFacts) bool { return o.Name == name }); i >= 0 && f.Unread != "" {
+			f.Warnings = before[i].Warnings // nothing says that they are over
+		}
+		s.keys = append(s.keys, f)
 	}
 	s.certificate = keyring.CertificateEnd(c.JWKS.TLSCert)
-	return s.keys, s.certificate
+	s.unread = c.JWKS.TLSCert != "" && s.certificate.IsZero()
 }
 
 func registration(name string, r config.Registration) RegistrationFacts {
@@ -36,11 +47,13 @@ func registration(name string, r config.Registration) RegistrationFacts {
 	source, err := keyring.Of(r)
 	if err != nil {
 		p := problem.Of(err)
-		f.Warnings = []KeyWarning{{Text: p.Summary}}
+		f.Unread = p.Summary
 		return f
 	}
 	warnings, err := source.Warnings()
-	f.Unread = err != nil
+	if err != nil {
+		f.Unread = problem.Of(err).Summary
+	}
 	for _, w := range warnings {
 		f.Warnings = append(f.Warnings, KeyWarning(w))
 	}

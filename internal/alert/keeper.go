@@ -20,8 +20,18 @@ type Options struct {
 	Trouble func() error
 	// Free gives the free bytes on the disk of a folder. Nil: blob.Free.
 	Free func(folder string) (int64, error)
+	// Disposal gives how the last look at what must go of a practice ended;
+	// looked is false when there was none since the process began. Nil: nobody
+	// looks.
+	Disposal func(tenant string) (last Disposed, looked bool)
 	// Send hands a message to its route. Nil: messages stay in the ledger.
 	Send *Sender
+}
+
+// A Disposed is how a look at what must go of a practice ended.
+type Disposed struct {
+	Failed error     // nil: well
+	Since  time.Time // since when it fails, time after time
 }
 
 // A Keeper applies the rules once a minute and keeps what comes of them in the
@@ -64,6 +74,9 @@ func (k *Keeper) CatchUp(ctx context.Context) error {
 	err := k.look(ctx, c, now)
 	if a, turn := k.ledger.look(now, errors.Join(err, k.trouble()), c.Alerts); turn != "" && k.o.Send != nil {
 		k.o.Send.Say(direct(now, a, turn, routesOf(c)))
+	}
+	if err != nil && k.o.Send != nil {
+		k.o.Send.Nudge() // what the ledger does not hold may be due
 	}
 	return err
 }

@@ -50,19 +50,38 @@ func (b *bundle) ready(now, last time.Time, r Rules) bool {
 	if b.severity() == config.SeverityCritical {
 		apart = min(apart, 6*r.GroupFor.Std())
 	}
-	return now.Sub(b.news[0].At) >= r.GroupFor.Std() && (last.IsZero() || now.Sub(last) >= apart)
+	passed := func(t time.Time, d time.Duration) bool { return now.Sub(t) >= d || t.After(now) } // the clock was ahead
+	return passed(b.news[0].At, r.GroupFor.Std()) && passed(last, apart)
 }
 
 // notice writes the message.
 func (b *bundle) notice(now time.Time) store.Notice {
 	n := store.Notice{Route: b.route, Kind: b.kind, Turn: b.turn, Severity: b.severity(), Alerts: int64(len(b.news)), MadeAt: now}
 	n.Subject = b.subject()
-	var parts []string
-	for _, c := range b.causes() {
-		parts = append(parts, c.text(b.turn))
-	}
-	n.Body = strings.Join(parts, "\n\n")
+	n.Body = b.text()
 	return n
+}
+
+// most is how long a text may be, in bytes: several services take no more than
+// four thousand.
+const most = 3500
+
+// text tells as many causes as there is room for.
+func (b *bundle) text() string {
+	var parts []string
+	room, untold := most, 0
+	for _, c := range b.causes() {
+		text := c.text(b.turn, room)
+		if text == "" {
+			untold += len(c.news)
+			continue
+		}
+		parts, room = append(parts, text), room-len(text)
+	}
+	if untold > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more: bulkhead alerts list", untold))
+	}
+	return strings.Join(parts, "\n\n")
 }
 
 // headlines say in a few words what several alerts of a kind have in common.
@@ -71,6 +90,7 @@ var headlines = map[Kind]string{
 	Waiting: "an export waits for long", Unknown: "a kick-off has no answer", Refused: "many lines were refused", Drift: "the number of resources has changed",
 	Roster: "the group does not change", Agreement: "the agreement ends", Key: "a signing key needs somebody", JWKS: "the certificate of the published keys ends",
 	Rate: "the budget of requests is spent", Disk: "the disk is nearly full", Ledger: "the ledger cannot be written", Delivery: "messages do not leave",
+	Circuit: "a server cannot be reached", Disposal: "what may not be kept is here still", Request: "a request has no export",
 	Callback: "call-backs do not arrive",
 	Glass:    "somebody looked behind the glass",
 }
@@ -146,7 +166,8 @@ const (
 	spoken = 3  // alerts of a cause that are told in full when they differ
 )
 
-func (c *cause) text(turn store.Turn) string {
+// text tells a cause in the room that there is; empty when there is none.
+func (c *cause) text(turn store.Turn, room int) string {
 	var b strings.Builder
 	tenants := tenantsOf(c.news)
 	if len(tenants) > 1 {
@@ -162,10 +183,16 @@ func (c *cause) text(turn store.Turn) string {
 	}
 	told := map[string]bool{}
 	for _, n := range c.news {
-		if a := n.Alert; !told[a.Summary] && len(told) < spoken {
-			told[a.Summary] = true
-			b.WriteString(line(a, turn, len(tenants) > 1))
+		if told[n.Alert.Summary] || len(told) == spoken {
+			continue
 		}
+		if text := line(n.Alert, turn, len(tenants) > 1); b.Len()+len(text) <= room {
+			told[n.Alert.Summary] = true
+			b.WriteString(text)
+		}
+	}
+	if len(told) == 0 {
+		return ""
 	}
 	if more := differing(c.news) - len(told); more > 0 {
 		fmt.Fprintf(&b, "and %d more like these: bulkhead alerts list\n", more)

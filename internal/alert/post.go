@@ -72,7 +72,10 @@ func Check(route config.AlertRoute) error {
 	return known(address.Reveal())
 }
 
-var status = regexp.MustCompile(`\b[45][0-9]{2}\b`)
+// errSilent is that a service let the time of a message run out.
+var errSilent = errors.New("the service did not answer in time")
+
+var status = regexp.MustCompile(`(?:^|[^:.0-9])([45][0-9]{2})\b`) // and no port
 
 // reason says in our words why a message did not leave. The library's own text
 // is never passed on: it quotes the address, which is a secret.
@@ -87,18 +90,20 @@ func reason(err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, router.ErrServiceTimeout) || isNet && timeout.Timeout() || strings.Contains(text, "timeout") || strings.Contains(text, "timed out"):
-		return errors.New("the service did not answer in time")
+		return errSilent
 	case errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(text, "connection refused"):
 		return errors.New("nothing listens at the service's address")
 	case strings.Contains(text, "no such host"):
 		return errors.New("the name of the service does not resolve")
+	case strings.Contains(text, "no route to host") || strings.Contains(text, "unreachable") || strings.Contains(text, "connection reset"):
+		return errors.New("the service cannot be reached")
 	case strings.Contains(text, "certificate") || strings.Contains(text, "x509"):
 		return errors.New("the service's certificate is not trusted")
 	case strings.Contains(text, "auth"):
 		return errors.New("the service refused our credentials")
 	}
-	if code := status.FindString(text); code != "" {
-		return errors.New("the service answered " + code)
+	if found := status.FindStringSubmatch(text); found != nil {
+		return errors.New("the service answered " + found[1])
 	}
 	return errors.New("the service did not take it")
 }

@@ -3,6 +3,7 @@ package alert
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -170,6 +171,23 @@ func TestWhyAMessageDidNotLeaveIsSaidWithoutTheAddress(t *testing.T) {
 	for _, c := range cases {
 		if err := post(t, c.address); err == nil || err.Error() != c.want {
 			t.Errorf("%s: %v, want %s", c.address, err, c.want)
+		}
+	}
+}
+
+func TestAReasonNamesAStatusOnlyWhereThereIsOne(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"dial tcp 10.1.2.3:443: connect: no route to host":        "the service cannot be reached",
+		"dial tcp 10.1.2.3:443: connect: network is unreachable":  "the service cannot be reached",
+		"read tcp 10.1.2.3:51512->10.1.2.4:443: connection reset": "the service cannot be reached",
+		"write tcp 10.1.2.3:443: something new":                   "the service did not take it",
+		"unexpected response: 503 Service Unavailable":            "the service answered 503",
+		"HTTP 404":                           "the service answered 404",
+		"server response: 401: unauthorized": "the service refused our credentials",
+	} {
+		if got := reason(errors.New(text)); got.Error() != want {
+			t.Errorf("%s: %v, want %s", text, got, want)
 		}
 	}
 }

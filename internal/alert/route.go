@@ -2,6 +2,7 @@ package alert
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -11,10 +12,11 @@ import (
 type routes struct {
 	list   []config.AlertRoute
 	owners map[string][]string // by tenant: names and addresses of its people on our side
+	config *config.Config
 }
 
 func routesOf(c *config.Config) *routes {
-	r := &routes{list: c.Alerts.Routes, owners: map[string][]string{}}
+	r := &routes{list: c.Alerts.Routes, owners: map[string][]string{}, config: c}
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
 		for _, person := range t.ContactsOf(config.ContactUs) {
@@ -56,10 +58,21 @@ func (r *routes) fits(route *config.AlertRoute, a store.Alert) bool {
 	if len(route.Tenants) == 0 && len(route.Owners) == 0 {
 		return true
 	}
-	if a.Tenant == "" {
-		return false
-	}
-	return slices.Contains(route.Tenants, a.Tenant) || slices.ContainsFunc(r.owners[a.Tenant], func(owner string) bool {
-		return owner != "" && slices.Contains(route.Owners, owner)
+	return slices.ContainsFunc(r.concerned(a), func(tenant string) bool {
+		return slices.Contains(route.Tenants, tenant) || slices.ContainsFunc(r.owners[tenant], func(owner string) bool {
+			return owner != "" && slices.ContainsFunc(route.Owners, func(o string) bool { return strings.EqualFold(o, owner) })
+		})
 	})
+}
+
+// concerned gives the practices that an alert is about: its own, or those whose
+// server cannot be reached.
+func (r *routes) concerned(a store.Alert) (tenants []string) {
+	switch {
+	case a.Tenant != "":
+		return []string{a.Tenant}
+	case Kind(a.Kind) != Circuit:
+		return nil
+	}
+	return circuitFacts(r.config, store.Circuit{Origin: a.Object}).Practices
 }

@@ -34,13 +34,15 @@ func Evaluate(now time.Time, f Facts, r Rules) []Condition {
 	list = append(list, disk(now, f.Machine, r)...)
 	list = append(list, delivery(now, f.Routes)...)
 	list = append(list, callback(now, f.Callees)...)
+	list = append(list, circuits(now, f.Circuits, r)...)
+	list = append(list, refusals(f.Refusals)...)
 	return append(list, sights(now, f.Sights)...)
 }
 
 // practiceRules are the rules about one practice. What they return has no
 // tenant yet.
 var practiceRules = []func(time.Time, *PracticeFacts, Rules) []Condition{
-	stale, failed, open, refused, drift, roster, agreement, rate,
+	stale, failed, open, refused, drift, roster, agreementEnds, disposal, rate, untaken,
 }
 
 func one(c Condition) []Condition { return []Condition{c} }
@@ -223,7 +225,7 @@ func refused(_ time.Time, p *PracticeFacts, r Rules) []Condition {
 	})
 }
 
-func agreement(now time.Time, p *PracticeFacts, _ Rules) []Condition {
+func agreementEnds(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 	a := p.Agreement
 	notice := max(a.Notice, lastWeek)
 	if a.Status != config.AgreementActive || a.Ends.IsZero() || now.Before(a.Ends.Add(-notice)) {

@@ -51,18 +51,23 @@ func drift(_ time.Time, p *PracticeFacts, r Rules) []Condition {
 }
 
 func keys(now time.Time, reg RegistrationFacts) []Condition {
-	if reg.Unread {
-		return one(Condition{Kind: Key, Object: reg.Name, Pending: true})
+	about := func(object string) string { return strings.TrimSuffix(reg.Name+" "+object, " ") }
+	list := make([]Condition, 0, len(reg.Warnings)+1)
+	if reg.Unread != "" {
+		list = append(list, Condition{
+			Kind: Key, Object: about("unread"), Severity: config.SeverityWarning, Party: Us, Since: now, Source: reg.Name,
+			Summary: "the keys of registration " + reg.Name + " cannot be read, so nobody knows what else is the matter with them: " + reg.Unread,
+			Remedy:  "See bulkhead keys list, and correct the path of the keys or who may read them.",
+		})
 	}
-	list := make([]Condition, 0, len(reg.Warnings))
 	for _, w := range reg.Warnings {
 		c := Condition{
-			Kind: Key, Object: reg.Name, Severity: config.SeverityWarning, Party: Us, Since: now, Source: reg.Name,
+			Kind: Key, Object: about(w.About), Severity: config.SeverityWarning, Party: Us, Since: now, Source: reg.Name,
 			Summary: "registration " + reg.Name + ": " + w.Text,
 			Remedy:  "See bulkhead keys list; docs/keys.md says how a key is rotated without a pause.",
 		}
 		if w.KeyID != "" {
-			c.Object += "/" + w.KeyID
+			c.Object = reg.Name + "/" + w.KeyID
 			c.Summary = "key " + w.KeyID + " of registration " + reg.Name + ": " + w.Text
 		}
 		list = append(list, c)
@@ -72,6 +77,9 @@ func keys(now time.Time, reg RegistrationFacts) []Condition {
 
 func certificate(now time.Time, m MachineFacts, r Rules) []Condition {
 	ends := m.Certificate
+	if m.Unread {
+		return one(Condition{Kind: JWKS, Pending: true})
+	}
 	if ends.IsZero() || now.Before(ends.Add(-r.Notice.Std())) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,9 +27,16 @@ type Sender struct {
 
 	nudge chan struct{}
 	mu    sync.Mutex
-	said  []store.Notice // that the ledger does not hold
+	said  []saying // that the ledger does not hold
 	stop  context.CancelFunc
 	ended sync.WaitGroup
+}
+
+// A saying is a message that the ledger does not hold.
+type saying struct {
+	store.Notice
+	attempts int64
+	due      time.Time
 }
 
 // NewSender makes a sender. Nothing is sent before Start.
@@ -60,12 +68,53 @@ func (s *Sender) Nudge() {
 	}
 }
 
-// Say sends messages that the ledger cannot hold, once.
+// Say sends messages that the ledger cannot hold. Those that do not leave are
+// tried again as others are, as long as the process lives and Nudge is called.
 func (s *Sender) Say(list []store.Notice) {
 	s.mu.Lock()
-	s.said = append(s.said, list...)
+	for _, n := range list {
+		s.said = append(s.said, saying{Notice: n})
+	}
 	s.mu.Unlock()
 	s.Nudge()
+}
+
+// dueSayings takes those out that are due now.
+func (s *Sender) dueSayings(now time.Time) (due []saying) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = slices.DeleteFunc(s.said, func(n saying) bool {
+		is := !now.Before(n.due)
+		if is {
+			due = append(due, n)
+		}
+		return is
+	})
+	return due
+}
+
+// say sends what the ledger does not hold.
+func (s *Sender) say(ctx context.Context) {
+	for _, n := range s.dueSayings(time.Now()) {
+		err := s.hand(ctx, n.Notice)
+		if err == nil {
+			continue
+		}
+		now := time.Now()
+		n.due = now.Add(pauseAfter(n.attempts))
+		again := ctx.Err() != nil || n.due.Sub(n.MadeAt) <= giveUpAfter && !errors.Is(err, errNoRoute)
+		s.log.Error("an alert cannot be told", "route", n.Route, "subject", n.Subject, "reason", err, "again", again)
+		if n.attempts++; again {
+			s.mu.Lock()
+			s.said = append(s.said, n)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// pauseAfter gives how long a message waits after so many failures before.
+func pauseAfter(attempts int64) time.Duration {
+	return min(firstPause<<min(attempts, 10), longPause)
 }
 
 func (s *Sender) run(ctx context.Context) {
@@ -89,33 +138,31 @@ const (
 )
 
 // SendDue sends every message that is due now. One that cannot be sent keeps no
-// other from being sent; it is due again after growing pauses, for a day. The
-// error is trouble with the ledger.
+// other from being sent; it is due again after growing pauses, for a day. While
+// a service lets the time of one message run out, what else is for it counts as
+// tried: others would wait for it. The error is trouble with the ledger.
 func (s *Sender) SendDue(ctx context.Context) error {
-	s.mu.Lock()
-	said := s.said
-	s.said = nil
-	s.mu.Unlock()
-	for _, n := range said {
-		if err := s.hand(ctx, n); err != nil {
-			s.log.Error("an alert cannot be told", "route", n.Route, "subject", n.Subject, "reason", err)
-		}
-	}
+	s.say(ctx)
+	silent := map[string]bool{} // routes whose service lets the time run out
 	for {
 		due, err := s.store.DueNotices(ctx, atOnce)
 		if err != nil || len(due) == 0 {
 			return err
 		}
 		for _, n := range due {
-			if err := s.send(ctx, n); err != nil {
+			if err := s.send(ctx, n, silent); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (s *Sender) send(ctx context.Context, n store.Notice) error {
-	err := s.hand(ctx, n)
+func (s *Sender) send(ctx context.Context, n store.Notice, silent map[string]bool) error {
+	err := errSilent
+	if !silent[n.Route] {
+		err = s.hand(ctx, n)
+		silent[n.Route] = errors.Is(err, errSilent)
+	}
 	if ctx.Err() != nil && err != nil {
 		return ctx.Err() // we stop: it is as if it had not been tried
 	}
@@ -124,7 +171,7 @@ func (s *Sender) send(ctx context.Context, n store.Notice) error {
 		return s.store.SetSent(keep, n.ID)
 	}
 	now := time.Now()
-	due := now.Add(min(firstPause<<min(n.Attempts, 10), longPause))
+	due := now.Add(pauseAfter(n.Attempts))
 	if due.Sub(n.MadeAt) > giveUpAfter || errors.Is(err, errNoRoute) {
 		due = time.Time{}
 	}

@@ -109,7 +109,7 @@ func due(now time.Time, a store.Alert, r Rules) bool {
 	switch {
 	case now.Before(a.AckUntil) || a.ToldAt.IsZero() && a.AckUntil.IsZero():
 		return false
-	case a.AckUntil.After(a.ToldAt):
+	case a.AckUntil.After(a.ToldAt), a.ToldAt.After(now): // or the clock was ahead
 		return true
 	}
 	return !now.Before(a.ToldAt.Add(r.RemindEvery.Std()))
@@ -124,7 +124,7 @@ func goes(now time.Time, a store.Alert, conditions []Condition, r Rules) []chang
 		next.ClosedAt = now
 		return []change{{next, replaced}}
 	}
-	if a.AbsentAt.IsZero() {
+	if a.AbsentAt.IsZero() || a.AbsentAt.After(now) { // the clock was ahead
 		next.AbsentAt = now
 		return []change{{next, subsides}}
 	}
@@ -158,10 +158,7 @@ func recordOne(tx *store.AlertTx, now time.Time, c change, routes *routes) error
 	}
 	switch c.what {
 	case worsens:
-		if err := tx.Forget(a.ID); err != nil {
-			return err
-		}
-		return tellOn(tx, now, a, store.Worse, routes.fitting(a))
+		return worsen(tx, now, a, routes)
 	case recurs:
 		if gathered, err := tx.Gathered(a.ID); err != nil || gathered {
 			return err
@@ -179,6 +176,19 @@ func recordOne(tx *store.AlertTx, now time.Time, c change, routes *routes) error
 	case opens, differs, subsides, comesBack:
 	}
 	return nil
+}
+
+// worsen tells that an alert got worse. One that swings about a bound tells it
+// once a day.
+func worsen(tx *store.AlertTx, now time.Time, a store.Alert, routes *routes) error {
+	last, err := tx.LastWorse(a.ID)
+	if err != nil || !last.After(now) && now.Sub(last) < flaps {
+		return err
+	}
+	if err := tx.Forget(a.ID); err != nil {
+		return err
+	}
+	return tellOn(tx, now, a, store.Worse, routes.fitting(a))
 }
 
 func begin(tx *store.AlertTx, now time.Time, a store.Alert, routes *routes) error {

@@ -20,14 +20,15 @@ import (
 // A world is a keeper over a real ledger whose exports the test makes up, in
 // simulated time.
 type world struct {
-	t      testing.TB
-	store  *store.Store
-	config *config.Config
-	keeper *Keeper
-	sender *Sender
-	free   int64
-	fail   error // what every route answers
-	sent   []store.Notice
+	t        testing.TB
+	store    *store.Store
+	config   *config.Config
+	keeper   *Keeper
+	sender   *Sender
+	free     int64
+	disposal func(string) (Disposed, bool)
+	fail     error // what every route answers
+	sent     []store.Notice
 }
 
 // practiceYAML is one practice of the configuration.
@@ -104,7 +105,7 @@ func (w *world) begin() {
 		}
 		return w.fail
 	}, slog.New(slog.DiscardHandler))
-	w.keeper = New(Options{Config: current, Store: w.store, Send: w.sender, Free: func(string) (int64, error) { return w.free, nil }})
+	w.keeper = New(Options{Config: current, Store: w.store, Send: w.sender, Disposal: w.disposal, Free: func(string) (int64, error) { return w.free, nil }})
 }
 
 // pass lets time pass with a look every so often.
@@ -212,6 +213,16 @@ const (
 )
 
 var unreachable = problem.New(problem.ServerUnreachable, "the server cannot be reached", "Ask the vendor whether it is down.")
+
+// acknowledge is a person who takes on all that is open, for so long.
+func (w *world) acknowledge(d time.Duration) {
+	w.t.Helper()
+	for _, a := range w.openAlerts() {
+		if err := w.store.In(a.Tenant).Acknowledge(w.t.Context(), a.ID, store.Ack{By: "ada", Until: time.Now().Add(d)}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
 
 func (w *world) openAlerts() []store.Alert {
 	w.t.Helper()

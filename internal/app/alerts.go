@@ -15,7 +15,7 @@ func (a *App) watch() engine.Follower {
 	a.sender = alert.NewSender(a.Store, a.InForce, alert.Post, a.log)
 	a.Alerts = alert.New(alert.Options{
 		Config: a.InForce, Store: a.Store, Send: a.sender,
-		Trouble: func() error { return a.Engine.Trouble() },
+		Trouble: func() error { return a.Engine.Trouble() }, Disposal: a.looked.of,
 	})
 	return a.Alerts
 }

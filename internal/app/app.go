@@ -56,6 +56,7 @@ type App struct {
 	destinations  atomic.Pointer[map[string]sink.Sink] // of the configuration in force
 	disposing     sync.WaitGroup
 	stopDisposing context.CancelFunc
+	looked        looked
 
 	plans   *ingest.Plans
 	options Options

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"sync"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/alert"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -15,6 +17,7 @@ import (
 const (
 	disposeFirst = time.Minute      // after the start
 	disposeEvery = 24 * time.Hour   // from the beginning of one round to the next
+	disposeAgain = time.Hour        // to the next one while something cannot be destroyed
 	disposeLook  = 10 * time.Minute // whether another configuration is in force, which is a round of its own
 	disposeFor   = 2 * time.Second  // of work for one practice, before others have their turn
 	disposePause = time.Second      // between two such turns
@@ -41,18 +44,25 @@ func (a *App) useSinks() {
 	a.destinations.Store(&sinks)
 }
 
-// startDisposing begins the rounds in which practice after practice is looked at.
-func (a *App) startDisposing(ctx context.Context) {
-	k := &disposal.Keeper{
+// Disposal makes what takes away that which may no longer be kept, from the sinks
+// of the configuration in force too. An app that has joined has none.
+func (a *App) Disposal() *disposal.Keeper {
+	return &disposal.Keeper{
 		Store: a.Store, Files: a.Files, Folder: a.Config.Folder, Shred: a.Keys, Point: a.options.Point,
 		Sinks: func() map[string]sink.Sink { return *a.destinations.Load() },
 	}
+}
+
+// startDisposing begins the rounds in which practice after practice is looked at.
+func (a *App) startDisposing(ctx context.Context) {
+	k := a.Disposal()
 	ctx, a.stopDisposing = context.WithCancel(audit.As(context.WithoutCancel(ctx), audit.Identity{Actor: audit.Service})) // whoever started it
 	a.disposing.Go(func() { a.dispose(ctx, k) })
 }
 
 // dispose goes from practice to practice until ctx ends: a minute after the
-// start, every day, and when another configuration is in force.
+// start, every day, every hour while it fails somewhere, and when another
+// configuration is in force.
 func (a *App) dispose(ctx context.Context, k *disposal.Keeper) {
 	by, next := a.InForce(), time.Now().Add(disposeFirst)
 	for wait := disposeFirst; pause(ctx, wait); wait = disposeLook {
@@ -64,6 +74,9 @@ func (a *App) dispose(ctx context.Context, k *disposal.Keeper) {
 			if !a.disposePractice(ctx, k, by.Tenants[i].ID) {
 				return
 			}
+		}
+		if a.looked.fails() {
+			next = time.Now().Add(disposeAgain)
 		}
 	}
 }
@@ -80,6 +93,9 @@ func (a *App) disposePractice(ctx context.Context, k *disposal.Keeper, id string
 		r, err := k.Practice(ctx, t, disposal.Wish{Until: time.Now().Add(disposeFor)})
 		if err != nil && ctx.Err() == nil {
 			a.log.ErrorContext(ctx, "disposal", "tenant", t.ID, "error", err)
+		}
+		if ctx.Err() == nil {
+			a.looked.put(t.ID, err)
 		}
 		if r.Certificate != "" {
 			a.log.InfoContext(ctx, "all of a practice is destroyed", "tenant", t.ID, "certificate", r.Certificate)
@@ -102,6 +118,47 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
+}
+
+// looked is how the last look at what must go of each practice ended, since the
+// process began.
+type looked struct {
+	mu sync.Mutex
+	by map[string]alert.Disposed
+}
+
+func (l *looked) put(tenant string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := alert.Disposed{Failed: err}
+	if err != nil {
+		if d.Since = l.by[tenant].Since; d.Since.IsZero() {
+			d.Since = time.Now()
+		}
+	}
+	if l.by == nil {
+		l.by = map[string]alert.Disposed{}
+	}
+	l.by[tenant] = d
+}
+
+// fails reports whether a look failed that was the last one at its practice.
+func (l *looked) fails() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.by {
+		if d.Failed != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *looked) of(tenant string) (alert.Disposed, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d, ok := l.by[tenant]
+	return d, ok
 }
 
 // endDisposing ends the rounds. What was begun is taken up at the next start.

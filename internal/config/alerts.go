@@ -34,6 +34,9 @@ type Alerts struct {
 	// UnknownAfter is how long a kick-off without an answer may stand undecided.
 	// Default: 15m.
 	UnknownAfter Duration `yaml:"unknown_after"`
+	// CircuitAfter is how long a server that practices use may be out of reach.
+	// Default: 1h.
+	CircuitAfter Duration `yaml:"circuit_after"`
 	// RefusedPercent is how many of a hundred lines of an export may be refused,
 	// in whole percent. Default: 1.
 	RefusedPercent int `yaml:"refused_percent"`
@@ -90,12 +93,14 @@ type AlertRoute struct {
 	// Default: info.
 	Severity string `yaml:"severity" words:"info warning critical"`
 	// Kinds are the kinds of alerts that are told; docs/alerts.md lists them.
-	Kinds []string `yaml:"kinds" words:"stale failed activation stuck waiting unknown refused drift roster agreement key jwks rate disk ledger delivery callback glass"`
-	// Tenants are the ids of the practices whose alerts are told. Alerts about
-	// no practice are told only where neither Tenants nor Owners is given.
+	Kinds []string `yaml:"kinds" words:"stale failed activation stuck waiting unknown circuit refused drift roster agreement disposal key jwks rate disk ledger delivery request callback glass"`
+	// Tenants are the ids of the practices whose alerts are told, and that a
+	// server of theirs is out of reach. Other alerts about no practice are told
+	// only where neither Tenants nor Owners is given.
 	Tenants []string `yaml:"tenants"`
 	// Owners are names or e-mail addresses of people on our side: alerts of the
-	// practices are told that have one of them among their contacts as `us`.
+	// practices are told that have one of them among their contacts as `us`, and
+	// that a server of theirs is out of reach.
 	Owners []string `yaml:"owners"`
 }
 
@@ -112,8 +117,8 @@ func Severities() []string { return []string{SeverityInfo, SeverityWarning, Seve
 // AlertKinds lists the kinds of alerts in the order in which people read them.
 func AlertKinds() []string {
 	return []string{
-		"stale", "failed", "activation", "stuck", "waiting", "unknown", "refused", "drift",
-		"roster", "agreement", "key", "jwks", "rate", "disk", "ledger", "delivery", "callback", "glass",
+		"stale", "failed", "activation", "stuck", "waiting", "unknown", "circuit", "refused", "drift",
+		"roster", "agreement", "disposal", "key", "jwks", "rate", "disk", "ledger", "delivery", "request", "callback", "glass",
 	}
 }
 
@@ -153,6 +158,7 @@ func (a *Alerts) fill(base string, least Size) {
 	a.StuckAfter = or(a.StuckAfter, day)
 	a.WaitingAfter = or(a.WaitingAfter, hours(36))
 	a.UnknownAfter = or(a.UnknownAfter, minutes(15))
+	a.CircuitAfter = or(a.CircuitAfter, hours(1))
 	a.RefusedPercent = or(a.RefusedPercent, 1)
 	a.RosterRuns = or(a.RosterRuns, 14)
 	a.RosterAfter = or(a.RosterAfter, 90*day)

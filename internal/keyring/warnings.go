@@ -15,6 +15,7 @@ const notice = 30 * 24 * time.Hour
 // A Warning is something about keys that a person should see to.
 type Warning struct {
 	KeyID string // empty when it is about the registration
+	About string // what of the registration: nothing that signs, a key's last day (empty), or a file that others can read
 	Text  string // what it is, and what to do
 }
 
@@ -28,7 +29,9 @@ func (s *Source) Warnings() ([]Warning, error) {
 		return nil, err
 	}
 	var list []Warning
-	add := func(kid, format string, args ...any) { list = append(list, Warning{kid, fmt.Sprintf(format, args...)}) }
+	add := func(kid, format string, args ...any) {
+		list = append(list, Warning{KeyID: kid, Text: fmt.Sprintf(format, args...)})
+	}
 	signs := false
 	for _, k := range standings {
 		switch k.State {
@@ -50,7 +53,7 @@ func (s *Source) Warnings() ([]Warning, error) {
 		}
 	}
 	if !signs {
-		add("", "no key may sign now")
+		list = append(list, Warning{About: "signing", Text: "no key may sign now"})
 	}
 	if text := s.expiry(now); text != "" {
 		add("", "%s", text)
@@ -58,7 +61,7 @@ func (s *Source) Warnings() ([]Warning, error) {
 	if path := s.registration.KeyFile; path != "" {
 		if stat, err := os.Stat(path); err == nil {
 			if p := exposed(path, stat); p != nil {
-				add("", "%s: %s", p.Summary, p.Remedy)
+				list = append(list, Warning{About: "file", Text: p.Summary + ": " + p.Remedy})
 			}
 		}
 	}

@@ -216,11 +216,20 @@ func (tx *AlertTx) Gathered(alert int64) (bool, error) {
 	return slices.ContainsFunc(rows, func(r gen.NewsOfAlertRow) bool { return r.NoticeID == 0 }), err
 }
 
+// LastWorse gives when it was last to be told that an alert got worse, or the
+// zero time.
+func (tx *AlertTx) LastWorse(alert int64) (time.Time, error) {
+	t, err := tx.q.LastWorse(tx.ctx, alert)
+	return at(t), err
+}
+
 // Forget drops what was to be told of an alert and is not told yet.
 func (tx *AlertTx) Forget(alert int64) error { return tx.q.DropUntoldNews(tx.ctx, alert) }
 
 // Keep drops what was to be told on other routes than these.
-func (tx *AlertTx) Keep(routes []string) error { return tx.q.DropNewsOfRoutes(tx.ctx, routes) }
+func (tx *AlertTx) Keep(routes []string) error {
+	return tx.q.DropNewsOfRoutes(tx.ctx, append([]string{""}, routes...)) // NOT IN an empty list is true of nothing
+}
 
 // Untold gives what no message tells yet, the oldest first.
 func (tx *AlertTx) Untold() ([]News, error) {
@@ -278,9 +287,15 @@ func (tx *AlertTx) Prune(before time.Time) error {
 	return tx.q.PruneNotices(tx.ctx, ms(before))
 }
 
-// DueNotices gives up to limit messages that are to be sent now.
+// farthest is how far ahead a message can be due: more says that the clock was
+// set back since.
+const farthest = 2 * time.Hour
+
+// DueNotices gives up to limit messages that are to be sent now. None is due
+// two hours ahead or more, whatever the ledger says.
 func (s *Store) DueNotices(ctx context.Context, limit int) ([]Notice, error) {
-	rows, err := s.queries().DueNotices(ctx, gen.DueNoticesParams{DueAt: ms(time.Now()), Limit: int64(limit)})
+	now := time.Now()
+	rows, err := s.queries().DueNotices(ctx, gen.DueNoticesParams{Now: ms(now), Beyond: ms(now.Add(farthest)), Most: int64(limit)})
 	return noticesOf(rows, err)
 }
 

@@ -83,7 +83,9 @@ func (s *Store) Watch(ctx context.Context, tenants []string) (map[string]time.Ti
 	}
 	since, now, begun := make(map[string]time.Time, len(tenants)), time.Now(), false
 	for _, r := range rows {
-		since[r.TenantID] = at(r.Since)
+		if t := at(r.Since); !t.After(now) { // else the clock was set back: it begins anew
+			since[r.TenantID] = t
+		}
 	}
 	for _, t := range tenants {
 		if _, ok := since[t]; !ok {
@@ -96,6 +98,9 @@ func (s *Store) Watch(ctx context.Context, tenants []string) (map[string]time.Ti
 	maps.DeleteFunc(since, func(t string, _ time.Time) bool { return !slices.Contains(tenants, t) })
 	return since, s.inTx(ctx, func(tx *sql.Tx) error {
 		q := gen.New(tx)
+		if _, err := q.UnwatchAhead(ctx, ms(now)); err != nil {
+			return fmt.Errorf("end watching tenants: %w", err)
+		}
 		if err := q.UnwatchTenants(ctx, append([]string{""}, tenants...)); err != nil {
 			return fmt.Errorf("end watching tenants: %w", err)
 		}
@@ -119,7 +124,7 @@ type Undelivered struct {
 }
 
 // Undelivered gives the routes on which messages made since a time have not
-// left, given up or not.
+// left. One that was given up counts until a later one has left on its route.
 func (s *Store) Undelivered(ctx context.Context, since time.Time) ([]Undelivered, error) {
 	rows, err := s.queries().Undelivered(ctx, ms(since))
 	if err != nil {

@@ -19,7 +19,7 @@ var ofTheFleet = map[string][]string{
 		"RegistryInForce", "UnwrittenLogs", "UnmadeQuality", "TenantsWithKeys",
 	},
 	"the keeper of alerts looks at all and says of whom each row is": {
-		"LastExports", "LastFinished", "Unfinished", "RateWindows", "UnwatchTenants", "WatchedSince", "OpenAlerts", "AlertsSince", "SetAlertTold", "UntoldNews",
+		"LastExports", "LastFinished", "Unfinished", "RateWindows", "UnwatchTenants", "UnwatchAhead", "WatchedSince", "OpenAlerts", "AlertsSince", "SetAlertTold", "UntoldNews",
 		"PruneNews", "LatestEndings", "RefusedRequests", "UntakenRequests",
 	},
 	"pages of a person who may see all, or whose tenants the query takes": {

@@ -14,7 +14,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/secret"
 )
 
-// A pulse is when the engine last ticked, as it calls its followers.
+// A pulse is when the engine last ticked, as it calls its followers: so long
+// after the process began, by the clock that nobody sets.
 type pulse struct{ at atomic.Int64 }
 
 // silence is how long an engine that lives may let nothing be heard: it pauses
@@ -23,7 +24,7 @@ const silence = 5 * time.Minute
 
 // CatchUp notes that the engine ticks. It makes Metrics a follower of it.
 func (m *Metrics) CatchUp(context.Context) error {
-	m.pulse.at.Store(time.Now().UnixNano())
+	m.pulse.at.Store(max(1, int64(time.Since(m.began))))
 	return nil
 }
 
@@ -31,7 +32,7 @@ func (m *Metrics) CatchUp(context.Context) error {
 // ticking.
 func (m *Metrics) alive() error {
 	at := m.pulse.at.Load()
-	if at > 0 && time.Since(time.Unix(0, at)) > silence {
+	if at > 0 && time.Since(m.began)-time.Duration(at) > silence {
 		return errNoPulse
 	}
 	return nil

@@ -20,9 +20,9 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // The metrics that are read, by what they tell.
 var read = struct {
-	exports, succeeded, asOf, agreement, tenant, window, budget       *prometheus.Desc
-	queue, steps, alerts, unsent, untold, circuits, pauses            *prometheus.Desc
-	free, ledger, trouble, build, failed, took, routines, heap, began *prometheus.Desc
+	exports, succeeded, asOf, agreement, tenant, window, budget              *prometheus.Desc
+	queue, steps, alerts, unsent, untold, untaken, circuits, pauses, endings *prometheus.Desc
+	free, ledger, trouble, build, failed, took, routines, heap, began        *prometheus.Desc
 }{
 	exports:   describe("bulkhead_exports", "Exports in the ledger, by practice and state.", "tenant", "state"),
 	succeeded: describe("bulkhead_last_success_timestamp_seconds", "When a practice's last delivery completed.", "tenant"),
@@ -36,6 +36,8 @@ var read = struct {
 	alerts:    describe("bulkhead_alerts", "Alerts that are open, by kind and severity.", "kind", "severity"),
 	unsent:    describe("bulkhead_unsent_notices", "Messages about alerts that have not left yet."),
 	untold:    describe("bulkhead_unsent_callbacks", "Call-backs that have not arrived yet."),
+	untaken:   describe("bulkhead_untaken_requests", "Requests of other programs that were not taken up yet."),
+	endings:   describe("bulkhead_open_endings", "Agreements that are over and whose records are not all destroyed yet."),
 	circuits:  describe("bulkhead_open_circuits", "Servers that cannot be reached: nothing is sent there but one request now and then."),
 	pauses:    describe("bulkhead_pauses", "Pauses in force, of practices, of registrations, or of all.", "of"),
 	free:      describe("bulkhead_disk_free_bytes", "Bytes that are free on the disk of the state folder."),
@@ -63,7 +65,7 @@ type reading struct {
 func (r reading) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		read.exports, read.succeeded, read.asOf, read.agreement, read.tenant, read.window, read.budget,
-		read.queue, read.steps, read.alerts, read.unsent, read.untold, read.circuits, read.pauses,
+		read.queue, read.steps, read.alerts, read.unsent, read.untold, read.untaken, read.circuits, read.pauses, read.endings,
 		read.free, read.ledger, read.trouble, read.build, read.failed, read.took, read.routines, read.heap, read.began,
 	} {
 		ch <- d
@@ -95,6 +97,31 @@ func (p page) gauge(d *prometheus.Desc, value float64, values ...string) {
 		metric = prometheus.NewInvalidMetric(d, err)
 	}
 	p <- metric
+}
+
+// waits tells what is on its way to an end: requests of other programs, and the
+// records of agreements that are over.
+func (m *Metrics) waits(ctx context.Context, p page) error {
+	untaken, err := m.o.Store.UntakenRequests(ctx)
+	if err != nil {
+		return err
+	}
+	requests, open := int64(0), 0
+	for _, u := range untaken {
+		requests += u.Requests
+	}
+	p.gauge(read.untaken, float64(requests))
+	endings, err := m.o.Store.LatestEndings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range endings {
+		if e.EndedAt.IsZero() && e.CalledOffAt.IsZero() {
+			open++
+		}
+	}
+	p.gauge(read.endings, float64(open))
+	return nil
 }
 
 // holds tells what holds exports back.
@@ -132,6 +159,9 @@ func (m *Metrics) collect(ctx context.Context, p page) error {
 	}
 	p.gauge(read.unsent, float64(counts.Unsent))
 	p.gauge(read.untold, float64(counts.Untold))
+	if err := m.waits(ctx, p); err != nil {
+		return err
+	}
 	if err := m.holds(ctx, p); err != nil {
 		return err
 	}

@@ -88,15 +88,31 @@ func (m *Metrics) tenant(id string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.names.of != c {
-		m.names = names{of: c, known: make(map[string]bool, len(c.Tenants))}
-		for i := range c.Tenants[:min(len(c.Tenants), c.Metrics.Tenants)] {
-			m.names.known[c.Tenants[i].ID] = true
-		}
+		m.rename(c)
 	}
 	if m.names.known[id] {
 		return id
 	}
 	return others
+}
+
+// rename takes over which practices have metrics of their own, and forgets what
+// was counted of those that have none any more: else each reload would leave
+// more of them.
+func (m *Metrics) rename(c *config.Config) {
+	before := m.names.known
+	m.names = names{of: c, known: make(map[string]bool, len(c.Tenants))}
+	for i := range c.Tenants[:min(len(c.Tenants), c.Metrics.Tenants)] {
+		m.names.known[c.Tenants[i].ID] = true
+	}
+	for id := range before {
+		if m.names.known[id] {
+			continue
+		}
+		for _, counted := range []*prometheus.CounterVec{m.bytes, m.lines, m.requests} {
+			counted.DeletePartialMatch(prometheus.Labels{"tenant": id})
+		}
+	}
 }
 
 // Answered counts a request to a practice's server and its answer; status 0

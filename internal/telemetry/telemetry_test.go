@@ -144,6 +144,14 @@ func TestMetricsTellWhatTheLedgerAndTheProcessKnow(t *testing.T) {
 	if _, err := r.o.Store.Pause(t.Context(), store.Pause{Scope: store.PauseTenant, Object: "p2", Reason: "they move"}); err != nil {
 		t.Fatal(err)
 	}
+	err := r.o.Store.In("p2").Do(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.SeeEnding(store.Ending{Reference: "A", Rule: "expired", OverAt: time.Now()})
+		_, asked := tx.Ask(store.ExportRequest{Tenant: "p2", Kind: "full", By: "mirth", Source: store.FromTable})
+		return errors.Join(err, asked)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := r.o.Store.PutCircuit(t.Context(), store.Circuit{Origin: "https://dead.example", OpenedAt: time.Now(), ProbeAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +163,7 @@ func TestMetricsTellWhatTheLedgerAndTheProcessKnow(t *testing.T) {
 		`bulkhead_exports{state="completed",tenant="p1"} 1`, `bulkhead_exports{state="requested",tenant="p2"} 1`,
 		`bulkhead_queue_exports{state="requested"} 1`, `bulkhead_queue_exports{state="unknown"} 0`,
 		`bulkhead_last_transaction_timestamp_seconds{tenant="p1"} 1.7723232e+09`, `bulkhead_open_steps{kind="kickoff",state="ready"} 1`,
-		`bulkhead_alerts{kind="failed",severity="warning"} 1`, `bulkhead_unsent_notices 0`, `bulkhead_unsent_callbacks 0`, `bulkhead_open_circuits 1`, `bulkhead_pauses{of="all"} 0`, `bulkhead_pauses{of="tenant"} 1`, `bulkhead_rate_window_requests{tenant="p1"} 1`,
+		`bulkhead_alerts{kind="failed",severity="warning"} 1`, `bulkhead_unsent_notices 0`, `bulkhead_unsent_callbacks 0`, `bulkhead_open_circuits 1`, `bulkhead_open_endings 1`, `bulkhead_untaken_requests 1`, `bulkhead_pauses{of="all"} 0`, `bulkhead_pauses{of="tenant"} 1`, `bulkhead_rate_window_requests{tenant="p1"} 1`,
 		`bulkhead_tenant_info{profile="ecw",registration="",tenant="p2"} 1`, `bulkhead_agreement_end_timestamp_seconds{tenant="p1"} 1.8934560e+09`,
 		`bulkhead_requests_total{answer="429",tenant="p1"} 1`, `bulkhead_requests_total{answer="none",tenant="p2"} 1`,
 		`bulkhead_downloaded_bytes_total{tenant="p1"} 90`, `bulkhead_lines_total{fate="refused",tenant="p1"} 2`,
@@ -213,6 +221,31 @@ func TestPracticesBeyondTheBoundShareOneId(t *testing.T) {
 		ids[m[1]] = true
 	}
 	if len(ids) != 4 || !ids[others] || !strings.Contains(text, `bulkhead_exports{state="completed",tenant="others"} 27`) || !strings.Contains(text, `bulkhead_requests_total{answer="2xx",tenant="others"} 28`) {
+		t.Errorf("ids %v in %s", ids, text)
+	}
+}
+
+func TestPracticesThatComeAndGoLeaveNoMetrics(t *testing.T) {
+	t.Attr("fault", "load: thirty practices come and go in a process that keeps three with metrics of their own -> never more ids than that, and what goes on counting goes on")
+	r := newRoom(t, 30, "tenants: 3")
+	all := r.config.Tenants
+	for i := range all {
+		c := *r.config
+		c.Tenants = append(slices.Clone(all[:1]), all[i])
+		r.o.Config = func() *config.Config { return &c }
+		r.Answered(all[i].ID, 200)
+		r.Answered("p1", 200)
+		w := export.Work{Lease: store.Lease{StepRef: store.StepRef{Kind: export.Ingest}}, Export: store.Export{Tenant: all[i].ID}}
+		r.Stepped(w, time.Second, export.Staged{Files: []export.StagedFile{{Summary: ingest.Summary{Delivered: 6}}}}, nil)
+		w.Lease.Kind = export.Download
+		r.Stepped(w, time.Second, export.Stored{Files: []store.File{{Bytes: 40}}}, nil)
+	}
+	_, text := r.get("/metrics", "")
+	ids := map[string]bool{}
+	for _, m := range regexp.MustCompile(`tenant="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+		ids[m[1]] = true
+	}
+	if len(ids) != 2 || !ids["p1"] || !ids["p30"] || !strings.Contains(text, `bulkhead_requests_total{answer="2xx",tenant="p1"} 31`) {
 		t.Errorf("ids %v in %s", ids, text)
 	}
 }

@@ -115,16 +115,17 @@ func (q *Queries) DropUntoldNews(ctx context.Context, alertID int64) error {
 }
 
 const dueNotices = `-- name: DueNotices :many
-SELECT notice_id, route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY +notice_id LIMIT ?
+SELECT notice_id, route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND (due_at <= ?1 OR due_at > ?2) ORDER BY +notice_id LIMIT ?3
 `
 
 type DueNoticesParams struct {
-	DueAt int64
-	Limit int64
+	Now    int64
+	Beyond int64
+	Most   int64
 }
 
 func (q *Queries) DueNotices(ctx context.Context, arg DueNoticesParams) ([]Notice, error) {
-	rows, err := q.db.QueryContext(ctx, dueNotices, arg.DueAt, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, dueNotices, arg.Now, arg.Beyond, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -533,6 +534,17 @@ func (q *Queries) LastWhole(ctx context.Context, tenantID string) (int64, error)
 	return column_1, err
 }
 
+const lastWorse = `-- name: LastWorse :one
+SELECT CAST(coalesce(max(at), 0) AS INTEGER) FROM alert_news WHERE alert_id = ? AND turn = 'worse'
+`
+
+func (q *Queries) LastWorse(ctx context.Context, alertID int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastWorse, alertID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listNotices = `-- name: ListNotices :many
 SELECT notice_id, route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at, given_up_at, last_error FROM notice WHERE made_at >= ? ORDER BY notice_id
 `
@@ -771,8 +783,10 @@ func (q *Queries) SetNoticeSent(ctx context.Context, arg SetNoticeSentParams) er
 }
 
 const undelivered = `-- name: Undelivered :many
-SELECT route, count(*) AS notices, CAST(min(made_at) AS INTEGER) AS since, CAST(max(last_error) AS TEXT) AS last_error FROM notice
-WHERE sent_at = 0 AND attempts > 0 AND made_at >= ? GROUP BY route ORDER BY route
+SELECT n.route, count(*) AS notices, CAST(min(n.made_at) AS INTEGER) AS since, CAST(max(n.last_error) AS TEXT) AS last_error FROM notice n
+WHERE n.sent_at = 0 AND n.attempts > 0 AND n.made_at >= ?
+  AND NOT (n.given_up_at > 0 AND EXISTS (SELECT 1 FROM notice s WHERE s.route = n.route AND s.sent_at > n.given_up_at))
+GROUP BY +n.route ORDER BY n.route
 `
 
 type UndeliveredRow struct {
@@ -944,6 +958,18 @@ func (q *Queries) UntoldNews(ctx context.Context) ([]UntoldNewsRow, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const unwatchAhead = `-- name: UnwatchAhead :execrows
+DELETE FROM alert_watch WHERE since > ?
+`
+
+func (q *Queries) UnwatchAhead(ctx context.Context, since int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, unwatchAhead, since)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const unwatchTenants = `-- name: UnwatchTenants :exec

@@ -32,6 +32,9 @@ SELECT t.tenant_id, sqlc.arg(now) FROM tenant t WHERE t.tenant_id IN (sqlc.slice
 -- name: UnwatchTenants :exec
 DELETE FROM alert_watch WHERE tenant_id NOT IN (sqlc.slice(watched));
 
+-- name: UnwatchAhead :execrows
+DELETE FROM alert_watch WHERE since > ?;
+
 -- name: LastWhole :one
 SELECT CAST(coalesce(max(ended_at), 0) AS INTEGER) FROM export
 WHERE tenant_id = ? AND mode IN ('full', 'incremental') AND state = 'completed' AND purpose = 'delivery' AND server_errors = 0;
@@ -68,6 +71,9 @@ INSERT INTO alert_news (alert_id, route, turn, at) VALUES (?, ?, ?, ?);
 -- name: NewsOfAlert :many
 SELECT route, turn, notice_id FROM alert_news WHERE alert_id = ? ORDER BY news_id;
 
+-- name: LastWorse :one
+SELECT CAST(coalesce(max(at), 0) AS INTEGER) FROM alert_news WHERE alert_id = ? AND turn = 'worse';
+
 -- name: DropUntoldNews :exec
 DELETE FROM alert_news WHERE alert_id = ? AND notice_id = 0;
 
@@ -88,7 +94,7 @@ SELECT CAST(coalesce(max(made_at), 0) AS INTEGER) FROM notice WHERE route = ? AN
 INSERT INTO notice (route, kind, turn, severity, subject, body, alerts, made_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING notice_id;
 
 -- name: DueNotices :many
-SELECT * FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND due_at <= ? ORDER BY +notice_id LIMIT ?;
+SELECT * FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND (due_at <= sqlc.arg(now) OR due_at > sqlc.arg(beyond)) ORDER BY +notice_id LIMIT sqlc.arg(most);
 
 -- name: ListNotices :many
 SELECT * FROM notice WHERE made_at >= ? ORDER BY notice_id;
@@ -100,8 +106,10 @@ UPDATE notice SET sent_at = ?, attempts = attempts + 1, last_error = '' WHERE no
 UPDATE notice SET attempts = attempts + 1, due_at = ?, given_up_at = ?, last_error = ? WHERE notice_id = ?;
 
 -- name: Undelivered :many
-SELECT route, count(*) AS notices, CAST(min(made_at) AS INTEGER) AS since, CAST(max(last_error) AS TEXT) AS last_error FROM notice
-WHERE sent_at = 0 AND attempts > 0 AND made_at >= ? GROUP BY route ORDER BY route;
+SELECT n.route, count(*) AS notices, CAST(min(n.made_at) AS INTEGER) AS since, CAST(max(n.last_error) AS TEXT) AS last_error FROM notice n
+WHERE n.sent_at = 0 AND n.attempts > 0 AND n.made_at >= ?
+  AND NOT (n.given_up_at > 0 AND EXISTS (SELECT 1 FROM notice s WHERE s.route = n.route AND s.sent_at > n.given_up_at))
+GROUP BY +n.route ORDER BY n.route;
 
 -- name: PruneNews :exec
 DELETE FROM alert_news WHERE at < ? AND alert_id IN (SELECT alert_id FROM alert WHERE closed_at > 0);
