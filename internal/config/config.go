@@ -72,6 +72,7 @@ type Config struct {
 	Tenants []Tenant `yaml:"tenants"`
 	// Include names files that hold one tenant each, as patterns such as
 	// tenants/*.yaml. Their tenants follow those of Tenants, by file name.
+	// Hidden files are left out; a pattern that finds no file is a mistake.
 	Include []string `yaml:"include"`
 
 	profiles map[string]*Profile
