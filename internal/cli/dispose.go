@@ -16,6 +16,7 @@ import (
 
 type disposeCommand struct {
 	Now         disposeNowCommand         `cmd:"" default:"withargs" help:"Take away what may no longer be kept, of one practice or of all; or hand it back."`
+	Calendar    disposeCalendarCommand    `cmd:"" help:"What goes when, of one practice or of all, by date. Nothing goes."`
 	Certificate disposeCertificateCommand `cmd:"" help:"Show the certificate of what was destroyed at the end of a practice's agreement."`
 }
 

@@ -107,14 +107,26 @@ func TestAPracticeThatLeavesGetsItsRecordsAndACertificate(t *testing.T) {
 		t.Errorf("return again said %s", said)
 	}
 
+	if said := w.run(0, "dispose", "calendar", "--within", "401"); !regexp.MustCompile(`(?m)^20\d\d-\d\d-\d\d  hillcrest  history of 1 export +goes on 20`).MatchString(said) {
+		t.Errorf("the calendar: %s", said)
+	}
+	if said := w.run(0, "dispose", "calendar", "lakeside"); said != "nothing goes within 90 days\n" {
+		t.Errorf("the calendar of the next days: %s", said)
+	}
 	if said := w.run(0, "dispose", "lakeside"); !strings.Contains(said, "nothing is due") {
 		t.Errorf("while the agreement stands: %s", said)
 	}
 	w.amend("id: lakeside, open: true, level: system", "id: lakeside, open: true, level: system, legal_name: Lakeside PLLC")
 	w.amend("agreement: {reference: A, status: active", "agreement: {reference: A, disposal: return, status: terminated")
 	w.run(2, "dispose", "certificate", "lakeside")
+	if said := w.run(0, "dispose", "calendar", "--json"); strings.Contains(said, `"tenant":"lakeside"`) {
+		t.Errorf("the calendar knows the end of an agreement that nobody has seen: %s", said)
+	}
 	if said := w.run(0, "dispose", "lakeside"); !strings.Contains(said, "handed back") {
 		t.Errorf("before it is handed back: %s", said)
+	}
+	if said := w.run(0, "dispose", "calendar"); !regexp.MustCompile(`(?m)^20\d\d-\d\d-\d\d  lakeside  everything, in the sinks too +kept until it is handed back`).MatchString(said) {
+		t.Errorf("the calendar after the end: %s", said)
 	}
 	w.run(0, "dispose", "lakeside", "--return", filepath.Join(t.TempDir(), "again"))
 	if said := w.run(0, "dispose", "lakeside", "--dry-run"); !strings.Contains(said, "frozen") || len(w.files("lakeside")) != len(before) {
