@@ -86,9 +86,9 @@ func TestAConfiguredFloorBoundsTheFirstExport(t *testing.T) {
 func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
 	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Goal", "Observation", "Patient"}}}
 	files := []store.File{ // and none of Goal
-		{Section: "output", ResourceType: "Condition"},
-		{Section: "output", ResourceType: "Observation", Quarantined: 1},
-		{Section: "output", ResourceType: "Patient"},
+		{Section: "output", ResourceType: "Condition", Lines: 3, Blank: 1, Delivered: 2},
+		{Section: "output", ResourceType: "Observation", Lines: 1, Quarantined: 1},
+		{Section: "output", ResourceType: "Patient", Lines: 2, Delivered: 2},
 	}
 	cases := []struct {
 		name   string
@@ -114,6 +114,21 @@ func TestOnlyWholeTruthsRemoveWhatIsAbsent(t *testing.T) {
 	}
 }
 
+// A file with nothing in it looks like a group that was emptied.
+func TestAFileWithoutResourcesRemovesNothing(t *testing.T) {
+	t.Attr("fault", "server: a full export lists an empty file of a type -> complete, nothing of the type removed")
+	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Patient"}}}
+	files := []store.File{
+		{Section: "output", ResourceType: "Condition", Lines: 1, Delivered: 1},
+		{Section: "output", ResourceType: "Condition"}, // the last of two
+		{Section: "output", ResourceType: "Patient", Lines: 2, Blank: 2},
+	}
+	got, err := Replaceable(x, files, nil)
+	if want := []string{"Condition"}; err != nil || !cmp.Equal(want, got) {
+		t.Errorf("Replaceable = %v, %v, want %v", got, err, want)
+	}
+}
+
 func TestLinesOfAnotherTypeAreNotAllOfIt(t *testing.T) {
 	x := store.Export{Intent: store.Intent{Mode: Full, Types: []string{"Condition", "Goal", "Observation", "Patient"}}}
 	lines := func(of ...string) (text []byte) {
@@ -128,8 +143,8 @@ func TestLinesOfAnotherTypeAreNotAllOfIt(t *testing.T) {
 		return text
 	}
 	files := []store.File{
-		{Section: "output", ResourceType: "Patient", Summary: lines("Patient", "Observation")}, // one strayed
-		{Section: "output", ResourceType: "Condition", Summary: lines("Goal")},                 // said to be of another type
+		{Section: "output", ResourceType: "Patient", Lines: 2, Summary: lines("Patient", "Observation")}, // one strayed
+		{Section: "output", ResourceType: "Condition", Lines: 1, Summary: lines("Goal")},                 // said to be of another type
 	}
 	got, err := Replaceable(x, files, nil)
 	if want := []string{"Patient"}; err != nil || !cmp.Equal(want, got) {

@@ -14,11 +14,12 @@ import (
 // truth, so that what it does not deliver may be removed from the sinks. It
 // errs on the side of keeping rows: nothing is removed by an incremental
 // export or one with a _since; by one that is narrowed; when the server
-// reported errors; of a type of which no file came, because a lost scope or an
-// emptied group looks the same, and a line of it that strayed into a file of
-// another type is not all of it; of a type with refused lines, whose resources may be among them, unless it is
-// the agreement that does not permit them; or of a type that another group or level of the tenant also delivers,
-// which may still have it.
+// reported errors; of a type of which no file came, or none with anything in it,
+// because a lost scope or an emptied group looks the same, and a line of it that
+// strayed into a file of another type is not all of it; of a type with refused
+// lines, whose resources may be among them, unless it is the agreement that does
+// not permit them; or of a type that another group or level of the tenant also
+// delivers, which may still have it.
 func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]string, error) {
 	if x.Mode != Full || x.Since != "" || x.ServerErrors > 0 || !x.Plain() {
 		return nil, nil
@@ -31,7 +32,7 @@ func Replaceable(x store.Export, files []store.File, otherStreams []string) ([]s
 			return nil, err
 		}
 		for _, t := range types {
-			if f.ResourceType == organized || f.ResourceType == t {
+			if f.Lines > f.Blank && (f.ResourceType == organized || f.ResourceType == t) {
 				listed[t] = true
 			}
 			if refused {

@@ -171,7 +171,7 @@ func Superseded(ctx context.Context, ledger *store.Scope, x store.Export) (map[s
 			return nil, err
 		}
 		for _, f := range files {
-			if f.Section == string(ingest.Output) {
+			if f.Section == string(ingest.Output) && f.Lines > f.Blank {
 				types[f.ResourceType] = l.ID
 			}
 		}
