@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -153,14 +154,14 @@ func (c *encryptionSealCommand) Run(ctx context.Context, g *Globals) (err error)
 	}
 	looked, changed := int64(0), int64(0)
 	err = withFilesOf(cfg, s, c.Tenant, func(scope *blob.Scope) error {
-		return eachFile(ctx, scope, s.In(c.Tenant), func(k blob.Key) error {
+		return errors.Join(eachFile(ctx, scope, s.In(c.Tenant), func(k blob.Key) error {
 			looked++
 			done, err := scope.Seal(ctx, k)
 			if done {
 				changed++
 			}
 			return err
-		})
+		}), export.VeilLedger(ctx, s, scope))
 	})
 	if err != nil {
 		return err

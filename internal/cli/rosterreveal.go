@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
@@ -33,7 +35,7 @@ func (c *rosterCommand) reveal(ctx context.Context, g *Globals) error {
 		if err != nil {
 			return err
 		}
-		m, err := s.In(t.ID).GroupMovement(ctx, stream, since)
+		m, err := movement(ctx, cfg, s, t.ID, stream, since)
 		if err != nil {
 			return err
 		}
@@ -42,6 +44,24 @@ func (c *rosterCommand) reveal(ctx context.Context, g *Globals) error {
 		}
 		return c.printMovement(g, m)
 	})
+}
+
+// movement reads who joined and left, by the ids that the server gave them.
+func movement(ctx context.Context, cfg *config.Config, s *store.Store, tenant, stream string, since time.Time) (m store.Movement, err error) {
+	if m, err = s.In(tenant).GroupMovement(ctx, stream, since); err != nil {
+		return m, err
+	}
+	keys, err := app.Keys(cfg, s, true)
+	if err != nil {
+		return m, err
+	}
+	for _, part := range []*[]string{&m.Joined, &m.Left} {
+		if *part, err = keys.Unveil(ctx, tenant, *part); err != nil {
+			return m, err
+		}
+		slices.Sort(*part)
+	}
+	return m, nil
 }
 
 // record notes who asked. The list stands there as a keyed hash: it can be

@@ -14,7 +14,8 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// RequestOf gives the kick-off request of an intent.
+// RequestOf gives the kick-off request of an intent. Patients are named as in
+// the ledger.
 func RequestOf(i store.Intent) bulkdata.Request {
 	p := i.Parameters
 	r := bulkdata.Request{
@@ -23,6 +24,22 @@ func RequestOf(i store.Intent) bulkdata.Request {
 		OrganizeOutputBy: p.OrganizeBy, AllowPartialManifests: p.AllowPartial, SeparateExportStatus: p.SeparateStatus,
 	}
 	return r
+}
+
+// requestOf gives the kick-off request of an intent as it is sent: with the ids
+// of patients that the ledger has veiled.
+func (s *Steps) requestOf(ctx context.Context, i store.Intent, t *config.Tenant) (r bulkdata.Request, err error) {
+	r = RequestOf(i)
+	r.Post = s.Config.Profile(t).Post
+	if len(r.Patients) == 0 {
+		return r, nil
+	}
+	scope, err := s.Files.Tenant(t.ID)
+	if err != nil {
+		return r, err
+	}
+	r.Patients, err = scope.Unveil(ctx, r.Patients)
+	return r, err
 }
 
 // kickoff sends one kick-off. That it is about to be sent is durable before it
@@ -49,6 +66,10 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
+	request, err := s.requestOf(ctx, w.Export.Intent, t)
+	if err != nil {
+		return nil, err
+	}
 	client, notes := s.speak(ctx, t, w, client)
 	notes = append(notes, grantNotes(grant)...)
 	err = s.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
@@ -63,8 +84,6 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
-	request := RequestOf(w.Export.Intent)
-	request.Post = s.Config.Profile(t).Post
 	answer, err := client.Kickoff(ctx, request)
 	if t.RetryWithoutTypes && refusesTypes(err) {
 		request.Types, request.TypeFilters = nil, nil

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/tape"
 )
@@ -89,8 +91,94 @@ func (s *Steps) members(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	for id := range seen {
 		m.Patients = append(m.Patients, id)
 	}
+	if m.Patients, err = scope.Veil(ctx, m.Patients); err != nil {
+		return nil, err
+	}
+	if err := renameMembers(ctx, s.Store, scope, w.Export.Stream); err != nil {
+		return nil, err
+	}
 	m.Strangers, err = s.Store.In(t.ID).Strangers(ctx, w.Export.Stream, m.Patients)
 	return m, err
+}
+
+// renameMembers has the ledger name the known members as those of today are:
+// where encryption is on, veiled by the practice's newest key. Those that
+// another form or key names still are renamed; those whose key is destroyed
+// nobody knows any more, and they are forgotten.
+func renameMembers(ctx context.Context, ledger *store.Store, scope *blob.Scope, stream string) error {
+	head, err := scope.VeilHead(ctx)
+	if err != nil || head == "" {
+		return err
+	}
+	old, err := ledger.In(scope.Tenant()).MembersUnlike(ctx, stream, head)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for _, was := range old {
+		now, err := renewed(ctx, scope, []string{was})
+		if err != nil {
+			return err
+		}
+		names[was] = strings.Join(now, "")
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	err = ledger.In(scope.Tenant()).Do(ctx, func(tx *store.Tx) error { return tx.RenameMembers(stream, names) })
+	if err != nil {
+		return err
+	}
+	return ledger.Truncate(ctx)
+}
+
+// renewed veils names by the practice's newest key, in whatever form they are;
+// there are none when their key is destroyed.
+func renewed(ctx context.Context, scope *blob.Scope, names []string) ([]string, error) {
+	plain, err := scope.Unveil(ctx, names)
+	if p, told := errors.AsType[*problem.Problem](err); told && (p.Code == problem.PracticeKeyMissing || p.Code == problem.StorageDamaged) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return scope.Veil(ctx, plain)
+}
+
+// VeilLedger has the ledger name a practice's patients by its newest key, in
+// all groups and in all requests that name patients. Nobody else may work on the
+// practice meanwhile.
+func VeilLedger(ctx context.Context, ledger *store.Store, scope *blob.Scope) error {
+	in := ledger.In(scope.Tenant())
+	streams, err := in.Streams(ctx)
+	if err != nil {
+		return err
+	}
+	for _, stream := range streams {
+		if err := renameMembers(ctx, ledger, scope, stream); err != nil {
+			return err
+		}
+	}
+	exports, err := in.AllExports(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range exports {
+		if len(x.Parameters.Patients) == 0 {
+			continue
+		}
+		veiled, err := renewed(ctx, scope, x.Parameters.Patients)
+		if err != nil {
+			return err
+		}
+		if len(veiled) == 0 {
+			continue
+		}
+		if err := in.Do(ctx, func(tx *store.Tx) error { return tx.RenamePatients(x.ID, veiled) }); err != nil {
+			return err
+		}
+	}
+	return ledger.Truncate(ctx)
 }
 
 // patientsIn adds the ids of the patients in a file. Lines that are no
@@ -120,7 +208,7 @@ func patientsIn(r io.Reader, seen map[string]bool) error {
 			if line.Parse(l.Bytes, shape) != nil || text(kind) != "Patient" {
 				continue
 			}
-			if patient := text(id); patient != "" && !strings.ContainsAny(patient, "/ ") {
+			if patient := text(id); patient != "" && !strings.ContainsAny(patient, "/ ~") {
 				seen[patient] = true
 			}
 		}

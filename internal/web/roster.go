@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -117,6 +119,30 @@ func (v *rosterView) draw() {
 	})
 }
 
+// unveil gives the patients of a movement by the ids that the server gave them,
+// so that a change of the practice's key does not change their hashes. Where its
+// keys do not open them they stay as the ledger has them.
+func (s *Server) unveil(ctx context.Context, tenant string, m *store.Movement) error {
+	if s.opts.Files == nil {
+		return nil
+	}
+	scope, err := s.opts.Files.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	for _, part := range []*[]string{&m.Joined, &m.Left} {
+		ids, err := scope.Unveil(ctx, *part)
+		if _, told := errors.AsType[*problem.Problem](err); told {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		*part = ids
+	}
+	return nil
+}
+
 // fillMovement puts there who joined and left of late, as hashes under a key of
 // the practice's own: two pages name the same patient alike, and nobody can try
 // which. That somebody looked is on record first.
@@ -128,6 +154,9 @@ func (s *Server) fillMovement(ctx context.Context, v *rosterView, stream string)
 	}
 	m, err := in.GroupMovement(ctx, stream, since)
 	if err != nil {
+		return err
+	}
+	if err := s.unveil(ctx, v.Tenant, &m); err != nil {
 		return err
 	}
 	v.More = len(m.Joined) > hashesShown || len(m.Left) > hashesShown
