@@ -257,7 +257,9 @@ func recordLines(tx *store.Tx, x *store.Export, f export.StagedFile) error {
 	}
 	errorsReported := f.Short // as good as an error: something may be missing
 	for _, issue := range s.Outcomes {
-		if issue.Severity == "error" || issue.Severity == "fatal" {
+		switch issue.Severity {
+		case "warning", "information", "success":
+		default: // one that is none of FHIR's may be anything
 			errorsReported += issue.Count
 		}
 	}

@@ -74,6 +74,10 @@ func (s *Steps) stagedFile(ctx context.Context, scope *blob.Scope, w Work, file 
 		of.Short = 1
 		of.Notes = append(of.Notes, Note{"not_whole", err.Error()})
 	}
+	if of.Short == 0 && file.ResourceType != "OperationOutcome" && summary.OutcomeOnly() {
+		of.Short = 1
+		of.Notes = append(of.Notes, Note{"not_whole", "output file " + file.Name + " has outcomes in the place of resources"})
+	}
 	return of, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
 
@@ -48,5 +50,21 @@ func TestAResumedExportLeavesNothingOfWhatWasIngestedBefore(t *testing.T) {
 	}
 	if _, err := scope.Stat(t.Context(), key); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("lines that were delivered are still in quarantine: %v", err)
+	}
+}
+
+func TestAFileOfNothingButOutcomesIsNotWhole(t *testing.T) {
+	t.Attr("fault", "server: a file has OperationOutcomes in the place of its resources, none of them an error -> told, the watermark stays")
+	only := ingest.Summary{Lines: 3, Blank: 1, Quarantined: 2, OutcomeLines: 2}
+	for resourceType, want := range map[string]int64{"Patient": 1, organized: 1, "OperationOutcome": 0} {
+		file := store.File{Name: "f", Section: "output", ResourceType: resourceType, Expected: -1}
+		of, err := (&Steps{}).stagedFile(t.Context(), nil, Work{}, file, only, &tail{})
+		if err != nil || of.Short != want {
+			t.Errorf("%s: short by %d, %v, want %d", resourceType, of.Short, err, want)
+		}
+	}
+	some := ingest.Summary{Lines: 3, Delivered: 1, Quarantined: 2, OutcomeLines: 2}
+	if of, err := (&Steps{}).stagedFile(t.Context(), nil, Work{}, store.File{Name: "f", Section: "output", ResourceType: "Patient", Expected: -1}, some, &tail{}); err != nil || of.Short != 0 {
+		t.Errorf("beside resources: short by %d, %v", of.Short, err)
 	}
 }

@@ -120,8 +120,7 @@ type Summary struct {
 }
 
 // OutcomeOnly reports whether an output file has no resources, but
-// OperationOutcomes only: the server failed to give the file, and it must be
-// downloaded again.
+// OperationOutcomes only: the server failed to give the file.
 func (s Summary) OutcomeOnly() bool {
 	return s.OutcomeLines > 0 && s.OutcomeLines == s.Lines-s.Blank
 }

@@ -68,8 +68,8 @@ func (s *outcomeScan) read(line []byte) (reason string) {
 	}
 	issues := s.tape.Member(0, s.key.issue)
 	isOutcome := text(&s.tape, 0, s.key.resourceType) == "OperationOutcome"
-	if !isOutcome || issues < 0 || s.tape.Node(issues).Kind != tape.Array {
-		return quarantine.ReasonNoOutcome
+	if !isOutcome || issues < 0 || s.tape.Node(issues).Kind != tape.Array || s.tape.Node(issues).Next == issues+1 {
+		return quarantine.ReasonNoOutcome // without an issue it says nothing
 	}
 	for n := range children(&s.tape, issues) {
 		s.count(text(&s.tape, n, s.key.severity), text(&s.tape, n, s.key.code))

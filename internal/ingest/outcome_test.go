@@ -20,6 +20,7 @@ func TestOutcomesAreCountedBySeverityAndCode(t *testing.T) {
 		outcome(`{"severity":"error","code":"processing"},{"severity":"bad"},{"severity":"success","code":"success"}`) +
 		outcome(`{"severity":"information","code":"informational","diagnostics":"17 resources"},{"severity":"fatal","code":"exception"}`) +
 		`{"resourceType":"OperationOutcome"}` + "\n" +
+		`{"resourceType":"OperationOutcome","issue":[]}` + "\n" +
 		`{"resourceType":"Patient","issue":[]}` + "\n"
 	s := mustRun(t, o, textSource(Errors, "OperationOutcome", text))
 	want := []OutcomeCount{
@@ -33,7 +34,7 @@ func TestOutcomesAreCountedBySeverityAndCode(t *testing.T) {
 	if diff := cmp.Diff(want, s.Outcomes); diff != "" {
 		t.Error(diff)
 	}
-	if s.Delivered != 3 || s.ByReason[quarantine.ReasonNoOutcome] != 2 || s.Tables != nil {
+	if s.Delivered != 3 || s.ByReason[quarantine.ReasonNoOutcome] != 3 || s.Tables != nil {
 		t.Errorf("summary = %+v", s)
 	}
 }
