@@ -19,8 +19,11 @@ type Grant struct {
 	// Listed are the scopes for all types ("*") that were granted as a list of
 	// types instead: enough, as far as the list goes.
 	Listed []string
-	// Beyond are granted scopes that nobody asked for.
+	// Beyond are granted scopes that nobody asked for, of resources and without
+	// a search; Others is the number of the others, which may be any words of
+	// the server's.
 	Beyond []string
+	Others int
 }
 
 // ReviewGrant compares what came with a token of this package with what was
@@ -30,7 +33,14 @@ func ReviewGrant(token *oauth2.Token, requested []string) Grant {
 	if !stated {
 		return Grant{Scopes: slices.Clone(requested)}
 	}
-	g := Grant{Scopes: granted, Stated: true, Beyond: Missing(granted, requested)}
+	g := Grant{Scopes: granted, Stated: true}
+	for _, text := range Missing(granted, requested) {
+		if s, err := ParseScope(text); err != nil || s.Query != "" {
+			g.Others++
+			continue
+		}
+		g.Beyond = append(g.Beyond, text)
+	}
 	for _, text := range Missing(requested, granted) {
 		if hasList(text, granted) {
 			g.Listed = append(g.Listed, text)
@@ -76,5 +86,8 @@ func (g Grant) Warnings() []string {
 	add(g.Missing, "not granted: %s")
 	add(g.Listed, "granted for a list of types only: %s")
 	add(g.Beyond, "granted though not asked for: %s")
+	if g.Others > 0 {
+		list = append(list, fmt.Sprintf("granted though not asked for: %d scopes of another form", g.Others))
+	}
 	return list
 }

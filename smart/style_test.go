@@ -177,6 +177,10 @@ func TestAGrantIsComparedWithWhatWasAsked(t *testing.T) {
 			}
 		})
 	}
+	words := ReviewGrant(granted("system/Patient.rs CANARY system/Patient.rs?name=CANARY launch"), []string{"system/Patient.rs"})
+	if said := strings.Join(words.Warnings(), "; "); words.Others != 3 || said != "granted though not asked for: 3 scopes of another form" {
+		t.Errorf("a server's own words are said: %q", said)
+	}
 	silent := ReviewGrant(&oauth2.Token{AccessToken: "x"}, []string{"system/Patient.rs"})
 	if silent.Stated || silent.Missing != nil || !silent.Covers("Patient") || len(silent.Warnings()) != 1 || !strings.Contains(silent.Warnings()[0], "does not say") {
 		t.Errorf("without scope: %+v, %v", silent, silent.Warnings())
