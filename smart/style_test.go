@@ -177,7 +177,7 @@ func TestAGrantIsComparedWithWhatWasAsked(t *testing.T) {
 			}
 		})
 	}
-	words := ReviewGrant(granted("system/Patient.rs CANARY system/Patient.rs?name=CANARY launch"), []string{"system/Patient.rs"})
+	words := ReviewGrant(granted("system/Patient.rs CANARY system/Goal.rs?name=CANARY launch"), []string{"system/Patient.rs"})
 	if said := strings.Join(words.Warnings(), "; "); words.Others != 3 || said != "granted though not asked for: 3 scopes of another form" {
 		t.Errorf("a server's own words are said: %q", said)
 	}
