@@ -39,7 +39,7 @@ func (p *apiProblem) Error() string { return p.Title }
 func (p *apiProblem) GetStatus() int { return p.Status }
 
 // ContentType is that of problem details.
-func (p *apiProblem) ContentType(string) string { return "application/problem+json" }
+func (p *apiProblem) ContentType(string) string { return problemKind }
 
 func problemOf(f failure) *apiProblem {
 	p := &apiProblem{Type: "about:blank", Title: f.Summary, Status: f.Status, Code: string(f.Code), Tenant: f.Tenant, Remedy: f.Remedy}
@@ -81,6 +81,7 @@ func (s *Server) api(mux *http.ServeMux) error {
 	a := humago.New(mux, c)
 	a.UseMiddleware(s.allowed(a))
 	s.operations(a)
+	describeProblems(a.OpenAPI())
 	text, err := json.Marshal(a.OpenAPI())
 	if err != nil {
 		return fmt.Errorf("describe the API: %w", err)

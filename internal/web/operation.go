@@ -104,10 +104,14 @@ func (s *Server) operations(a huma.API) {
 }
 
 func operation(id, method, path string, act access.Act, summary string) huma.Operation {
+	var refused []int
+	if method == http.MethodPost {
+		refused = []int{http.StatusConflict} // what cannot be done as things stand
+	}
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Metadata: map[string]any{actKey: act},
 		Extensions:   map[string]any{"x-permission": string(act)},
-		MaxBodyBytes: maxBody, Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+		MaxBodyBytes: maxBody, Errors: refused,
 	}
 }
 

@@ -84,7 +84,7 @@ func (s *Server) pageActs(a huma.API) {
 		return s.exportWithFiles(ctx, q.Tenant, id)
 	})
 	acked := operation("acknowledge-alert", "POST", "/api/v1/practices/{tenant}/alerts/{alert}/acknowledge", access.Operate, "Say that somebody has taken an alert of a practice on")
-	acked.DefaultStatus = http.StatusNoContent
+	acked.DefaultStatus, acked.Errors = http.StatusNoContent, nil
 	huma.Register(a, acked, func(ctx context.Context, q *ackQuery) (*struct{}, error) {
 		return nil, s.told(s.acknowledge(ctx, q.Tenant, strconv.FormatInt(q.Alert, 10), q.Body.For, q.Body.Note))
 	})

@@ -15,7 +15,7 @@ import (
 type progress struct {
 	Phases []phase     `json:"phases"`
 	Types  []typeFiles `json:"types,omitempty" doc:"Output files by section and type."`
-	Files  fileSums    `json:"files"`
+	Files  FileSums    `json:"files"`
 	From   time.Time   `json:"from,omitzero" doc:"When files began to come; the first span of time begins then."`
 	Span   float64     `json:"span_seconds,omitempty" doc:"How long each span of time is."`
 	Bytes  []int64     `json:"bytes_in,omitempty" doc:"Bytes of NDJSON that were stored in each span."`
@@ -25,8 +25,9 @@ type progress struct {
 	until  time.Time // the end of the last span
 }
 
-// fileSums are output files in numbers.
-type fileSums struct {
+// FileSums are output files in numbers. The description of the API shows the
+// members of an embedded type only when the type is exported.
+type FileSums struct {
 	Listed      int64 `json:"listed"`
 	Stored      int64 `json:"stored" doc:"Verified and durable."`
 	Ingested    int64 `json:"ingested"`
@@ -39,7 +40,7 @@ type fileSums struct {
 	Quarantined int64 `json:"quarantined"`
 }
 
-func (s *fileSums) add(p store.Pulse) {
+func (s *FileSums) add(p store.Pulse) {
 	s.Listed += p.Files
 	if p.Stored >= 0 {
 		s.Stored += p.Files
@@ -60,7 +61,7 @@ func (s *fileSums) add(p store.Pulse) {
 type typeFiles struct {
 	Section      string `json:"section" enum:"output,deleted,error"`
 	ResourceType string `json:"type"`
-	fileSums
+	FileSums
 }
 
 // spansDrawn is into how many spans of time an export is cut.
@@ -101,14 +102,14 @@ func (s *Server) progressOf(ctx context.Context, x store.Export, moves []store.M
 	return p, nil
 }
 
-func (p *progress) byType(section, resourceType string) *fileSums {
+func (p *progress) byType(section, resourceType string) *FileSums {
 	for i := range p.Types {
 		if p.Types[i].Section == section && p.Types[i].ResourceType == resourceType {
-			return &p.Types[i].fileSums
+			return &p.Types[i].FileSums
 		}
 	}
 	p.Types = append(p.Types, typeFiles{Section: section, ResourceType: resourceType})
-	return &p.Types[len(p.Types)-1].fileSums
+	return &p.Types[len(p.Types)-1].FileSums
 }
 
 // fileTimes gives from when to when an export had to do with output files; the

@@ -33,7 +33,7 @@ func TestAnExportAtWorkSaysHowFarItIs(t *testing.T) {
 	}
 	var p struct {
 		Phases []phase
-		Files  fileSums
+		Files  FileSums
 		Types  []typeFiles
 		Bytes  []int64 `json:"bytes_in"`
 	}
