@@ -77,7 +77,7 @@ func (s *Steps) attach(ctx context.Context, t *config.Tenant, w Work) (Outcome, 
 			return done, nil // the next step begins with this file, and counts its failures
 		}
 		if err != nil {
-			return nil, err
+			return nil, putOffForEver(t, w, err, "documents")
 		}
 		done.Files = append(done.Files, summary)
 	}
@@ -107,12 +107,22 @@ func (s *Steps) attachOf(ctx context.Context, client *bulkdata.Client, t *config
 		Place: s.places.of(t.ID, w.Export.ID, file.Name),
 	}
 	o.Lease.Subject = file.Name
-	o.AsOf, _ = fhir.ParseInstant(w.Export.TransactionTime) // zero when the server gave none
+	o.AsOf = asOf(w.Export)
 	summary, err := attachment.Run(ctx, o)
 	if err == nil {
 		s.places.forget(t.ID, w.Export.ID, file.Name)
 	}
 	return summary, err
+}
+
+// asOf gives the time until which a document's changes are known to the export:
+// the server's own word, unless that is later than our kick-off; zero without one.
+func asOf(x store.Export) time.Time {
+	at, err := fhir.ParseInstant(x.TransactionTime)
+	if sent := x.KickoffSentAt; err == nil && !sent.IsZero() && at.After(sent) {
+		return sent
+	}
+	return at
 }
 
 // rulesOf gives what the configuration wants and the agreement permits now.

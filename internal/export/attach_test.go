@@ -219,3 +219,19 @@ func TestTheTokenForDocumentsIsOfTheTypesThatTheVendorHas(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A clock of the server's that is ahead must not make a changed document a
+// known one.
+func TestDocumentsAreKnownAsOfTheKickoffAtMost(t *testing.T) {
+	sent := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for said, want := range map[string]time.Time{
+		"2026-03-01T11:00:00Z": sent.Add(-time.Hour), "2026-03-01T13:00:00Z": sent, "": {}, "soon": {},
+	} {
+		if got := asOf(store.Export{TransactionTime: said, KickoffSentAt: sent}); !got.Equal(want) {
+			t.Errorf("%q: as of %v, want %v", said, got, want)
+		}
+	}
+	if got := asOf(store.Export{TransactionTime: "2026-03-01T13:00:00Z"}); !got.Equal(sent.Add(time.Hour)) { // of a replay
+		t.Errorf("without a kick-off: %v", got)
+	}
+}

@@ -112,9 +112,15 @@ func downloadFailed(t *config.Tenant, w Work, err error) error {
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code.Kind() == problem.DownloadFailed.Kind() {
 		return problem.Wrap(p.Err, problem.DownloadFailed, fmt.Sprintf("output file %s: %s", w.Lease.Subject, p.Summary), p.Remedy)
 	}
-	if isLater(err) && time.Since(w.Export.StateAt) > stuckAfter { // a server that only ever says later
-		return problem.Wrap(err, problem.ExportStuck, "the server has put off the files of the export for over "+days(stuckAfter),
-			"Ask the practice or its vendor why; then resume with bulkhead export "+t.ID+" --resume.").For(t.ID)
+	return putOffForEver(t, w, err, "files")
+}
+
+// putOffForEver gives a problem in the place of an error by which a server says
+// later, when it has only ever said that of what is asked for.
+func putOffForEver(t *config.Tenant, w Work, err error, what string) error {
+	if !isLater(err) || time.Since(w.Export.StateAt) <= stuckAfter {
+		return err
 	}
-	return err
+	return problem.Wrap(err, problem.ExportStuck, "the server has put off the "+what+" of the export for over "+days(stuckAfter),
+		"Ask the practice or its vendor why; then resume with bulkhead export "+t.ID+" --resume.").For(t.ID)
 }

@@ -62,14 +62,15 @@ func typeOf(f store.File) string {
 	return f.ResourceType
 }
 
-// lapsed reports whether a refusal may mean that the link's time is over.
+// lapsed reports whether a refusal may mean that the link's time is over. Google's
+// storage says 400.
 func lapsed(err error) bool {
 	status, ok := errors.AsType[*bulkdata.StatusError](err)
 	if !ok {
 		return false
 	}
 	switch status.Status {
-	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
 		return true
 	}
 	return false

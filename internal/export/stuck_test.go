@@ -18,7 +18,8 @@ func TestAServerThatOnlyEverSaysLaterIsShownToAPerson(t *testing.T) {
 		_, busy := s.busy(practice, w, &bulkdata.BusyError{Status: http.StatusTooManyRequests})
 		w.Export.StateAt = time.Now().Add(-age)
 		putOff := downloadFailed(practice, w, &bulkdata.StatusError{Op: bulkdata.OpFile, Status: http.StatusTooManyRequests})
-		for what, err := range map[string]error{"a status request": refused, "a kick-off": busy, "a file": putOff} {
+		document := putOffForEver(practice, w, endsAttaching(&bulkdata.StatusError{Op: bulkdata.OpAttachment, Status: http.StatusTooManyRequests}), "documents")
+		for what, err := range map[string]error{"a status request": refused, "a kick-off": busy, "a file": putOff, "a document": document} {
 			p := problem.Of(err)
 			if got := p != nil && p.Code == problem.ExportStuck; got != want {
 				t.Errorf("%s refused after %v: %v, want the problem export_stuck: %v", what, age, err, want)

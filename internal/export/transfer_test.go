@@ -140,6 +140,15 @@ func TestALapsedLinkIsRenewedOnceFromThePageThatNamedTheFile(t *testing.T) {
 	}
 }
 
+func TestALinkMayHaveLapsedByManyNames(t *testing.T) {
+	t.Attr("shows", "M12 D4")
+	for status, want := range map[int]bool{400: true, 403: true, 404: true, 410: true, 401: false, 429: false, 500: false} {
+		if got := lapsed(&bulkdata.StatusError{Op: bulkdata.OpFile, Status: status}); got != want {
+			t.Errorf("%d: lapsed %v", status, got)
+		}
+	}
+}
+
 func TestAFreshLinkIsThatOfTheSameFile(t *testing.T) {
 	file := func(place int, url string, count int64) store.File {
 		return store.File{Name: fmt.Sprintf("0-output-%d-Patient", place), URL: "https://ehr.example/" + url, Expected: count}
