@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -412,6 +413,28 @@ func TestAPracticeThatComesBackHasAnEndOfItsOwn(t *testing.T) {
 			if rows := fmt.Sprint(h.tables.rows["lakeside"]); rows != "0" {
 				t.Errorf("round %d: %s rows", round, rows)
 			}
+		}
+	})
+}
+
+func TestWhatAnEndedAgreementRefusesIsNoNewEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, lakeside := newHouse(t), agreed("lakeside")
+		h.export(order{tenant: "lakeside"})
+		lakeside.Agreement.ExpiresAt = config.Moment{Time: time.Now()}
+		pass(16 * day)
+		if r := h.dispose(lakeside); r.Certificate == "" {
+			t.Fatalf("%+v", r)
+		}
+		for range 3 { // its schedule goes on, and is refused every night
+			pass(day)
+			h.export(order{tenant: "lakeside", ends: []life.Event{life.Deny}, bare: true})
+			if r := h.dispose(lakeside); r.Certificate != "" {
+				t.Errorf("another certificate of nothing: %+v", r)
+			}
+		}
+		if list, err := h.ledger.In("lakeside").Endings(t.Context()); err != nil || len(list) != 1 {
+			t.Errorf("%d ends, %v", len(list), err)
 		}
 	})
 }

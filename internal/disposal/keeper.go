@@ -198,12 +198,12 @@ func latest(endings []store.Ending) (last store.Ending, open bool) {
 	return last, last.EndedAt.IsZero() && last.CalledOffAt.IsZero()
 }
 
-// see records the end of an agreement, where there was an export since the one
+// see records the end of an agreement, where an export was begun since the one
 // before.
 func (k *Keeper) see(ctx context.Context, t *config.Tenant, rule agreement.Rule, before store.Ending) error {
 	in, now := k.Store.In(t.ID), time.Now()
-	x, ok, err := in.Latest(ctx)
-	if err != nil || !ok || !before.EndedAt.IsZero() && !x.RequestedAt.After(before.BegunAt) {
+	asked, err := in.LatestAsked(ctx)
+	if err != nil || asked.IsZero() || !before.EndedAt.IsZero() && !asked.After(before.BegunAt) {
 		return err
 	}
 	at := t.Agreement.ExpiresAt.Time

@@ -35,6 +35,14 @@ func (s *Scope) Left(ctx context.Context, areas []string) ([]Export, error) {
 	return exportsOf(rows)
 }
 
+// LatestAsked gives when the tenant's last export was requested that can have
+// brought something, or the zero time: one that was refused before its kick-off
+// has not.
+func (s *Scope) LatestAsked(ctx context.Context) (time.Time, error) {
+	t, err := s.store.queries().LatestAsked(ctx, s.tenant)
+	return at(t), Explain(err)
+}
+
 // Disposals gives what of the tenant was destroyed, in order, with its
 // listings.
 func (s *Scope) Disposals(ctx context.Context) ([]Disposal, error) {

@@ -580,6 +580,17 @@ func (q *Queries) InsertEnding(ctx context.Context, arg InsertEndingParams) (int
 	return ending_id, err
 }
 
+const latestAsked = `-- name: LatestAsked :one
+SELECT CAST(coalesce(max(requested_at), 0) AS INTEGER) FROM export WHERE tenant_id = ? AND (state <> 'denied' OR kickoff_sent_at > 0)
+`
+
+func (q *Queries) LatestAsked(ctx context.Context, tenantID string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, latestAsked, tenantID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listDisposals = `-- name: ListDisposals :many
 SELECT tenant_id, export_id, area, ending_id, rule, begun_at, ended_at, files, bytes, listing FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id = '', export_id, area
 `

@@ -5,6 +5,9 @@ SELECT x.* FROM export x WHERE x.tenant_id = sqlc.arg(tenant_id) AND CAST(sqlc.a
     WHERE d.tenant_id = x.tenant_id AND d.export_id = x.export_id AND d.ended_at > 0 AND d.area IN (sqlc.slice('areas')))
 ORDER BY x.requested_at, x.export_id;
 
+-- name: LatestAsked :one
+SELECT CAST(coalesce(max(requested_at), 0) AS INTEGER) FROM export WHERE tenant_id = ? AND (state <> 'denied' OR kickoff_sent_at > 0);
+
 -- name: ListDisposals :many
 SELECT * FROM disposal WHERE tenant_id = ? ORDER BY begun_at, export_id = '', export_id, area;
 
