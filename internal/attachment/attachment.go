@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -70,9 +71,9 @@ type Options struct {
 
 	// Open gives the NDJSON of the output file. It is called once or twice.
 	Open func(ctx context.Context) (io.ReadCloser, error)
-	// Refused has the numbers of the lines that ingest refused: they are no
+	// Refused are the numbers of the lines that ingest refused: they are no
 	// resources, and have no attachments.
-	Refused map[int64]bool
+	Refused *quarantine.Numbers
 	MaxLine int // longest line in bytes; 0 means 256 MiB
 	// Place is where an earlier run of the same file by the same rules stood;
 	// nil begins with the first line and remembers nothing.

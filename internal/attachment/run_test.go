@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -292,7 +293,8 @@ func TestALaterExportFetchesWhatMayHaveChanged(t *testing.T) {
 func TestRefusedLinesHaveNoDocuments(t *testing.T) {
 	b := newBench(t, note("a", `"contentType":"text/plain","url":"Binary/1"`), note("b", `"contentType":"text/plain","data":"aGk="`),
 		note("long", `"contentType":"text/plain","data":"`+strings.Repeat("A", 4000)+`"`), "{", "", note("c", `"contentType":"text/plain","data":"aGk="`))
-	b.opts.Refused, b.opts.MaxLine = map[int64]bool{1: true}, 2000
+	b.opts.Refused, b.opts.MaxLine = &quarantine.Numbers{}, 2000
+	b.opts.Refused.Add(1)
 	_, rows := b.run()
 	want := map[string]string{"DocumentReference/b content[0].attachment": "inline", "DocumentReference/c content[0].attachment": "inline"}
 	if diff := cmp.Diff(want, outcomes(rows)); diff != "" || rows[1]["source_line"] != int64(6) {

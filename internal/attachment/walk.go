@@ -48,7 +48,7 @@ func (w *walk) block(ctx context.Context, b *ndjson.Block, x *extractor) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if l.Number <= w.behind || l.Blank() || w.Refused[l.Number] {
+		if l.Number <= w.behind || l.Blank() || w.Refused.Has(l.Number) {
 			continue
 		}
 		if found := x.read(l.Bytes); len(found.found) > 0 {

@@ -1,11 +1,11 @@
 package ingest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestTheNumbersOfRefusedLinesCanBeHad(t *testing.T) {
@@ -21,11 +21,13 @@ func TestTheNumbersOfRefusedLinesCanBeHad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[int64]bool{3: true, 5: true, 6: true, 7: true, 8: true}, got); diff != "" {
-		t.Error(diff)
+	for line := range int64(10) {
+		if want := slices.Contains([]int64{3, 5, 6, 7, 8}, line); got.Has(line) != want {
+			t.Errorf("line %d is refused: %v", line, got.Has(line))
+		}
 	}
 	none, err := quarantine.Lines(t.Context(), o.Scope, o.Export, "0-output-9-Patient")
-	if err != nil || len(none) > 0 {
+	if err != nil || none.Has(1) {
 		t.Errorf("a file without refused lines: %v, %v", none, err)
 	}
 }

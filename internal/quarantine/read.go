@@ -87,13 +87,13 @@ func Entries(ctx context.Context, scope *blob.Scope, export, file string) iter.S
 
 // Lines gives the numbers of the lines of an output file that are in an
 // export's quarantine.
-func Lines(ctx context.Context, scope *blob.Scope, export, file string) (map[int64]bool, error) {
-	lines := map[int64]bool{}
+func Lines(ctx context.Context, scope *blob.Scope, export, file string) (*Numbers, error) {
+	lines := &Numbers{}
 	for e, err := range Entries(ctx, scope, export, file) {
 		if err != nil {
 			return nil, err
 		}
-		lines[e.Line] = true
+		lines.Add(e.Line)
 	}
 	return lines, nil
 }
