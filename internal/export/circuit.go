@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
 	"time"
 
@@ -25,6 +26,16 @@ const (
 	probeTakes = 15 * time.Second
 	// probeLost is how old a probe is of which nobody has told the end.
 	probeLost = 5 * time.Minute
+
+	// believed is how long a server counts as well after it was reached: as many
+	// requests leave then as want to. Before, and while connections fail, at most
+	// as many are under way as may fail before it is in doubt; the others wait as
+	// long as queued for what those find out.
+	believed = time.Minute
+	queued   = 5 * time.Second
+	// doubted is the pause between two requests to a server in doubt: of which so
+	// many connections failed that it is taken for away when that lasts.
+	doubted = 5 * time.Second
 )
 
 // Circuits know which servers cannot be reached. To one that cannot nothing is
@@ -40,8 +51,12 @@ type Circuits struct {
 }
 
 type circuit struct {
-	failures int64 // in a row
-	first    time.Time
+	failures int64     // in a row
+	first    time.Time // of them
+	last     time.Time
+	well     time.Time     // when it was reached last
+	feeling  int64         // requests under way that find out whether it can be reached
+	news     chan struct{} // closed when one of them has; nil while nobody waits for that
 	opened   time.Time // zero while it is closed
 	probeAt  time.Time
 	pause    time.Duration
@@ -70,57 +85,142 @@ func (c *Circuits) load(ctx context.Context) {
 	}
 }
 
-// enter asks whether a request may leave for a server: nil when it may, else
-// until when to wait.
-func (c *Circuits) enter(ctx context.Context, origin string) *Later {
+// A pass is a request that was let through.
+type pass struct {
+	circuits *Circuits
+	origin   string
+	feels    bool // it is one of those that find out whether the server can be reached
+}
+
+// enter asks whether a request may leave for a server: with a pass when it may,
+// whose end must be told, else until when to wait. While others find out
+// whether the server can be reached it waits for them, a little.
+func (c *Circuits) enter(ctx context.Context, origin string) (pass, *Later) {
+	var patience <-chan time.Time
+	for {
+		p, wait, news := c.ask(ctx, origin)
+		if news == nil {
+			return p, wait
+		}
+		if patience == nil {
+			patience = time.After(queued)
+		}
+		select {
+		case <-news:
+		case <-patience:
+			return pass{}, away(origin, time.Now().Add(probeTakes))
+		case <-ctx.Done():
+			return pass{}, away(origin, time.Now())
+		}
+	}
+}
+
+func away(origin string, until time.Time) *Later {
+	return &Later{Until: until, Reason: origin + " cannot be reached at present", Held: store.HeldByCircuit}
+}
+
+// ask gives a pass, or until when to wait, or what is closed when there is news.
+func (c *Circuits) ask(ctx context.Context, origin string) (pass, *Later, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.load(ctx)
 	of := c.by[origin]
-	if of == nil || of.opened.IsZero() {
+	if of == nil {
+		of = &circuit{}
+		c.by[origin] = of
+	}
+	p, now := pass{circuits: c, origin: origin}, time.Now()
+	if !of.opened.IsZero() {
+		if wait := of.probe(origin, now); wait != nil {
+			return p, wait, nil
+		}
+		return p, nil, nil
+	}
+	if of.failures == 0 && now.Sub(of.well) < believed {
+		return p, nil, nil
+	}
+	room := failuresOpen - of.failures
+	if room <= 0 {
+		if next := of.last.Add(doubted); now.Before(next) {
+			return p, away(origin, next), nil
+		}
+		room = 1
+	}
+	if of.feeling >= room {
+		if of.news == nil {
+			of.news = make(chan struct{})
+		}
+		return p, nil, of.news
+	}
+	of.feeling++
+	p.feels = true
+	return p, nil, nil
+}
+
+// probe lets one request through at the time to try a server whose circuit is
+// open: nil for that one, else until when to wait.
+func (of *circuit) probe(origin string, now time.Time) *Later {
+	switch {
+	case now.Before(of.probeAt):
+		return away(origin, of.probeAt)
+	case of.probing.IsZero() || now.Sub(of.probing) > probeLost:
+		of.probing = now
 		return nil
 	}
-	now, until := time.Now(), of.probeAt
-	if !now.Before(of.probeAt) {
-		if of.probing.IsZero() || now.Sub(of.probing) > probeLost {
-			of.probing = now
-			return nil
-		}
-		until = now.Add(probeTakes)
+	return away(origin, now.Add(probeTakes))
+}
+
+// reached tells that there is a connection, though no answer yet: those that
+// wait for that go on, unless connections have failed that were there, too.
+func (p *pass) reached() {
+	p.circuits.mu.Lock()
+	defer p.circuits.mu.Unlock()
+	if of := p.circuits.by[p.origin]; of != nil && of.failures == 0 && of.opened.IsZero() {
+		of.well = time.Now()
+		of.tell()
 	}
-	return &Later{Until: until, Reason: origin + " cannot be reached at present", Held: store.HeldByCircuit}
+}
+
+// tell lets those look again that wait for news.
+func (of *circuit) tell() {
+	if of.news != nil {
+		close(of.news)
+		of.news = nil
+	}
 }
 
 // left tells how a request ended that was let through: nil when the server
 // answered.
-func (c *Circuits) left(ctx context.Context, origin string, err error) {
+func (p *pass) left(ctx context.Context, err error) {
+	c := p.circuits
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	of := c.by[origin]
+	of := c.by[p.origin]
+	if p.feels {
+		of.feeling--
+	}
+	defer of.tell()
 	switch {
-	case err == nil && of == nil:
 	case err == nil:
-		delete(c.by, origin)
 		if !of.opened.IsZero() {
-			c.keep(ctx, origin, of, "", time.Now())
+			c.keep(ctx, p.origin, of, "", time.Now())
 		}
+		*of = circuit{well: time.Now(), feeling: of.feeling, news: of.news}
 	case !isAway(ctx, err):
-		if of != nil {
-			of.probing = time.Time{} // it says nothing of the server: another one may try
-		}
+		of.probing = time.Time{} // it says nothing of the server: another one may try
 	default:
-		if of == nil {
-			of = &circuit{first: time.Now()}
-			c.by[origin] = of
-		}
-		c.failed(ctx, origin, of, err)
+		c.failed(ctx, p.origin, of, err)
 	}
 }
 
 // failed counts a connection that failed, and opens the circuit when it is time.
 func (c *Circuits) failed(ctx context.Context, origin string, of *circuit, err error) {
-	of.failures++
 	now, open := time.Now(), !of.opened.IsZero()
+	if of.failures == 0 {
+		of.first = now
+	}
+	of.failures++
+	of.last = now
 	switch {
 	case open && of.probing.IsZero():
 		return // it left before the circuit opened
@@ -162,14 +262,22 @@ type broken struct {
 // RoundTrip sends the request unless its server's circuit is open; a *Later
 // then.
 func (b *broken) RoundTrip(r *http.Request) (*http.Response, error) {
-	origin := store.Origin(r.URL.String())
-	if wait := b.circuits.enter(r.Context(), origin); wait != nil {
+	ctx := r.Context()
+	p, wait := b.circuits.enter(ctx, store.Origin(r.URL.String()))
+	if wait != nil {
 		if r.Body != nil {
 			return nil, errors.Join(wait, r.Body.Close())
 		}
 		return nil, wait
 	}
+	if p.feels {
+		r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+			if !got.Reused {
+				p.reached()
+			}
+		}}))
+	}
 	answer, err := b.next.RoundTrip(r)
-	b.circuits.left(r.Context(), origin, err)
+	p.left(ctx, err)
 	return answer, err
 }
