@@ -67,6 +67,7 @@ type command struct {
 	Backup     backupCommand             `cmd:"" help:"Copy the ledger, also while bulkhead works."`
 	Restore    restoreCommand            `cmd:"" help:"Put a copy of the ledger back."`
 	Dispose    disposeCommand            `cmd:"" help:"Take away what may no longer be kept, and certify what went at the end of an agreement."`
+	People     peopleCommand             `cmd:"" help:"Say who may sign in to the pages, and let somebody in again where no admin can."`
 	Audit      auditCommand              `cmd:"" help:"Verify, export and search the record of who did what."`
 	Keys       keysCommand               `cmd:"" help:"Make signing keys and show their public parts."`
 	Encryption encryptionCommand         `cmd:"" help:"Encrypt what is kept of practices, each by a key of its own; rotate and destroy these keys."`

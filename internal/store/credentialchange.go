@@ -27,6 +27,19 @@ type CredentialChange struct {
 	Source string // the address it came from; "local" for a command
 }
 
+// Says is what changed, in words.
+func (c CredentialChange) Says() string {
+	switch c.What {
+	case PasswordSet:
+		return "the password was set by somebody else; a second factor went with it"
+	case FactorSet:
+		return "a second factor was set up"
+	case FactorRemoved:
+		return "the second factor was removed"
+	}
+	return "the password was changed"
+}
+
 // CredentialChangesOf gives what changed of how a person signs in after a time,
 // the latest first, 20 at most.
 func (s *Store) CredentialChangesOf(ctx context.Context, person string, since time.Time) ([]CredentialChange, error) {

@@ -64,7 +64,14 @@ type mine struct {
 	Person   store.Person
 	Sessions []store.Session
 	Here     string // the id of the session that looks
+	Changes  []store.CredentialChange
+	Changed  bool   // something changed since they signed in before
+	Next     string // where they wanted to go then
 }
+
+// changesShown is for how long a person is shown what changed of how they sign
+// in.
+const changesShown = 90 * 24 * time.Hour
 
 func (s *Server) mePage(w http.ResponseWriter, r *http.Request) error {
 	v := visitOf(r)
@@ -72,7 +79,12 @@ func (s *Server) mePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, "me", mine{v.person, list, v.session.ID})
+	changes, err := s.opts.Store.CredentialChangesOf(r.Context(), v.person.ID, time.Now().Add(-changesShown))
+	if err != nil {
+		return err
+	}
+	changed := r.URL.Query().Get("changed") != ""
+	return s.show(w, r, http.StatusOK, "me", mine{v.person, list, v.session.ID, changes, changed, local(r.URL.Query().Get("next"))})
 }
 
 func ended(person string) audit.Event {

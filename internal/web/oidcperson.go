@@ -131,7 +131,7 @@ func (s *Server) personOf(ctx context.Context, c claims) (p store.Person, there 
 	if err != nil {
 		return p, false, err
 	}
-	if taken || !personID.MatchString(id) || slices.Contains(reserved, id) {
+	if taken || !access.ValidID(id) {
 		id += "-" + access.HashSecret(c.Subject)[:10]
 	}
 	return store.Person{ID: id, Subject: c.Subject}, false, nil

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -53,17 +52,10 @@ func personForm(r *http.Request) filledForm {
 	}
 }
 
-// reserved are names that the record has for others than people.
-var reserved = []string{audit.Service, nobody, unknownPerson, "schedule", "command", "doctor", "engine"}
-
-var personID = regexp.MustCompile(`^[a-z][a-z0-9._@-]{1,63}$`)
-
 func (f filledForm) check() error {
 	switch {
-	case !personID.MatchString(f.id):
-		return errors.New("the name to sign in with is 2 to 64 lower-case letters, digits and . _ @ -, a letter first")
-	case slices.Contains(reserved, f.id):
-		return errors.New("this name to sign in with is bulkhead's own, in its record")
+	case !access.ValidID(f.id):
+		return errors.New("the name to sign in with is 2 to 64 lower-case letters, digits and . _ @ -, a letter first, and none that the record has for others, such as bulkhead, nobody, engine")
 	case len(f.name) > 100:
 		return errors.New("the name is longer than 100 characters")
 	}

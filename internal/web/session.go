@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -91,7 +92,8 @@ type entry struct {
 }
 
 // enter begins a session of a person under a new secret (ASVS 3.2.1), ends the
-// one that the browser had, and leads on. There is no session without its
+// one that the browser had, and leads on: past what changed of how the person
+// signs in since they did before, if anything. There is no session without its
 // record.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, e entry, next string) error {
 	r = r.WithContext(as(r, e.person.Actor()))
@@ -104,6 +106,13 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, e entry, next str
 	begun := store.Session{
 		Person: e.person.ID, Way: e.way, Mark: access.HashSecret(e.person.PasswordHash), Factors: e.factors, Address: address(r), Agent: agent(r),
 		ProviderSession: e.providerSession, EndsAt: time.Now().Add(min(e.lasts, sessionAtMost)),
+	}
+	changes, err := s.opts.Store.CredentialChangesOf(r.Context(), e.person.ID, e.person.SignedInAt)
+	if err != nil {
+		return err
+	}
+	if !e.person.SignedInAt.IsZero() && len(changes) > 0 { // they are told before anything else (ASVS 2.2.3)
+		next = "/me?" + url.Values{"changed": {"1"}, "next": {next}}.Encode()
 	}
 	if err := s.opts.Store.BeginSession(r.Context(), secret, begun, e.event); err != nil {
 		return err
