@@ -14,6 +14,10 @@ type Meter struct {
 	counts map[string]counters
 }
 
+// meteredAtMost bounds how many exports are counted: nobody watches those that
+// have long ended.
+const meteredAtMost = 1024
+
 type counters struct{ downloaded, ingested *atomic.Int64 }
 
 // NewMeter returns a meter at zero.
@@ -24,6 +28,9 @@ func (m *Meter) of(export string) counters {
 	defer m.mu.Unlock()
 	c, ok := m.counts[export]
 	if !ok {
+		if len(m.counts) >= meteredAtMost {
+			clear(m.counts)
+		}
 		c = counters{new(atomic.Int64), new(atomic.Int64)}
 		m.counts[export] = c
 	}
@@ -33,7 +40,12 @@ func (m *Meter) of(export string) counters {
 // Read gives the bytes of NDJSON that an export has downloaded and ingested in
 // this process, repetitions included.
 func (m *Meter) Read(export string) (downloaded, ingested int64) {
-	c := m.of(export)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.counts[export]
+	if !ok {
+		return 0, 0
+	}
 	return c.downloaded.Load(), c.ingested.Load()
 }
 
