@@ -99,7 +99,9 @@ func child(ctx context.Context, path string) error {
 	if err != nil {
 		return ended(ctx, err, nil)
 	}
-	if err = a.Start(ctx); err == nil {
+	if do, ok := errands[stage]; ok {
+		err = do(ctx, a)
+	} else if err = a.Start(ctx); err == nil {
 		err = live(ctx, a, stage)
 	}
 	if err = ended(ctx, err, a.Close(ctx)); err != nil {

@@ -8,6 +8,11 @@
 // A process dies by SIGKILL, or is told to end by SIGTERM and perhaps killed
 // before it has.
 //
+// A ward is a world whose files are encrypted. The agreement of one of its
+// practices ends, or its keys change, by processes that die at every named
+// moment: all that must go is gone, told once in one certificate, what must stay
+// opens, and the other practice is the same byte for byte.
+//
 // A soak is bulkhead run itself, with four practices that are due every few
 // seconds, in a storm of faults and deaths: when it is over, the process holds
 // no more than before, doctor finds nothing, and the tables equal those of a

@@ -331,6 +331,16 @@ func (w *World) ledger() (map[string]string, error) {
 	return all, nil
 }
 
+// Ledger gives every value of every table, by table and column, one a line.
+func (w *World) Ledger() map[string]string {
+	w.t.Helper()
+	all, err := w.ledger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
 func (w *World) column(query string) (values []string, err error) {
 	rows, err := w.Store.DB().QueryContext(w.t.Context(), query)
 	if err != nil {
