@@ -58,7 +58,9 @@ func direct(now time.Time, a store.Alert, turn store.Turn, routes *routes) []sto
 	var list []store.Notice
 	for _, route := range routes.fitting(a) {
 		b := bundle{route: route, kind: a.Kind, turn: turn, news: []store.News{{Route: route, Turn: turn, At: now, Alert: a}}}
-		list = append(list, b.notice(now))
+		n := b.notice(now)
+		n.Incidents = []string{incidentOf(a.Kind, a.Since)}
+		list = append(list, n)
 	}
 	return list
 }

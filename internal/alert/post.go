@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
@@ -15,6 +16,9 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
+
+// within is how long a service may take for a message.
+const within = 10 * time.Second
 
 // Post sends a message to the service that the route's address names. It waits
 // for the service for ten seconds at most. Its error names neither the address
@@ -24,34 +28,44 @@ func Post(ctx context.Context, route config.AlertRoute, n store.Notice) error {
 	if err != nil {
 		return errors.New("its address cannot be read")
 	}
-	service, err := router.New(nil, address.Reveal())
+	service, err := (&router.ServiceRouter{}).Locate(address.Reveal())
 	if err != nil {
 		return errors.New("its address is none that shoutrrr knows")
 	}
-	text, params := n.Body, types.Params{}
-	if titled(address.Reveal()) {
-		params.SetTitle(n.Subject)
-	} else {
-		text = n.Subject + "\n\n" + n.Body
-	}
-	select {
-	case err := <-service.SendAsync(text, &params):
-		return reason(err)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return call(ctx, service, eventsOf(schemeOf(address.Reveal()), n))
 }
 
-// untitled are services that have no place for a title, or ignore it; pagerduty
-// shows the first line.
+// call makes the calls of a message, one after another.
+func call(ctx context.Context, service types.Service, events []event) error {
+	by, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for _, e := range events {
+		answer := make(chan error, 1) // the library knows no context: what comes too late is dropped
+		go func() { answer <- service.Send(e.text, &e.params) }()
+		select {
+		case err := <-answer:
+			if err != nil {
+				return reason(err)
+			}
+		case <-by.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return errSilent
+		}
+	}
+	return nil
+}
+
+// untitled are services that have no place for a title, or ignore it.
 var untitled = map[string]bool{
-	"pagerduty": true, "googlechat": true, "rocketchat": true, "signal": true, "wecom": true, "mattermost": true, "zulip": true, "notifiarr": true, "logger": true, "hangouts": true,
+	"googlechat": true, "rocketchat": true, "signal": true, "wecom": true, "mattermost": true, "zulip": true, "notifiarr": true, "logger": true, "hangouts": true,
 }
 
-func titled(address string) bool {
+func schemeOf(address string) string {
 	scheme, _, _ := strings.Cut(address, ":")
 	scheme, _, _ = strings.Cut(scheme, "+")
-	return !untitled[strings.ToLower(scheme)]
+	return strings.ToLower(scheme)
 }
 
 // known reports whether an address is one that can be sent to. Nothing is sent.

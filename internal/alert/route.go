@@ -2,26 +2,22 @@ package alert
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// routes are the configured routes with who owns what.
+// routes are the configured routes, and the practices whose alerts they take.
 type routes struct {
-	list   []config.AlertRoute
-	owners map[string][]string // by tenant: names and addresses of its people on our side
-	config *config.Config
+	list    []config.AlertRoute
+	tenants map[string]*config.Tenant
+	config  *config.Config
 }
 
 func routesOf(c *config.Config) *routes {
-	r := &routes{list: c.Alerts.Routes, owners: map[string][]string{}, config: c}
+	r := &routes{list: c.Alerts.Routes, tenants: make(map[string]*config.Tenant, len(c.Tenants)), config: c}
 	for i := range c.Tenants {
-		t := &c.Tenants[i]
-		for _, person := range t.ContactsOf(config.ContactUs) {
-			r.owners[t.ID] = append(r.owners[t.ID], person.Name, person.Email)
-		}
+		r.tenants[c.Tenants[i].ID] = &c.Tenants[i]
 	}
 	return r
 }
@@ -58,10 +54,9 @@ func (r *routes) fits(route *config.AlertRoute, a store.Alert) bool {
 	if len(route.Tenants) == 0 && len(route.Owners) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(r.concerned(a), func(tenant string) bool {
-		return slices.Contains(route.Tenants, tenant) || slices.ContainsFunc(r.owners[tenant], func(owner string) bool {
-			return owner != "" && slices.ContainsFunc(route.Owners, func(o string) bool { return strings.EqualFold(o, owner) })
-		})
+	return slices.ContainsFunc(r.concerned(a), func(id string) bool {
+		t, ok := r.tenants[id]
+		return ok && route.Concerns(t) || !ok && slices.Contains(route.Tenants, id) // it has left the configuration
 	})
 }
 

@@ -6,7 +6,9 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // The objects of alerts about what must be destroyed.
@@ -78,13 +80,13 @@ func (p *PracticeFacts) late(now time.Time) *Condition {
 // endFacts gives what becomes of what is kept of a practice whose agreement is
 // over; nil while it is not, and when all is destroyed.
 func endFacts(t *config.Tenant, l ledgerFacts, now time.Time) *EndFacts {
-	last, had := l.last[t.ID]
-	if _, over := agreement.Over(t.Agreement, now); !over || !had {
+	brought := l.brought(t.ID)
+	if _, over := agreement.Over(t.Agreement, now); !over || brought.IsZero() {
 		return nil
 	}
 	kept := agreement.Kept{Kind: agreement.KindDelivered}
 	if end, seen := l.ended[t.ID]; seen && end.CalledOffAt.IsZero() {
-		if !end.EndedAt.IsZero() && !last.RequestedAt.After(end.BegunAt) {
+		if !end.EndedAt.IsZero() && !brought.After(end.BegunAt) {
 			return nil
 		}
 		if end.EndedAt.IsZero() {
@@ -93,6 +95,18 @@ func endFacts(t *config.Tenant, l ledgerFacts, now time.Time) *EndFacts {
 	}
 	d := agreement.Dispose(t.Agreement, kept, now)
 	return &EndFacts{Disposal: d, Deadline: t.Agreement.DisposalDeadline.Std()}
+}
+
+// brought gives when the last export of a tenant was asked for that can have
+// brought something: one that was refused before its kick-off has not.
+func (l ledgerFacts) brought(tenant string) (at time.Time) {
+	for _, of := range []map[string]store.Export{l.last, l.full, l.some} {
+		x, ok := of[tenant]
+		if ok && (x.State != life.Denied || !x.KickoffSentAt.IsZero()) && x.RequestedAt.After(at) {
+			at = x.RequestedAt
+		}
+	}
+	return at
 }
 
 // disposalFacts gives how the last look at what must go of a practice ended;

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -100,6 +101,18 @@ func TestRecordsThatOutliveTheirAgreementAreToldUntilTheyAreGone(t *testing.T) {
 		})
 		w.pass(6*time.Hour, 10*time.Minute)
 		w.want("[bulkhead] over: p1: what may not be kept is here still")
+		for range 5 { // its schedule goes on, and is refused every night
+			w.do("p1", func(tx *store.Tx) error {
+				id, err := tx.Request(store.Intent{Stream: "s", Endpoint: "https://ehr.example/p1", Level: "group", Group: "g", Mode: "full"})
+				if err != nil {
+					return err
+				}
+				x, err := tx.Export(id)
+				return errors.Join(err, tx.Move(&x, life.Deny))
+			})
+			w.pass(day1, 6*time.Hour)
+		}
+		w.want()
 	})
 }
 

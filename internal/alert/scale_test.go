@@ -37,7 +37,23 @@ func (w *world) fleet(exports int) {
 			export.Order{Config: w.config, Tenant: t}.Stream(), t.ID)
 	}
 	exec(`INSERT INTO rate_window SELECT tenant_id, fhir_base_url, ?, 10 FROM tenant`, now/60_000)
+	w.past(exec, now)
 	exec(`ANALYZE`)
+}
+
+// past fills a ledger with a year of alerts and messages, requests that were
+// refused, ends of agreements, and servers that are away since a moment.
+func (w *world) past(exec func(string, ...any), now int64) {
+	const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)`
+	exec(many+` INSERT INTO alert (tenant_id, kind, object, severity, party, source, code, summary, remedy, since, opened_at, absent_at, closed_at, told_at)
+		SELECT printf('p%d', i % 500), 'failed', '', 'warning', 'us', '', '', 's', 'r', ?, ?, ?, ?, ? FROM n`, 10_000, now-2*86400_000, now-2*86400_000, now-86400_000, now-86400_000, now)
+	exec(`INSERT INTO alert_news (alert_id, route, turn, at, notice_id) SELECT alert_id, 'desk', 'opened', opened_at, alert_id % 3000 + 1 FROM alert`)
+	exec(many+` INSERT INTO notice (route, kind, turn, severity, subject, body, alerts, made_at, due_at, attempts, sent_at)
+		SELECT 'desk', 'failed', 'opened', 'warning', 's', hex(zeroblob(1500)), 3, ? - i * 3600000, ? - i * 3600000, 1, ? - i * 3600000 FROM n`, 3000, now, now, now)
+	exec(many+` INSERT INTO export_requests (tenant_id, requested_by, state, code, asked_at, ended_at) SELECT printf('p%d', i % 500), 'mirth', 'refused', 'request_invalid', ? - i * 1000, ? - i * 1000 FROM n`,
+		50_000, now-2*86400_000, now-2*86400_000)
+	exec(`INSERT INTO ending (tenant_id, reference, document, rule, over_at, seen_at, begun_at, ended_at, certificate) SELECT tenant_id, 'A', '', 'expired', 1, 1, 1, 1, hex(zeroblob(50000)) FROM tenant`)
+	exec(many+` INSERT INTO circuit (origin, failures, last_error, opened_at, probe_at) SELECT printf('https://%d.example', i), 5, 'e', ?, ? FROM n`, 5, now, now)
 }
 
 // BenchmarkLook is what the rules cost in each minute, with 500 practices and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -160,6 +161,9 @@ func (s *Sender) SendDue(ctx context.Context) error {
 func (s *Sender) send(ctx context.Context, n store.Notice, silent map[string]bool) error {
 	err := errSilent
 	if !silent[n.Route] {
+		if n.Incidents, err = s.incidents(ctx, n); err != nil {
+			return err
+		}
 		err = s.hand(ctx, n)
 		silent[n.Route] = errors.Is(err, errSilent)
 	}
@@ -177,6 +181,20 @@ func (s *Sender) send(ctx context.Context, n store.Notice, silent map[string]boo
 	}
 	s.log.Warn("an alert cannot be told", "route", n.Route, "subject", n.Subject, "reason", err, "again", !due.IsZero())
 	return s.store.SetUnsent(keep, n.ID, due, err.Error())
+}
+
+// incidents names those that a message begins or ends.
+func (s *Sender) incidents(ctx context.Context, n store.Notice) (names []string, err error) {
+	of := []store.Notice{n}
+	if n.Turn == store.Over {
+		if of, err = s.store.ClosedNotices(ctx, n.ID); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range of {
+		names = append(names, incidentOf(strconv.FormatInt(o.ID, 10), o.MadeAt))
+	}
+	return names, nil
 }
 
 var errNoRoute = errors.New("the configuration no longer has this route")
@@ -213,8 +231,9 @@ func (s *Sender) Try(ctx context.Context, route string) error {
 	now := time.Now()
 	n := store.Notice{
 		Route: route, Kind: "test", Turn: store.Opened, Severity: config.SeverityInfo, MadeAt: now,
-		Subject: "[bulkhead] this is a test",
-		Body:    fmt.Sprintf("Somebody tried the alert route %s at %s. Nothing is wrong.", route, day(now)),
+		Subject:   "[bulkhead] this is a test",
+		Incidents: []string{incidentOf("test", now)},
+		Body:      fmt.Sprintf("Somebody tried the alert route %s at %s. Nothing is wrong.", route, day(now)),
 	}
 	return s.hand(ctx, n)
 }

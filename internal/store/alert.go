@@ -75,6 +75,8 @@ type Notice struct {
 	SentAt    time.Time // zero: not yet
 	GivenUpAt time.Time // zero: not given up
 	LastError string    // in our words
+
+	Incidents []string // how services that keep incidents call those that it begins or ends; not kept
 }
 
 // OpenAlerts gives the alerts that are not over, the oldest first.
@@ -297,6 +299,20 @@ func (s *Store) DueNotices(ctx context.Context, limit int) ([]Notice, error) {
 	now := time.Now()
 	rows, err := s.queries().DueNotices(ctx, gen.DueNoticesParams{Now: ms(now), Beyond: ms(now.Add(farthest)), Most: int64(limit)})
 	return noticesOf(rows, err)
+}
+
+// ClosedNotices gives the messages of which a message that something is over
+// tells, and all of whose alerts are over now: their ids and when they were made.
+func (s *Store) ClosedNotices(ctx context.Context, over int64) ([]Notice, error) {
+	rows, err := s.queries().ClosedNotices(ctx, over)
+	if err != nil {
+		return nil, Explain(fmt.Errorf("list messages that are over: %w", err))
+	}
+	list := make([]Notice, len(rows))
+	for i, r := range rows {
+		list[i] = Notice{ID: r.NoticeID, MadeAt: at(r.MadeAt)}
+	}
+	return list, nil
 }
 
 // Notices gives the messages that were made since a time, the oldest first.

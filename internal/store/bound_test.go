@@ -20,7 +20,7 @@ var ofTheFleet = map[string][]string{
 	},
 	"the keeper of alerts looks at all and says of whom each row is": {
 		"LastExports", "LastFinished", "Unfinished", "RateWindows", "UnwatchTenants", "UnwatchAhead", "WatchedSince", "OpenAlerts", "AlertsSince", "SetAlertTold", "UntoldNews",
-		"PruneNews", "LatestEndings", "RefusedRequests", "UntakenRequests",
+		"PruneNews", "ClosedNotices", "LatestEndings", "RefusedRequests", "UntakenRequests",
 	},
 	"pages of a person who may see all, or whose tenants the query takes": {
 		"RefusedByTenant", "LastQualities", "AuditOfAll", "AuditOfSome", "AuditRowAt", "AuditEnds", "LastReviews",

@@ -86,6 +86,42 @@ func (q *Queries) AlertsSince(ctx context.Context, closedAt int64) ([]Alert, err
 	return items, nil
 }
 
+const closedNotices = `-- name: ClosedNotices :many
+SELECT DISTINCT n.notice_id, n.made_at FROM alert_news v JOIN alert_news o ON o.alert_id = v.alert_id AND o.route = v.route AND o.turn <> 'over'
+JOIN notice n ON n.notice_id = o.notice_id
+WHERE v.notice_id = ? AND NOT EXISTS (
+  SELECT 1 FROM alert_news p JOIN alert a ON a.alert_id = p.alert_id WHERE p.notice_id = n.notice_id AND a.closed_at = 0)
+ORDER BY n.notice_id
+`
+
+type ClosedNoticesRow struct {
+	NoticeID int64
+	MadeAt   int64
+}
+
+func (q *Queries) ClosedNotices(ctx context.Context, noticeID int64) ([]ClosedNoticesRow, error) {
+	rows, err := q.db.QueryContext(ctx, closedNotices, noticeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClosedNoticesRow
+	for rows.Next() {
+		var i ClosedNoticesRow
+		if err := rows.Scan(&i.NoticeID, &i.MadeAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dropNewsOfRoutes = `-- name: DropNewsOfRoutes :exec
 DELETE FROM alert_news WHERE notice_id = 0 AND route NOT IN (/*SLICE:routes*/?)
 `

@@ -99,6 +99,13 @@ SELECT * FROM notice WHERE sent_at = 0 AND given_up_at = 0 AND (due_at <= sqlc.a
 -- name: ListNotices :many
 SELECT * FROM notice WHERE made_at >= ? ORDER BY notice_id;
 
+-- name: ClosedNotices :many
+SELECT DISTINCT n.notice_id, n.made_at FROM alert_news v JOIN alert_news o ON o.alert_id = v.alert_id AND o.route = v.route AND o.turn <> 'over'
+JOIN notice n ON n.notice_id = o.notice_id
+WHERE v.notice_id = ? AND NOT EXISTS (
+  SELECT 1 FROM alert_news p JOIN alert a ON a.alert_id = p.alert_id WHERE p.notice_id = n.notice_id AND a.closed_at = 0)
+ORDER BY n.notice_id;
+
 -- name: SetNoticeSent :exec
 UPDATE notice SET sent_at = ?, attempts = attempts + 1, last_error = '' WHERE notice_id = ?;
 
