@@ -158,10 +158,23 @@ func (s *Steps) fetchFrom(client *bulkdata.Client, t *config.Tenant, x store.Exp
 		}
 		body, err := client.OpenAttachment(ctx, bulkdata.Attachment{URL: r.URL, Access: access, Accept: r.Accept}, bulkdata.OpenOptions{})
 		if err != nil {
-			return nil, err
+			return nil, aboutOne(t, err)
 		}
 		return &attachment.Answer{ContentType: body.ContentType, Length: body.Length, Body: body}, nil
 	}
+}
+
+// errAway says that a document's own host cannot be reached.
+var errAway = fmt.Errorf("the host of the document cannot be reached: %w", bulkdata.ErrNotSent)
+
+// aboutOne makes weather for one document of what says that a host cannot be
+// reached which is not the practice's server: the others do not wait for it.
+func aboutOne(t *config.Tenant, err error) error {
+	later, ok := errors.AsType[*Later](err)
+	if !ok || later.Origin == "" || later.Origin == store.Origin(t.FHIRBaseURL) {
+		return err
+	}
+	return &bulkdata.NotSentError{Op: bulkdata.OpAttachment, Err: errAway}
 }
 
 // endsAttaching gives the *Later of a request that must wait for a known time,

@@ -176,6 +176,17 @@ func TestNoDocumentIsAskedForWhereTheVendorHasNone(t *testing.T) {
 	_ = answer.Body.Close()
 }
 
+func TestADocumentOnADeadHostHoldsUpNoOther(t *testing.T) {
+	t.Attr("fault", "network: documents stand on a host that is gone for good -> each is recorded as failed, the export goes on")
+	practice := &config.Tenant{FHIRBaseURL: "https://ehr.example/fhir"}
+	for origin, waits := range map[string]bool{"https://ehr.example": true, "https://gone.example": false} {
+		err := aboutOne(practice, &bulkdata.NotSentError{Op: bulkdata.OpAttachment, Err: away(origin, time.Now().Add(time.Minute))})
+		if end := endsAttaching(err); (end != nil) != waits || !bulkdata.Temporary(err) {
+			t.Errorf("%s is away: %v, which ends the run with %v", origin, err, end)
+		}
+	}
+}
+
 func TestDocumentsWaitWhenTheServerAsksForIt(t *testing.T) {
 	w, s, asked := attaching(t, attachable, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "90")

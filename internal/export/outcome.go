@@ -148,6 +148,7 @@ type Later struct {
 	Until  time.Time
 	Reason string
 	Held   string // store.HeldByServer where the server wants no request at all until then, HeldByCircuit; or empty
+	Origin string // of the server that cannot be reached, where HeldByCircuit; else empty
 }
 
 // Error says what is waited for.
