@@ -57,7 +57,7 @@ type circuit struct {
 	well     time.Time     // when it was reached last
 	feeling  int64         // requests under way that find out whether it can be reached
 	news     chan struct{} // closed when one of them has; nil while nobody waits for that
-	opened   time.Time // zero while it is closed
+	opened   time.Time     // zero while it is closed
 	probeAt  time.Time
 	pause    time.Duration
 	probing  time.Time // since when a probe is under way; zero: none is
@@ -116,7 +116,7 @@ func (c *Circuits) enter(ctx context.Context, origin string) (pass, *Later) {
 }
 
 func away(origin string, until time.Time) *Later {
-	return &Later{Until: until, Reason: origin + " cannot be reached at present", Held: store.HeldByCircuit}
+	return &Later{Until: until, Reason: origin + " cannot be reached at present", Held: store.HeldByCircuit, Origin: origin}
 }
 
 // ask gives a pass, or until when to wait, or what is closed when there is news.
