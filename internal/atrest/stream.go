@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // An encrypted file is: magic, the id of the practice's key (4 bytes, big
@@ -31,13 +32,18 @@ const (
 	Plain     Kind = iota // as it is
 	Escaped               // as it is, behind a header
 	Encrypted             // noise without the practice's key
+	Cut                   // the beginning of one of the two before, and nothing after it
 )
 
 // KindOf looks at the first HeaderSize bytes of a file, or at all of a shorter
-// one.
+// one. An empty file is plain.
 func KindOf(head []byte) Kind {
-	if len(head) < HeaderSize || string(head[:len(magic)]) != magic {
+	begins := string(head[:min(len(head), len(magic))])
+	switch {
+	case begins == "" || !strings.HasPrefix(magic, begins):
 		return Plain
+	case len(head) < HeaderSize:
+		return Cut
 	}
 	if binary.BigEndian.Uint32(head[len(magic):]) == 0 {
 		return Escaped
@@ -53,6 +59,8 @@ func ContentSize(kind Kind, stored int64) int64 {
 		return stored
 	case Escaped:
 		return max(0, stored-int64(HeaderSize))
+	case Cut:
+		return 0
 	case Encrypted:
 	}
 	body := stored - int64(HeaderSize)
@@ -117,7 +125,7 @@ func (e *escaper) Write(p []byte) (int, error) {
 
 func (e *escaper) flush() error {
 	e.past = true
-	if bytes.HasPrefix(e.start, []byte(magic)) {
+	if KindOf(e.start) != Plain {
 		if _, err := e.to.Write(header(0)); err != nil {
 			return err
 		}
@@ -203,6 +211,9 @@ func (o *opener) Read(p []byte) (int, error) {
 	}
 	return n, o.failed
 }
+
+// Damaged is the problem of a file of the tenant's that is Cut.
+func Damaged(tenant string) error { return damagedFile(tenant, io.ErrUnexpectedEOF) }
 
 // Newest reports whether a file that begins with head was encrypted by the key
 // that the tenant's files are encrypted by now.

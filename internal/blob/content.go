@@ -96,6 +96,8 @@ func (s *Scope) content(ctx context.Context, name string, stored io.ReadCloser) 
 		c.Reader = io.MultiReader(bytes.NewReader(head[:n]), stored)
 	case atrest.Escaped:
 		c.Reader = stored
+	case atrest.Cut:
+		return nil, errors.Join(atrest.Damaged(s.tenant), stored.Close())
 	case atrest.Encrypted:
 		if c.Reader, err = s.store.keys.Decrypt(ctx, s.tenant, name, head, stored); err != nil {
 			return nil, errors.Join(err, stored.Close())

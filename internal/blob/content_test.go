@@ -179,6 +179,34 @@ func TestAFileOfAnotherPracticeOrNameDoesNotOpen(t *testing.T) {
 	}
 }
 
+func TestAFileThatWasCutDoesNotOpenHoweverLittleIsLeft(t *testing.T) {
+	t.Attr("fault", "hostile: an encrypted file is cut within its first bytes -> storage_damaged; it is not taken for a plain one")
+	dir := t.TempDir()
+	_, s := openSealed(t, dir, houseKeys(t))
+	k := rawKey(t, s, "e1")
+	if err := write(t.Context(), s, k, "content"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, string(k))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n < len(whole); n++ {
+		if err := os.WriteFile(path, whole[:n], fileMode); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Open(t.Context(), k)
+		if err == nil {
+			_, err = io.ReadAll(r)
+			r.Close()
+		}
+		if p := problem.Of(err); p == nil || p.Code != problem.StorageDamaged {
+			t.Errorf("cut to %d bytes: %v", n, err)
+		}
+	}
+}
+
 func TestWhatIsDecryptedForASinkHasNoName(t *testing.T) {
 	t.Attr("fault", "machine: the process is killed while a sink reads what was encrypted -> nothing of it has a name in any folder")
 	if runtime.GOOS != "linux" {
