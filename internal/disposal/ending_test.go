@@ -398,6 +398,10 @@ func TestAPracticeThatComesBackHasAnEndOfItsOwn(t *testing.T) {
 		for round := range 2 {
 			lakeside.Agreement.Status = config.AgreementActive
 			pass(time.Hour)
+			h.must(os.RemoveAll(disposal.Folder(h.dir))) // they are put away
+			if r := h.dispose(lakeside); r.Certificate != "" {
+				t.Errorf("round %d: a certificate while the agreement stands: %+v", round, r)
+			}
 			id := h.export(order{tenant: "lakeside"})
 			lakeside.Agreement.Status = config.AgreementTerminated
 			h.dispose(lakeside)

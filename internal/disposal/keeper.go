@@ -100,8 +100,10 @@ func (k *Keeper) Practice(ctx context.Context, t *config.Tenant, w Wish) (r Resu
 		err := k.end(ctx, t, f, w, &r)
 		return r, err
 	}
-	if err := k.keepLast(ctx, t, &r); err != nil {
-		return r, err
+	if _, over := agreement.Over(t.Agreement, f.Now); over {
+		if err := k.keepLast(ctx, t, &r); err != nil {
+			return r, err
+		}
 	}
 	scope, err := k.Files.Tenant(t.ID)
 	if err != nil {
@@ -118,8 +120,9 @@ func (k *Keeper) Practice(ctx context.Context, t *config.Tenant, w Wish) (r Resu
 	return r, k.departed(ctx, t, f.Now)
 }
 
-// keepLast writes the practice's latest certificate where its files are not
-// there: whoever recorded it may have died before it was written.
+// keepLast writes the practice's latest certificate, of an agreement that is over,
+// where its files are not there: whoever recorded it may have died before it was
+// written.
 func (k *Keeper) keepLast(ctx context.Context, t *config.Tenant, r *Result) error {
 	endings, err := k.Store.In(t.ID).Endings(ctx)
 	if err != nil {
