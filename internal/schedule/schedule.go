@@ -4,6 +4,7 @@ package schedule
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/netresearch/go-cron"
@@ -13,17 +14,62 @@ import (
 
 // Next gives the first time after after at which spec, five cron fields or a
 // descriptor such as @daily, is due in the zone. A local time that a change of
-// clocks skips is due when the clocks have moved on.
+// clocks skips is due when the clocks have moved on; one that comes twice is due
+// the first time only, unless spec is for every hour.
 func Next(spec string, zone *time.Location, after time.Time) (time.Time, error) {
 	s, err := cron.ParseStandard(spec)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read schedule %q: %w", spec, err)
 	}
-	next := s.Next(after.In(zone))
+	var next time.Time
+	if everyHour(spec) {
+		next = s.Next(after.In(zone))
+	} else {
+		next = onTheWall(s, zone, after)
+	}
 	if next.IsZero() {
 		return next, fmt.Errorf("read schedule %q: it is never due", spec)
 	}
 	return next, nil
+}
+
+// longestLeap is more than a change of clocks skips.
+const longestLeap = 3 * time.Hour
+
+// onTheWall gives the first time after after that a schedule means by what the
+// clock on the wall shows: the schedule is asked as if clocks never changed.
+func onTheWall(s cron.Schedule, zone *time.Location, after time.Time) time.Time {
+	shown := after.In(zone)
+	_, offset := shown.Zone()
+	for wall := after.UTC().Add(time.Duration(offset)*time.Second - longestLeap); ; {
+		if wall = s.Next(wall); wall.IsZero() {
+			return wall
+		}
+		if due := shows(wall, zone); due.After(after) {
+			return due
+		}
+	}
+}
+
+// shows gives the first moment at which the clock of a zone shows what the
+// clock of UTC shows at wall; where it never does, because it is set forward
+// over that, as much later as it is set forward.
+func shows(wall time.Time, zone *time.Location) time.Time {
+	_, before := wall.AddDate(0, 0, -1).In(zone).Zone()
+	_, later := wall.AddDate(0, 0, 1).In(zone).Zone()
+	for _, offset := range []int{max(before, later), min(before, later)} {
+		at := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		if _, is := at.Zone(); is == offset {
+			return at
+		}
+	}
+	return wall.Add(-time.Duration(before) * time.Second).In(zone)
+}
+
+// everyHour reports whether a schedule is by the hour, not by the clock.
+func everyHour(spec string) bool {
+	fields := strings.Fields(spec)
+	return len(fields) > 0 && (fields[0] == "@hourly" || fields[0] == "@every") || len(fields) > 1 && strings.HasPrefix(fields[1], "*")
 }
 
 // FullDue reports whether the cadence asks for a full export now, when the
