@@ -70,7 +70,10 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if err != nil {
 		return nil, err
 	}
-	client, notes := s.speak(ctx, t, w, client)
+	client, notes, err := s.speak(ctx, t, w, client)
+	if err != nil {
+		return nil, err
+	}
 	notes = append(notes, grantNotes(grant)...)
 	err = s.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
 		if err := tx.Hold(w.Lease); err != nil {
@@ -140,29 +143,6 @@ func (s *Steps) cooling(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		return nil, err
 	}
 	return Busy{Until: last.Add(cool), Reason: "the server takes one kick-off of a group in " + cool.String()}, nil
-}
-
-// speak gives the client in the release of the standard that the server
-// speaks. Where that is to be discovered, a server that says nothing is taken
-// to speak what the profile assumes: discovery informs, it never stops an export.
-func (s *Steps) speak(ctx context.Context, t *config.Tenant, w Work, client *bulkdata.Client) (*bulkdata.Client, []Note) {
-	_, discover := s.Config.Dialect(t)
-	if !discover && len(w.Export.Parameters.TypeFilters) == 0 {
-		return client, nil
-	}
-	capability, err := client.Capability(ctx)
-	if err != nil {
-		return client, []Note{{"capability_unread", reasonOf(err)}}
-	}
-	var notes []Note
-	if found := capability.Dialect(); discover && found != "" {
-		client = client.Speaking(found, capability.OperationName(bulkdata.Level(w.Export.Level), found))
-		notes = append(notes, Note{"dialect", string(found)})
-	}
-	for _, warning := range capability.Warnings(RequestOf(w.Export.Intent)) {
-		notes = append(notes, Note{"capability_warns", warning})
-	}
-	return client, notes
 }
 
 // refusesTypes reports whether the server understood the kick-off and did not

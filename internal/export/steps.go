@@ -39,8 +39,9 @@ type Steps struct {
 	// looking. See Connections.Grant.
 	Grant func(ctx context.Context, t *config.Tenant, types []string) (*smart.Grant, error)
 
-	codecs codecs
-	places places
+	codecs   codecs
+	hearings hearings
+	places   places
 }
 
 // Run runs one step.
