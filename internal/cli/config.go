@@ -31,6 +31,7 @@ type configCheckCommand struct {
 type sight struct {
 	About string `json:"about"` // a practice, a registration, a folder
 	Text  string `json:"text"`
+	Next  string `json:"next,omitempty"`
 }
 
 // A soundness is what the check found.
@@ -58,14 +59,22 @@ func (c *configCheckCommand) Run(g *Globals) error {
 		if !cfg.Encryption.On() {
 			g.printf("%s\n", cfg.Encryption.Standing())
 		}
-		for _, x := range s.SeeTo {
-			g.printf("see to %s: %s\n", x.About, x.Text)
-		}
+		g.see(s.SeeTo)
 	}
 	if c.Strict && len(s.SeeTo) > 0 {
 		return problem.New(problem.ConfigInvalid, "the files are sound, but "+some(int64(len(s.SeeTo)), "thing")+" must be seen to", "See to what is listed, or leave out --strict.")
 	}
 	return nil
+}
+
+// see prints what a person should see to, and how.
+func (g *Globals) see(list []sight) {
+	for _, x := range list {
+		g.printf("see to %s: %s\n", x.About, x.Text)
+		if x.Next != "" {
+			g.printf("    %s\n", x.Next)
+		}
+	}
 }
 
 // seeTo lists what is wrong with what the files name, and what no agreement
@@ -74,24 +83,26 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	list := []sight{}
 	note := func(about string, err error) {
 		if err != nil {
-			list = append(list, sight{about, problem.Of(err).Summary})
+			p := problem.Of(err)
+			list = append(list, sight{about, p.Summary, p.Remedy})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Registrations)) {
 		_, warnings, err := keysOf(cfg.Registrations[name])
 		note("registration "+name, err)
 		for _, w := range warnings {
-			list = append(list, sight{"registration " + name, "key " + w.KeyID + ": " + w.Text})
+			list = append(list, sight{About: "registration " + name, Text: "key " + w.KeyID + ": " + w.Text})
 		}
 	}
 	_, err := views.Load(cfg.Views...)
 	note("views", err)
-	_, err = export.NewConnections(cfg, nil)
-	note("tls", err)
-	_, err = app.Keys(cfg, nil, true)
-	note("encryption", err)
+	_, untrusted := export.NewConnections(cfg, nil)
+	note("tls", untrusted)
+	if _, err = app.Keys(cfg, nil, true); untrusted == nil || problem.Of(err).Summary != problem.Of(untrusted).Summary {
+		note("encryption", err)
+	}
 	for _, o := range cfg.Overlaps() {
-		list = append(list, sight{o.Tenant, "it asks the same server for the same patients as " + o.Earlier + ": give it its own fhir_base_url or group, unless that is meant"})
+		list = append(list, sight{About: o.Tenant, Text: "it asks the same server for the same patients as " + o.Earlier + ": give it its own fhir_base_url or group, unless that is meant"})
 	}
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]

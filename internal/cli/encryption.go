@@ -70,6 +70,24 @@ type practiceKey struct {
 
 // Run says how the keys stand. Trouble with one is the command's problem.
 func (c *encryptionStatusCommand) Run(ctx context.Context, g *Globals) error {
+	err := c.standings(ctx, g)
+	if !errors.Is(err, store.ErrNoLedger) {
+		return err
+	}
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	if !g.JSON {
+		g.printf("%s\n", cfg.Encryption.Standing())
+	}
+	if _, err = app.Keys(cfg, nil, true); err == nil && cfg.Encryption.On() && !g.JSON {
+		g.printf("no practice has a key yet: its first file makes one\n")
+	}
+	return err
+}
+
+func (c *encryptionStatusCommand) standings(ctx context.Context, g *Globals) error {
 	return g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
 		if !g.JSON {
 			g.printf("%s\n", cfg.Encryption.Standing())
@@ -103,6 +121,34 @@ func (c *encryptionStatusCommand) Run(ctx context.Context, g *Globals) error {
 		}
 		return trouble
 	})
+}
+
+// closedKeys lists the practices whose keys the configured house key does not
+// open. A house key of a service is not asked: it would be, for each practice.
+func closedKeys(ctx context.Context, cfg *config.Config) (list []sight) {
+	if !cfg.Encryption.On() || cfg.Encryption.KeyURL != "" {
+		return nil
+	}
+	s, err := store.Look(ctx, app.Ledger(cfg))
+	if err != nil {
+		return nil
+	}
+	defer s.Close() //nolint:errcheck // it was only read
+	keys, err := app.Keys(cfg, s, true)
+	if err != nil {
+		return nil // seeTo tells it
+	}
+	tenants, err := keys.Tenants(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, tenant := range tenants {
+		if standing, err := keys.Standing(ctx, tenant); err == nil && standing.Trouble != nil {
+			p := problem.Of(standing.Trouble)
+			list = append(list, sight{tenant, p.Summary, p.Remedy})
+		}
+	}
+	return list
 }
 
 func (c *encryptionStatusCommand) add(g *Globals, s atrest.Standing, to *grid) error {

@@ -80,8 +80,15 @@ func TestEncryptionIsTurnedOnSealedRotatedLostFoundAndShredded(t *testing.T) {
 	for _, args := range [][]string{show, {"encryption", "status"}, deep} {
 		w.wants("cannot be read", w.run(2, args...))
 	}
+	w.run(0, "encryption", "new-key", house)
+	if list := closedKeys(t.Context(), w.config()); len(list) != 2 || !strings.Contains(list[0].Text, "does not open them") {
+		t.Errorf("another house key: %+v", list)
+	}
 	if err := os.Rename(house+".away", house); err != nil {
 		t.Fatal(err)
+	}
+	if list := closedKeys(t.Context(), w.config()); len(list) != 0 {
+		t.Errorf("the right house key: %+v", list)
 	}
 	w.run(0, show...)
 

@@ -59,3 +59,15 @@ func TestWhatJSONHasNoNumberForBecomesText(t *testing.T) {
 		t.Errorf("finite(1.5) = %v", got)
 	}
 }
+
+func TestALineOfAnExportThatIsTriedAgainSaysHowOften(t *testing.T) {
+	t.Parallel()
+	for want, got := range map[string]string{
+		"asking, retrying · 1 retry, the last because: refused": retrying("asking", 1, "refused"),
+		"downloading, retrying · 3 stored; 1,200 retries":       retrying("downloading · 3 stored", 1200, ""),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -210,5 +210,8 @@ func publicSet(r config.Registration) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if keys, err := source.Standings(); err == nil && len(keys) == 0 {
+		return nil, problem.New(problem.KeyMissing, "there are no keys in "+r.KeyFolder, "Give a folder that bulkhead keys new --folder made.")
+	}
 	return source.JWKS(true)
 }

@@ -237,6 +237,6 @@ func (c *rosterCommand) print(g *Globals, t *config.Tenant, stand standingGroup)
 		g.printf("  %s\n  who must act: %s; next: %s\n", p.Summary, p.Party, p.Remedy)
 	}
 	if len(stand.Problems) == 0 {
-		g.printf("  nobody needs to do anything; somebody joined or left last at %s\n", clock(*stand.ChangedAt))
+		g.printf("  nobody needs to do anything; who is in it changed last, or was seen first, at %s\n", clock(*stand.ChangedAt))
 	}
 }

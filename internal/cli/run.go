@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 )
@@ -31,6 +32,7 @@ func (*runCommand) Run(ctx context.Context, g *Globals) error {
 		g.printf("bulkhead looks after %s, %d of them on a schedule; state in %s\nlook on with bulkhead status; stop with Ctrl-C or SIGTERM\n",
 			some(int64(len(cfg.Tenants)), "practice"), scheduled, cfg.Folder)
 		g.printf("%s\n", cfg.Encryption.Standing())
+		g.see(append(seeTo(cfg, time.Now()), closedKeys(ctx, cfg)...))
 		if cfg.JWKS.Listen != "" {
 			g.printf("public keys are published at %s%s\n", cfg.JWKS.Listen, cfg.JWKS.Path("REGISTRATION"))
 		}

@@ -46,7 +46,7 @@ func (c *sandboxCommand) Run(ctx context.Context, g *Globals) error {
 	}
 	server, err := sandbox.Start(ctx, cfg)
 	if err != nil {
-		return problem.Wrap(err, problem.Usage, "the sandbox cannot start", "Check the addresses and the options; another program may listen there.")
+		return problem.Wrap(err, problem.Usage, "the sandbox cannot start", "Check the options; if another program listens there, maybe another sandbox, end it or give --addr and --token-addr.")
 	}
 	defer server.Close() //nolint:errcheck // the process ends
 	summary := server.Summary()

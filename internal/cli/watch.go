@@ -171,13 +171,27 @@ func (w *watcher) line(ctx context.Context, x store.Export) (string, error) {
 		return "", err
 	}
 	if !x.State.Over() && x.RetryCount > 0 {
-		head, tail, _ := strings.Cut(detail, " · ")
-		detail = fmt.Sprintf("%s, retrying · %s; %d retries", head, tail, x.RetryCount)
-		if x.LastError != "" {
-			detail += ", the last because: " + x.LastError
-		}
+		detail = retrying(detail, x.RetryCount, x.LastError)
 	}
 	return fmt.Sprintf("%-16s %-11s %s", x.Tenant, x.State, detail), nil
+}
+
+// retrying adds to a detail how often was tried in vain, and why.
+func retrying(detail string, times int64, why string) string {
+	head, tail, counted := strings.Cut(detail, " · ")
+	if counted {
+		tail += "; "
+	}
+	if times == 1 {
+		tail += "1 retry"
+	} else {
+		tail += thousands(times) + " retries"
+	}
+	detail = head + ", retrying · " + tail
+	if why != "" {
+		detail += ", the last because: " + why
+	}
+	return detail
 }
 
 func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {

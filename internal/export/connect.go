@@ -117,7 +117,7 @@ func trusted(file string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, problem.Wrap(err, problem.ConfigMissing, "the file of trusted certificates cannot be read", "Correct tls.ca_file in the configuration.")
+		return nil, problem.Wrap(err, problem.ConfigMissing, "the file of trusted certificates "+file+" cannot be read", "Put the file there, or correct tls.ca_file in the configuration.")
 	}
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, problem.New(problem.ConfigInvalid, "the file of trusted certificates "+file+" holds no PEM certificate", "Correct tls.ca_file in the configuration.")

@@ -70,9 +70,13 @@ func explainTLS(err error) *problem.Problem {
 		return problem.Wrap(invalid, problem.TLSFailed, "the server's certificate has expired or is not valid yet",
 			"Tell the practice or its vendor, and check this machine's clock; nothing was sent.")
 	}
+	if other, ok := errors.AsType[x509.HostnameError](err); ok {
+		return problem.Wrap(other, problem.TLSFailed, "the server's certificate is for another name than "+other.Host,
+			"Check the host of fhir_base_url; if it is right, tell the practice or its vendor. Nothing was sent.")
+	}
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return problem.Wrap(cert.Err, problem.TLSFailed, "the server's certificate is not trusted",
-			"Check fhir_base_url; if the server has a private authority, name its certificate in tls.ca_file. Nothing was sent.")
+			"Check fhir_base_url; if the server has a private authority, its certificate must be in the file of tls.ca_file, which is read at the start. Nothing was sent.")
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return problem.New(problem.TLSFailed, "the server does not speak TLS there",

@@ -1,8 +1,11 @@
 package export
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -33,5 +36,18 @@ func TestWhoAnsweredIsNotCalledUnreachable(t *testing.T) {
 		if p.Code != c.code || p.Summary != c.summary {
 			t.Errorf("%s: %s %q", name, p.Code, p.Summary)
 		}
+	}
+}
+
+// A certificate for another name is nothing that a file of authorities mends.
+func TestACertificateOfAnotherNameIsToldAsThat(t *testing.T) {
+	t.Parallel()
+	other := explainTLS(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "fhir.example"}})
+	if other.Summary != "the server's certificate is for another name than fhir.example" || strings.Contains(other.Remedy, "ca_file") {
+		t.Errorf("%q %q", other.Summary, other.Remedy)
+	}
+	unknown := explainTLS(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})
+	if unknown.Summary != "the server's certificate is not trusted" || !strings.Contains(unknown.Remedy, "ca_file") {
+		t.Errorf("%q %q", unknown.Summary, unknown.Remedy)
 	}
 }

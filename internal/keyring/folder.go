@@ -66,12 +66,21 @@ func unwritable(err error) *problem.Problem {
 func Open(dir string) (*Ring, error) {
 	stat, err := os.Stat(dir)
 	if err != nil || !stat.IsDir() {
-		return nil, problem.Wrap(err, problem.KeyMissing, "there is no folder of keys at "+dir, "Make it with bulkhead keys new --folder "+dir+", or correct key_folder of the registration.")
+		return nil, absent(dir, err)
 	}
 	if p := exposed(dir, stat); p != nil {
 		return nil, p
 	}
 	return &Ring{dir: dir, keys: map[string]*smart.Key{}}, nil
+}
+
+// absent is the problem of a folder that is none, or none to this user.
+func absent(dir string, err error) *problem.Problem {
+	if errors.Is(err, fs.ErrPermission) {
+		return problem.Wrap(err, problem.KeyMissing, "this user may not read the folder of keys "+dir,
+			"Run bulkhead as the user to whom the keys belong, or give the folder to the user who runs it (chown -R). Do not make new keys: the vendor knows these.")
+	}
+	return problem.Wrap(err, problem.KeyMissing, "there is no folder of keys at "+dir, "Make it with bulkhead keys new --folder "+dir+", or correct key_folder of the registration.")
 }
 
 // exposed is the problem of a folder or file that others can use.
@@ -125,6 +134,9 @@ func (r *Ring) entries() ([]entry, error) {
 }
 
 func damaged(path string, err error) *problem.Problem {
+	if errors.Is(err, fs.ErrPermission) {
+		return absent(path, err)
+	}
 	return problem.Wrap(err, problem.KeyInvalid, "the folder of keys cannot be used: "+path, "Restore the folder from your backup of it, or make a new one with bulkhead keys new --folder and register its keys.")
 }
 

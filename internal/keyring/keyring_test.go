@@ -2,6 +2,8 @@ package keyring
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -430,4 +432,13 @@ func FuzzParseRecord(f *testing.F) {
 			t.Errorf("record = %+v", r)
 		}
 	})
+}
+
+// Whoever may not read the keys is not told to make others.
+func TestKeysOfAnotherUserAreNotCalledMissing(t *testing.T) {
+	t.Parallel()
+	denied := absent("keys", fmt.Errorf("open: %w", fs.ErrPermission))
+	if missing := absent("keys", fs.ErrNotExist); !strings.Contains(missing.Remedy, "keys new") || strings.Contains(denied.Remedy, "keys new") || !strings.Contains(denied.Summary, "may not read") {
+		t.Errorf("%q %q, and where there is none %q", denied.Summary, denied.Remedy, missing.Remedy)
+	}
 }
