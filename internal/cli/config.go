@@ -98,7 +98,8 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	note("views", err)
 	_, untrusted := export.NewConnections(cfg, nil)
 	note("tls", untrusted)
-	if _, err = app.Keys(cfg, nil, true); untrusted == nil || problem.Of(err).Summary != problem.Of(untrusted).Summary {
+	_, err = app.Keys(cfg, nil, true)
+	if err == nil || untrusted == nil || problem.Of(err).Summary != problem.Of(untrusted).Summary { // told once
 		note("encryption", err)
 	}
 	for _, o := range cfg.Overlaps() {
