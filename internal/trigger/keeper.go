@@ -84,7 +84,7 @@ func (k *Keeper) CatchUp(ctx context.Context) error {
 
 // takeUp answers the new requests of practices that have no export under way.
 // Those of one practice that wish the same are answered by one export; others
-// wait until it has ended.
+// wait until it has ended. Trouble with one practice keeps no other waiting.
 func (k *Keeper) takeUp(ctx context.Context) error {
 	list, err := k.o.Store.NewRequests(ctx, atOnce)
 	if err != nil {
@@ -92,7 +92,11 @@ func (k *Keeper) takeUp(ctx context.Context) error {
 	}
 	cfg, taken := k.o.Config(), map[string]bool{}
 	waiting := map[int64]bool{}
+	var failed error
 	for i, r := range list {
+		if ctx.Err() != nil {
+			return errors.Join(failed, ctx.Err())
+		}
 		switch {
 		case taken[r.Tenant]:
 			continue // answered with one before it, or its turn comes
@@ -101,33 +105,46 @@ func (k *Keeper) takeUp(ctx context.Context) error {
 			continue
 		}
 		settled, err := k.settle(ctx, cfg, r.ExportRequest)
-		if err != nil {
-			return err
-		}
-		if settled || r.Busy {
+		if err == nil && (settled || r.Busy) {
 			waiting[r.ID] = !settled
 			continue
 		}
 		taken[r.Tenant] = true
-		same := []store.ExportRequest{r.ExportRequest}
-		for _, o := range list[i+1:] {
-			if !o.Wishes(r.ExportRequest) {
-				continue
-			}
-			settled, err := k.settle(ctx, cfg, o.ExportRequest)
-			if err != nil {
-				return err
-			}
-			if !settled {
-				same = append(same, o.ExportRequest)
-			}
+		if err == nil {
+			err = k.startWith(ctx, cfg, r.ExportRequest, list[i+1:])
 		}
-		if err := k.start(ctx, same); err != nil {
-			return err
+		if failed = errors.Join(failed, err); everybodys(err) {
+			return failed
 		}
 	}
 	k.waiting = waiting
-	return nil
+	return failed
+}
+
+// everybodys reports whether trouble is of the ledger as a whole, not of one
+// practice's rows.
+func everybodys(err error) bool {
+	p, ok := errors.AsType[*problem.Problem](err)
+	return ok && (p.Code.Kind() == problem.StorageFull.Kind() || p.Code == problem.StorageUnwritable || p.Code == problem.LedgerDamaged)
+}
+
+// startWith begins the export that answers a request, and those after it that
+// wish the same.
+func (k *Keeper) startWith(ctx context.Context, cfg *config.Config, r store.ExportRequest, after []store.NewRequest) error {
+	same := []store.ExportRequest{r}
+	for _, o := range after {
+		if !o.Wishes(r) {
+			continue
+		}
+		settled, err := k.settle(ctx, cfg, o.ExportRequest)
+		if err != nil {
+			return err
+		}
+		if !settled {
+			same = append(same, o.ExportRequest)
+		}
+	}
+	return k.start(ctx, same)
 }
 
 // settle answers a request that needs no new export: it is refused, or repeats

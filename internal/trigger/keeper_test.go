@@ -212,6 +212,38 @@ func TestATroubleOfTheMachineRefusesNothing(t *testing.T) {
 	}
 }
 
+func TestTroubleWithOnePracticeKeepsNoOtherWaiting(t *testing.T) {
+	t.Attr("fault", "step: the ledger's rows of one practice cannot be used -> requests and call-backs of the others go on")
+	d := newDesk(t, 3)
+	d.insert("p0")
+	one, two := d.insert("p1"), d.insert("p2")
+	broken := errors.New("a row that nobody can read")
+	d.before = func(tenant string) error {
+		if tenant == "p0" {
+			return broken
+		}
+		return nil
+	}
+	if err := d.keeper.CatchUp(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("nobody hears of it: %v", err)
+	}
+	if r, o := d.request("p1", one), d.request("p2", two); r.State != "requested" || o.State != "requested" {
+		t.Errorf("the others' requests are %s and %s", r.State, o.State)
+	}
+	d.finish("p1", d.request("p1", one).Export, nil)
+	d.finish("p2", d.request("p2", two).Export, nil)
+	if _, err := d.store.DB().ExecContext(t.Context(), `UPDATE export SET types = '{' WHERE tenant_id = 'p1'`); err != nil {
+		t.Fatal(err)
+	}
+	d.config.Callbacks[1].Tenants = nil
+	if err := d.keeper.CatchUp(t.Context()); err == nil {
+		t.Error("nobody hears of the export that cannot be read")
+	}
+	if calls := d.calls("p2", d.request("p2", two).Export); len(calls) != 1 {
+		t.Errorf("the end of another is told %d times", len(calls))
+	}
+}
+
 func TestTheAPIGivesTheSameExportForTheSameReference(t *testing.T) {
 	d := newDesk(t, 2)
 	ask := store.ExportRequest{Tenant: "p0", Kind: "incremental", By: "token:abc", Reference: "n-1", Source: store.FromAPI}

@@ -66,12 +66,17 @@ func (k *Keeper) tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, s := range list {
-		if err := k.tellOf(ctx, s); err != nil {
-			return err
+		if ctx.Err() != nil {
+			return errors.Join(failed, ctx.Err())
+		}
+		err := k.tellOf(ctx, s) // trouble with one keeps no other from being told
+		if failed = errors.Join(failed, err); everybodys(err) {
+			return failed
 		}
 	}
-	return nil
+	return failed
 }
 
 func (k *Keeper) tellOf(ctx context.Context, s store.Settled) error {
