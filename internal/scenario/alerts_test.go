@@ -3,9 +3,12 @@ package scenario_test
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/sandbox"
 	"github.com/bulkhead-fhir/bulkhead/internal/scenario"
 )
@@ -61,6 +64,46 @@ func TestAPracticeWhoseServerIsDownForDaysIsToldOfOnceAndItsRecoveryOnce(t *test
 		}
 		if log := w.Log(); !strings.Contains(log, "records grow stale") || strings.Contains(log, scenario.Canary) {
 			t.Error("the log does not tell, or tells too much")
+		}
+	})
+}
+
+func TestRecordsThatCannotBeDestroyedAreToldOfAndTriedAgainUntilTheyAre(t *testing.T) {
+	t.Attr("fault", "machine: files whose time is over cannot be removed for two days, and bulkhead restarts meanwhile -> one message that names the practice and the reason, one when they are gone, within hours of the cure")
+	var broken atomic.Bool
+	spec := scenario.Spec{
+		Tenant: scenario.Tenant{Config: "agreement: {retention: {raw: 1d}}"}, Config: "alerts: {disk_free: 1B, remind_every: 60d}\nlimits: {free_bytes: 1B}",
+		Point: func(name string) error {
+			if name == "disposal: begun" && broken.Load() {
+				return problem.New(problem.StorageUnwritable, "files cannot be removed", "Make them writable.")
+			}
+			return nil
+		},
+	}
+	scenario.Run(t, spec, func(w *scenario.World) {
+		hours := func(n int) {
+			for range 2 * n {
+				w.Pass(30 * time.Minute)
+				if err := w.Alerts.Look(w.T().Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		broken.Store(true)
+		w.Want(w.Export(), life.Completed)
+		hours(50)
+		w.Restart()
+		hours(24)
+		if got, want := messages(t, w), []string{"disposal opened"}; !slices.Equal(got, want) || kept(w, "raw", "lakeside") == 0 {
+			t.Errorf("told after three days: %v, want %v", got, want)
+		}
+		if !strings.Contains(w.Log(), "cannot be destroyed: files cannot be removed") {
+			t.Error("the message does not say why")
+		}
+		broken.Store(false)
+		hours(4)
+		if got, want := messages(t, w), []string{"disposal opened", "disposal over"}; !slices.Equal(got, want) || kept(w, "raw", "lakeside") != 0 {
+			t.Errorf("told four hours after the cure: %v, want %v", got, want)
 		}
 	})
 }

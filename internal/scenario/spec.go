@@ -29,6 +29,9 @@ type Spec struct {
 
 	// Around gives what runs in the place of the steps; nil runs these.
 	Around func(engine.Steps) engine.Steps
+	// Point is called at the named moments of commits; its error takes the
+	// place of what would have come next. Nil: none does.
+	Point func(name string) error
 
 	// Bound is how long, in simulated time, an export may take until it
 	// settles. 0 means two days.

@@ -41,10 +41,11 @@ func TestSixtyDaysOfAHundredPracticesUnattended(t *testing.T) {
 	}
 	began := processTime(t)
 	scenario.Run(t, unattended(t, ids, of), func(w *scenario.World) {
-		s := &stay{World: w, ids: ids, roles: of}
+		s := &stay{World: w, ids: ids, roles: of, house: machine}
 		list := agenda(s)
 		if !long {
 			list = append(list, s.deadDay()...)
+			s.house = append(s.house[:len(machine):len(machine)], outOfReach)
 		}
 		s.live(list)
 		s.checkAlerts()
@@ -112,6 +113,7 @@ type stay struct {
 	*scenario.World
 	ids     []string
 	roles   map[string]*role
+	house   []telling // what must be told that is of no practice
 	sizes   []size
 	dialled int
 }

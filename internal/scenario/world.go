@@ -149,7 +149,7 @@ func (w *World) start() error {
 	}
 	w.App, err = app.Open(w.t.Context(), c, app.Options{
 		Log:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Dial: w.Net.Dial, Around: w.spec.Around,
+		Dial: w.Net.Dial, Around: w.spec.Around, Point: w.spec.Point,
 	})
 	if err != nil {
 		return err
