@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/cli"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 )
 
 // The README has a row for every verb.
@@ -34,5 +35,19 @@ func TestTheReadmeNamesEveryVerb(t *testing.T) {
 	}
 	if len(found) < 40 {
 		t.Errorf("%d verbs: %s", len(found), commands)
+	}
+}
+
+// Whoever is woken by an alert finds its row.
+func TestTheOperationsPageHasARowForEveryAlert(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range config.AlertKinds() {
+		if !strings.Contains(string(page), "\n| `"+kind+"` | ") {
+			t.Errorf("%s has no row", kind)
+		}
 	}
 }
