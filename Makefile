@@ -112,6 +112,7 @@ docs: ## the pages that are printed from code: configuration, vendors, tables, p
 	$(GO) test ./internal/doctor -run TestThePageOfDoctor -update
 	$(GO) test ./sqlonfhir -run TestSuite -update
 	$(GO) test ./internal/disposal -run PageOf -update
+	$(GO) test ./internal/cli -run TestThePageOfCommands -update
 	$(GO) run ./internal/conformance --faults
 	$(GO) run ./internal/conformance --asvs
 

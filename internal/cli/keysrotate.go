@@ -75,6 +75,12 @@ func (c *keysRotateCommand) Run(ctx context.Context, g *Globals) error {
 		return g.emit(listed{Registration: c.Registration, keyStanding: shown(next)})
 	}
 	g.printf("successor: key %s (%s)\n", next.KeyID, next.Algorithm)
+	c.tellNext(g, r, next)
+	return nil
+}
+
+// tellNext says what becomes of a successor, and what a person has to do.
+func (c *keysRotateCommand) tellNext(g *Globals, r config.Registration, next keyring.Standing) {
 	switch {
 	case next.State == keyring.Signing:
 		g.printf("now:       it is the first key that may sign, and signs at once\nnext:      register its public part: bulkhead keys jwks --registration %s\n", c.Registration)
@@ -83,7 +89,7 @@ func (c *keysRotateCommand) Run(ctx context.Context, g *Globals) error {
 			"then:      it signs from %s on, when no server can have an older copy of the set (jwks_max_age %v)\n"+
 			"later:     the present key stays published for a while, then the next rotation removes it\nnext:      nothing; look on with bulkhead keys list\n",
 			moment(next.Until), r.JWKSMaxAge.Std())
-	case plan.Registered == keyring.Directly:
+	case r.Direct():
 		g.printf("now:       nothing changes: the present key goes on signing until the vendor has the successor\n"+
 			"next:      bulkhead keys jwks --registration %s > jwks.json, give it to the vendor (it holds both keys),\n"+
 			"           and when the vendor has taken it: bulkhead keys rotate %s --confirm\n", c.Registration, c.Registration)
@@ -92,7 +98,6 @@ func (c *keysRotateCommand) Run(ctx context.Context, g *Globals) error {
 			"next:      bulkhead keys jwks --registration %s > jwks.json, publish it at %s (it holds both keys),\n"+
 			"           and when it is there: bulkhead keys rotate %s --confirm\n", c.Registration, r.JWKSURL, c.Registration)
 	}
-	return nil
 }
 
 // keyEvent is what is put on record about a key.

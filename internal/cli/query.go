@@ -30,13 +30,9 @@ func (c *queryCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	statement := c.SQL
-	if statement == "-" {
-		text, err := io.ReadAll(io.LimitReader(g.streams.In, 1<<20))
-		if err != nil {
-			return problem.Wrap(err, problem.Usage, "the statement cannot be read from standard input", "Give it as an argument.")
-		}
-		statement = string(text)
+	statement, err := c.statement(g.streams.In)
+	if err != nil {
+		return err
 	}
 	tables, err := app.Tables(cfg, c.Sink)
 	if err != nil {
@@ -70,6 +66,23 @@ func (c *queryCommand) Run(ctx context.Context, g *Globals) error {
 		return g.queryCSV(rows)
 	}
 	return g.queryGrid(rows)
+}
+
+const longestStatement = 1 << 20 // bytes
+
+// statement is what the argument says, or what stands in the input.
+func (c *queryCommand) statement(in io.Reader) (string, error) {
+	if c.SQL != "-" {
+		return c.SQL, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(in, longestStatement+1))
+	if err != nil {
+		return "", problem.Wrap(err, problem.Usage, "the statement cannot be read from standard input", "Give it as an argument.")
+	}
+	if len(text) > longestStatement {
+		return "", problem.New(problem.Usage, "the statement on standard input is longer than a megabyte", "Put what makes it long into a view, and name that.")
+	}
+	return string(text), nil
 }
 
 func (g *Globals) queryJSON(rows *duckdbsink.Rows) error {

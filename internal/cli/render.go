@@ -43,16 +43,18 @@ func headline(p *problem.Problem) string {
 	return "tenant " + p.Tenant + ": " + p.Summary
 }
 
+// A failure is what a verb that failed prints with --json.
+type failure struct {
+	Code     problem.Code    `json:"code"`
+	Tenant   string          `json:"tenant,omitempty"`
+	Error    string          `json:"error"`
+	Cause    string          `json:"cause,omitempty"`
+	Mistakes config.Mistakes `json:"mistakes,omitempty"` // of a configuration, by file and line
+	Next     string          `json:"next"`
+	Exit     int             `json:"exit"`
+}
+
 func renderJSON(s Streams, p *problem.Problem) {
-	type failure struct {
-		Code     problem.Code    `json:"code"`
-		Tenant   string          `json:"tenant,omitempty"`
-		Error    string          `json:"error"`
-		Cause    string          `json:"cause,omitempty"`
-		Mistakes config.Mistakes `json:"mistakes,omitempty"` // of a configuration, by file and line
-		Next     string          `json:"next"`
-		Exit     int             `json:"exit"`
-	}
 	f := failure{Code: p.Code, Tenant: p.Tenant, Error: p.Summary, Next: p.Remedy, Exit: p.Code.Kind().Exit}
 	if mistakes, ok := errors.AsType[config.Mistakes](p.Err); ok {
 		f.Mistakes = mistakes

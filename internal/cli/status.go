@@ -84,11 +84,15 @@ func (c *statusCommand) Run(ctx context.Context, g *Globals) error {
 				return c.tenant(ctx, g, s, t)
 			}
 		}
-		_, err = cfg.Tenant(c.Tenant)
-		if err == nil {
-			g.printf("%s has had no export yet\n", c.Tenant)
+		t, err := cfg.Tenant(c.Tenant)
+		switch {
+		case err != nil:
+			return err
+		case g.JSON:
+			return g.emit(standing{Tenant: t.ID, Name: t.Name})
 		}
-		return err
+		g.printf("%s has had no export yet\n", t.ID)
+		return nil
 	})
 	if errors.Is(err, store.ErrNoLedger) {
 		return g.beforeTheFirst()

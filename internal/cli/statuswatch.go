@@ -275,6 +275,20 @@ func (b *board) practice(ctx context.Context, s stand, now time.Time) ([]string,
 	return lines, nil
 }
 
+// A watchedStand is a practice that stands otherwise than before, as --json
+// prints it.
+type watchedStand struct {
+	At          string     `json:"at"`
+	Tenant      string     `json:"tenant"`
+	Stands      string     `json:"stands"`
+	Export      string     `json:"export"`
+	State       life.State `json:"state"`
+	CompletedAt *time.Time `json:"completed_at"`
+	Code        string     `json:"code"`
+	Problem     string     `json:"problem"`
+	Next        string     `json:"next"`
+}
+
 // say writes a line, or an object, for each practice that stands otherwise than
 // when it was last said; at first for those that are not fresh.
 func (b *board) say(stands []stand, now time.Time) error {
@@ -287,9 +301,9 @@ func (b *board) say(stands []stand, now time.Time) error {
 		}
 		b.said[s.Tenant] = head
 		if b.g.JSON {
-			err := b.g.emit(map[string]any{
-				"at": now.UTC().Format(time.RFC3339), "tenant": s.Tenant, "stands": s.mark, "export": s.Export, "state": s.State,
-				"completed_at": maybe(s.CompletedAt), "code": s.Problem, "problem": s.Summary, "next": s.Remedy,
+			err := b.g.emit(watchedStand{
+				At: now.UTC().Format(time.RFC3339), Tenant: s.Tenant, Stands: s.mark, Export: s.Export, State: s.State,
+				CompletedAt: maybe(s.CompletedAt), Code: s.Problem, Problem: s.Summary, Next: s.Remedy,
 			})
 			if err != nil {
 				return err

@@ -159,9 +159,16 @@ func (w *watcher) say(x store.Export, line string) error {
 		w.g.printf("%s\n", line)
 		return nil
 	}
-	return w.g.emit(map[string]any{
-		"at": time.Now().UTC().Format(time.RFC3339Nano), "tenant": x.Tenant, "export": x.ID, "state": x.State, "retries": x.RetryCount,
-	})
+	return w.g.emit(followed{At: time.Now().UTC().Format(time.RFC3339Nano), Tenant: x.Tenant, Export: x.ID, State: x.State, Retries: x.RetryCount})
+}
+
+// followed is an export that has moved, as --json prints it.
+type followed struct {
+	At      string     `json:"at"`
+	Tenant  string     `json:"tenant"`
+	Export  string     `json:"export"`
+	State   life.State `json:"state"`
+	Retries int64      `json:"retries"`
 }
 
 // line says in one line where an export is.
