@@ -12,6 +12,8 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/ndjson"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -22,8 +24,9 @@ const (
 
 // BenchmarkPages is every page of 500 practices with a history of 100,000
 // exports, from the request to the last byte: four output files each, a summary
-// of quality of each of the last forty of a practice, a record of 200,000 rows;
-// and of one export with 20,000 files.
+// of quality of each of the last forty of a practice, a record of a million rows,
+// 100,000 requests of other programs; of one export with 20,000 files; and of a
+// file with 10,000 refused lines.
 func BenchmarkPages(b *testing.B) {
 	s, large := manyLedger(b)
 	c := manyConfig(b)
@@ -36,6 +39,7 @@ func BenchmarkPages(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	refusedLines(b, files, "practice-007", "e0099507", "0-output-0-Patient")
 	token := tokenFor(b, s, "operator", "privacy_officer")
 	for _, p := range []struct{ name, path string }{
 		{"overview", "/"},
@@ -46,6 +50,12 @@ func BenchmarkPages(b *testing.B) {
 		{"files of it", "/practices/practice-000/exports/" + large + "/files?state=ingested&after=15000"},
 		{"quarantine", "/quarantine"},
 		{"quarantine of a practice", "/practices/practice-007/quarantine"},
+		{"refused lines", "/practices/practice-007/exports/e0099507/quarantine?file=0-output-0-Patient"},
+		{"refused lines, the last ones", "/practices/practice-007/exports/e0099507/quarantine?file=0-output-0-Patient&from=9980"},
+		{"requests", "/requests"},
+		{"requests, the oldest", "/requests?below=40"},
+		{"requests that were refused", "/requests?only=refused"},
+		{"requests of a practice", "/practices/practice-007/requests?only=refused"},
 		{"quality", "/quality"},
 		{"quality of a practice", "/practices/practice-007/quality"},
 		{"roster", "/practices/practice-007/roster"},
@@ -54,6 +64,7 @@ func BenchmarkPages(b *testing.B) {
 		{"deadlines", "/deadlines?within=400"},
 		{"agreements", "/deadlines?show=agreements"},
 		{"audit", "/audit?below=150000"},
+		{"audit, the latest", "/audit"},
 		{"audit, somebody rare", "/audit?actor=nobody-of-us&below=150000"},
 	} {
 		b.Run(p.name, func(b *testing.B) {
@@ -129,9 +140,12 @@ func manyLedger(b *testing.B) (s *store.Store, large string) {
 	do(`INSERT INTO alert (tenant_id, kind, object, severity, party, source, code, summary, remedy, since, opened_at)
 		SELECT printf('practice-%03d', i), 'stale', '', 'warning', 'us', '', '', 'no export has completed since long', 'See what holds it up.', ?, ? FROM n WHERE i < 100`, start, start)
 	do(`INSERT INTO audit (tenant_id, seq, at, actor, source, request_id, export_id, action, object, outcome, reason, rule, facts, prev_hash, hash)
-		SELECT printf('practice-%03d', i % 500), i / 500 + 1 + half * 200, ? + i * 1000, 'bulkhead', '', '', printf('e%07d', i), 'file_stored', '0-output-0-Patient', 'done', '', 'permitted', '{"bytes":90,"sha256":"ab"}', 'ab', 'cd'
-		FROM n, (SELECT 0 AS half UNION SELECT 1)`, start)
-	do(`INSERT INTO audit_head (tenant_id, seq, hash) SELECT printf('practice-%03d', i), 400, 'cd' FROM n WHERE i < 500`)
+		SELECT printf('practice-%03d', i % 500), i / 500 + 1 + part * 200, ? + i * 1000, 'bulkhead', '', '', printf('e%07d', i), 'file_stored', '0-output-0-Patient', 'done', '', 'permitted', '{"bytes":90,"sha256":"ab"}', 'ab', 'cd'
+		FROM n, (SELECT column1 AS part FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)))`, start)
+	do(`INSERT INTO audit_head (tenant_id, seq, hash) SELECT printf('practice-%03d', i), 2000, 'cd' FROM n WHERE i < 500`)
+	do(`INSERT INTO export_requests (tenant_id, requested_by, source, state, export_id, problem, remedy, asked_at, started_at, ended_at)
+		SELECT printf('practice-%03d', i % 500), 'mirth', 'table', iif(i % 97 = 0, 'refused', 'completed'), iif(i % 97 = 0, '', printf('e%07d', i)), iif(i % 97 = 0, 'the kind is none', ''), '', ?1 + i * 1000, ?1 + i * 1000, ?1 + i * 1000 FROM n`, start)
+	do(`UPDATE output_file SET quarantined = 10000, delivered = 0, lines = 10000 WHERE export_id = 'e0099507' AND position = 0`)
 	large = "e9999999"
 	do(`INSERT INTO export (export_id, tenant_id, stream, registration, endpoint, level, group_id, types, mode, since, sinks, requested_by, requested_at, state, state_at)
 		VALUES (?, 'practice-000', 's', 'ecw', 'https://ehr.example', 'group', 'g', '["Patient"]', 'full', '', '["tables"]', 'anna', ?, 'downloading', ?)`, large, start+manyExports*each, start+manyExports*each)
@@ -139,6 +153,32 @@ func manyLedger(b *testing.B) (s *store.Store, large string) {
 	do(file+` SELECT 'practice-000', ?, '0-output-' || i || '-Patient', i, 'output', 'Patient', 'https://ehr.example/f', 1000, 'ingested', 80000, 9000, 100, 99, 1, ? + i * 10, ? + i * 10, ? FROM n WHERE i < 20000`,
 		large, start+manyExports*each, start+manyExports*each, summary)
 	return s, large
+}
+
+// refusedLines keeps 10,000 refused lines of a file.
+func refusedLines(b *testing.B, files *blob.Store, tenant, export, file string) {
+	b.Helper()
+	scope, err := files.Tenant(tenant)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, err := quarantine.NewWriter(b.Context(), scope, export, file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	line := []byte(`{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("x", 700) + `"}]}`)
+	for i := range 10_000 {
+		if err := w.Add("id_missing", ndjson.Line{Number: int64(i + 1), Offset: int64(i * 800), Bytes: line}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.End(); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := w.Commit(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func qualityText() string {

@@ -22,6 +22,7 @@ type browser struct {
 	ctx     context.Context
 	base    string
 	console iter.Seq2[chromedp.ConsoleMessage, error]
+	expects string // what pages may complain of; empty: nothing
 }
 
 // quiet demands that no page had anything to complain of.
@@ -34,7 +35,7 @@ func (b *browser) quiet() {
 		switch {
 		case err != nil || m.Text == end:
 			return
-		case m.Type != chromedp.ConsoleLog && m.Type != chromedp.ConsoleInfo && m.Type != chromedp.ConsoleDebug && !strings.Contains(m.Text, "status of 404"):
+		case m.Type != chromedp.ConsoleLog && m.Type != chromedp.ConsoleInfo && m.Type != chromedp.ConsoleDebug && !strings.Contains(m.Text, "status of 404") && (b.expects == "" || !strings.Contains(m.Text, b.expects)):
 			b.Errorf("the browser says of %s: %s", m.URL, m)
 		}
 	}

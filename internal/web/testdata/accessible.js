@@ -57,5 +57,17 @@
     const ratio = (high + 0.05) / (low + 0.05);
     if (ratio < (large ? 3 : 4.5)) say("its contrast is " + ratio.toFixed(2), e);
   }
+  for (const e of document.querySelectorAll("[tabindex]")) if (e.tabIndex > 0) say("it takes the keyboard out of order", e);
+  const apart = (e, text, what) => {
+    const under = bright(ground(e)), over = bright(rgb(text));
+    const ratio = (Math.max(under, over) + 0.05) / (Math.min(under, over) + 0.05);
+    if (ratio < 3) say("the " + what + " is hard to see: " + ratio.toFixed(2), e);
+  };
+  for (const e of document.querySelectorAll("svg rect, svg polyline")) {
+    const style = getComputedStyle(e);
+    apart(e.closest("svg"), style.fill === "none" ? style.stroke : style.fill, "chart " + (e.getAttribute("class") || ""));
+  }
+  for (const e of document.querySelectorAll(".phases .done, .phases .now")) apart(e, getComputedStyle(e).borderTopColor, "phase");
+  for (const e of document.querySelectorAll("input:not([type=hidden]), select")) if (shown(e)) apart(e.parentElement, getComputedStyle(e).borderTopColor, "edge of a field");
   return [...faults].join("\n");
 })();
