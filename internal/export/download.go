@@ -121,6 +121,6 @@ func putOffForEver(t *config.Tenant, w Work, err error, what string) error {
 	if !isLater(err) || time.Since(w.Export.StateAt) <= stuckAfter {
 		return err
 	}
-	return problem.Wrap(err, problem.ExportStuck, "the server has put off the "+what+" of the export for over "+days(stuckAfter),
+	return problem.New(problem.ExportStuck, "the server has put off the "+what+" of the export for over "+days(stuckAfter),
 		"Ask the practice or its vendor why; then resume with bulkhead export "+t.ID+" --resume.").For(t.ID)
 }

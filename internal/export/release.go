@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -28,7 +29,19 @@ func (s *Steps) release(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		return nil, err
 	}
 	if err := client.Cancel(ctx, w.Export.StatusURL); err != nil {
-		return nil, explain(t, w, err)
+		return nil, releaseFailed(t, w, err)
 	}
 	return Released{}, nil
+}
+
+// worthTelling is how long after its end a server is told of an export that it
+// may forget it. By then it has by itself, or never will.
+const worthTelling = 7 * 24 * time.Hour
+
+func releaseFailed(t *config.Tenant, w Work, err error) error {
+	if err = explain(t, w, err); !isLater(err) || time.Since(w.Export.EndedAt) <= worthTelling {
+		return err
+	}
+	return problem.New(problem.ServerFailing, "the server has put off for over "+days(worthTelling)+" to be told that it may forget the export",
+		"Nothing is to be done: it forgets the export when it pleases.").For(t.ID)
 }

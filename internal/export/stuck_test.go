@@ -27,3 +27,14 @@ func TestAServerThatOnlyEverSaysLaterIsShownToAPerson(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerThatDoesNotWantToBeToldIsNotToldForEver(t *testing.T) {
+	for age, want := range map[time.Duration]bool{6 * 24 * time.Hour: false, 8 * 24 * time.Hour: true} {
+		w, s := stepOf(t, Release, lakeside)
+		w.Export.EndedAt = time.Now().Add(-age)
+		err := releaseFailed(&s.Config.Tenants[0], w, &bulkdata.StatusError{Op: bulkdata.OpCancel, Status: http.StatusTooManyRequests})
+		if isLater(err) == want {
+			t.Errorf("after %v: %v, given up: %v", age, err, want)
+		}
+	}
+}
