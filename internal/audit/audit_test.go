@@ -131,6 +131,37 @@ func TestTheLedgersOwnMemoryShowsACutAndAnAddition(t *testing.T) {
 	}
 }
 
+func TestACutThatPosesAsARestoreIsSeen(t *testing.T) {
+	rows := chain(t, "lakeside", 6)
+	cut := audit.Anchor{Time: "t", Head: rows[2].Head(), Restored: true}
+	said, err := audit.Next(t.Context(), rows[2].Head(), audit.Event{Action: audit.LedgerRestored}, night)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := audit.Next(t.Context(), rows[2].Head(), audit.Event{Action: audit.FileStored}, night)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		rows  []audit.Entry
+		fault bool
+	}{
+		"what follows is another row": {append(rows[:3:3], other), true},
+		"nothing follows yet":         {rows[:3], true},
+		"the record says so":          {append(rows[:3:3], said), false},
+	} {
+		w := audit.NewWalk("lakeside", []audit.Anchor{cut})
+		for _, e := range c.rows {
+			w.Take(e)
+		}
+		head := c.rows[len(c.rows)-1].Head()
+		f := w.End(&head)
+		if (f != nil) != c.fault || f != nil && (f.Seq != 4 || !strings.Contains(f.What, "which the record does not say")) {
+			t.Errorf("%s: %v", name, f)
+		}
+	}
+}
+
 func TestAnchorsLastAndForgetWhatARestoreLost(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "anchors")
 	if none, _, err := audit.ReadAnchors(path); err != nil || len(none) != 0 {

@@ -29,15 +29,17 @@ type Walk struct {
 	head   Head
 	known  map[int64]Anchor // anchors by row, as far as they are not met yet
 	fault  *Fault
+
+	restored map[int64]bool // rows after which the ledger was replaced by a copy, as anchors say
 }
 
 // NewWalk begins a walk over a chain. anchors are those of the chain that are
 // known from elsewhere.
 func NewWalk(tenant string, anchors []Anchor) *Walk {
-	w := &Walk{tenant: tenant, head: Head{Tenant: tenant}, known: map[int64]Anchor{}}
+	w := &Walk{tenant: tenant, head: Head{Tenant: tenant}, known: map[int64]Anchor{}, restored: map[int64]bool{}}
 	for _, a := range anchors {
 		if a.Tenant == tenant {
-			w.known[a.Seq] = a
+			w.known[a.Seq], w.restored[a.Seq] = a, w.restored[a.Seq] || a.Restored
 		}
 	}
 	return w
@@ -79,6 +81,8 @@ func (w *Walk) Take(e Entry) *Fault {
 		return w.fail(want, "what it says is not what was recorded: its hash is of something else")
 	case e.Prev != w.head.Hash:
 		return w.fail(want, "it does not follow the row before: that one, or both, were written anew")
+	case w.restored[w.head.Seq] && e.Action != LedgerRestored:
+		return w.fail(want, unsaidRestore)
 	}
 	if a, ok := w.known[e.Seq]; ok {
 		if a.Hash != e.Hash {
@@ -89,6 +93,10 @@ func (w *Walk) Take(e Entry) *Fault {
 	w.head = e.Head()
 	return nil
 }
+
+// unsaidRestore is the fault of a chain of which the anchors say that it was cut
+// by a copy of the ledger: who restores one puts that on record.
+const unsaidRestore = "the anchors say that the ledger was replaced by a copy before it, which the record does not say: somebody wrote the anchors by hand, or bulkhead restore was ended in the middle"
 
 // End checks what can be known only at the end of the chain: whether rows were
 // cut off. remembered is the head that the ledger itself has; nil when it has
@@ -111,6 +119,8 @@ func (w *Walk) End(remembered *Head) *Fault {
 		return w.fail(w.head.Seq+1, "it and what followed are missing: the end of the chain was cut off, for "+by)
 	case remembered != nil && remembered.Seq < w.head.Seq:
 		return w.fail(remembered.Seq+1, "it was added by hand: the ledger remembers the row before as the last")
+	case remembered != nil && w.restored[w.head.Seq]:
+		return w.fail(w.head.Seq+1, unsaidRestore)
 	case remembered != nil && *remembered != w.head:
 		return w.fail(w.head.Seq, "it is not the end that the ledger remembers")
 	}

@@ -42,7 +42,7 @@ type walked struct {
 // Run walks the chains. The first fault of each is told; any is the problem
 // AuditBroken.
 func (c *auditVerifyCommand) Run(ctx context.Context, g *Globals) error {
-	kept, err := c.anchors("")
+	kept, err := c.anchors(g, "")
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,11 @@ func (c *auditVerifyCommand) Run(ctx context.Context, g *Globals) error {
 		return c.file(g, kept)
 	}
 	return g.looking(ctx, func(cfg *config.Config, s *store.Store) error {
-		beside, err := c.anchors(store.AnchorsOf(app.Ledger(cfg)))
+		beside, err := c.anchors(g, store.AnchorsOf(app.Ledger(cfg)))
 		if err != nil {
+			return err
+		}
+		if err := g.missedAnchors(ctx, s, beside); err != nil {
 			return err
 		}
 		anchors := append(beside, kept...)
@@ -98,7 +101,7 @@ func (c *auditVerifyCommand) chains(ctx context.Context, s *store.Store, anchors
 }
 
 // anchors reads a file of anchors: that of the flag without another.
-func (c *auditVerifyCommand) anchors(path string) ([]audit.Anchor, error) {
+func (c *auditVerifyCommand) anchors(g *Globals, path string) ([]audit.Anchor, error) {
 	if path == "" {
 		if path = c.Anchors; path == "" {
 			return nil, nil
@@ -107,11 +110,38 @@ func (c *auditVerifyCommand) anchors(path string) ([]audit.Anchor, error) {
 			return nil, problem.Wrap(err, problem.Usage, "the file of anchors cannot be read", "Give the file in which you kept them.")
 		}
 	}
-	anchors, _, err := audit.ReadAnchors(path)
+	anchors, unreadable, err := audit.ReadAnchors(path)
 	if err != nil {
 		return nil, problem.Wrap(err, problem.StorageUnwritable, "the anchors of the record cannot be read", "Check that the file belongs to the user who runs bulkhead.")
 	}
+	if unreadable > 0 {
+		g.note("%d lines of the anchors in %s cannot be read; a crash cuts one, and whoever hides something cuts more", unreadable, path)
+	}
 	return anchors, nil
+}
+
+// missedAnchors notes chains of which the ledger remembers an anchor that is not
+// in the file beside it: the file was lost, or lines were taken out of it.
+func (g *Globals) missedAnchors(ctx context.Context, s *store.Store, beside []audit.Anchor) error {
+	chains, err := s.AuditStandings(ctx)
+	if err != nil {
+		return err
+	}
+	last := map[string]int64{}
+	for _, a := range beside {
+		last[a.Tenant] = max(last[a.Tenant], a.Seq)
+	}
+	for _, c := range chains {
+		if c.AnchoredRows > last[c.Tenant] {
+			g.note("%s was anchored up to row %d, and the file of anchors beside the ledger ends at row %d: compare it with anchors that are kept elsewhere", audit.ChainName(c.Tenant), c.AnchoredRows, last[c.Tenant])
+		}
+	}
+	return nil
+}
+
+// note tells a person something beside what a command prints.
+func (g *Globals) note(format string, args ...any) {
+	fmt.Fprintf(g.streams.Err, "note: "+format+"\n", args...) //nolint:errcheck // a closed standard error hides notes only
 }
 
 // file verifies exported rows. A chain that does not begin with its first row
