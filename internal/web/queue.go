@@ -25,6 +25,8 @@ type queued struct {
 	Why      string     `json:"waits_for,omitempty" doc:"Why it does not run."`
 	Until    *time.Time `json:"until,omitempty" doc:"When it is looked at again by itself."`
 	Progress string     `json:"progress,omitempty" doc:"In the server's words."`
+	Files    int64      `json:"files,omitempty" doc:"Output files, while they come."`
+	Ingested int64      `json:"files_ingested,omitempty" doc:"Of them."`
 }
 
 // A slotLine is how many slots of one kind are taken.
@@ -102,6 +104,9 @@ func (s *Server) queue(ctx context.Context, now time.Time) (q queue, err error) 
 	oldest := func(a, b queued) int { return cmp.Or(a.Asked.Compare(b.Asked), cmp.Compare(a.Export, b.Export)) }
 	slices.SortFunc(q.Running, oldest)
 	slices.SortFunc(q.Waiting, oldest)
+	if err := s.countFiles(ctx, q.Running); err != nil {
+		return q, err
+	}
 	windows, err := s.opts.Store.RateWindows(ctx, now)
 	if err != nil {
 		return q, err
@@ -117,6 +122,30 @@ func (s *Server) queue(ctx context.Context, now time.Time) (q queue, err error) 
 		q.Steps = q.Steps[:stepsShown]
 	}
 	return q, err
+}
+
+// countedAtOnce is of how many running exports the files are counted.
+const countedAtOnce = 50
+
+// countFiles says how far exports are whose files come.
+func (s *Server) countFiles(ctx context.Context, running []queued) error {
+	for i := range running[:min(len(running), countedAtOnce)] {
+		x := &running[i]
+		if x.State != life.Downloading && x.State != life.Ingesting {
+			continue
+		}
+		counts, err := s.opts.Store.In(x.Tenant).FileStates(ctx, x.Export)
+		if err != nil {
+			return err
+		}
+		for state, n := range counts {
+			x.Files += n
+			if state == store.FileIngested {
+				x.Ingested += n
+			}
+		}
+	}
+	return nil
 }
 
 // names gives what every practice is called.
