@@ -47,6 +47,7 @@ const (
 	Request    Kind = "request"    // another program asked, and has no export
 	Callback   Kind = "callback"   // another program cannot be told how exports end
 	Glass      Kind = "glass"      // somebody looked at records, or signed in beside the identity provider
+	Credential Kind = "credential" // how somebody signs in was changed
 )
 
 // A Party is on whose side somebody must act: one of config's contacts.

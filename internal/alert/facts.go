@@ -20,6 +20,7 @@ type Facts struct {
 	Routes        []RouteFacts  // on which messages do not leave
 	Callees       []CalleeFacts // to whom call-backs do not arrive
 	Sights        []SightFact   // who looked at records
+	Credentials   []CredentialFact
 	Circuits      []CircuitFacts
 	Refusals      []RefusalFacts
 }

@@ -34,6 +34,13 @@ func (g *gatherer) house(ctx context.Context, c *config.Config, f *Facts, now ti
 	for _, s := range seen {
 		f.Sights = append(f.Sights, SightFact(s))
 	}
+	changes, err := g.o.Store.CredentialChanges(ctx, now.Add(-sightTold))
+	if err != nil {
+		return err
+	}
+	for _, ch := range changes {
+		f.Credentials = append(f.Credentials, CredentialFact{Person: ch.Person, What: ch.What, Says: ch.Says(), By: ch.By, At: ch.At})
+	}
 	open, err := g.o.Store.OpenCircuits(ctx)
 	if err != nil {
 		return err

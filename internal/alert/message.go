@@ -91,8 +91,9 @@ var headlines = map[Kind]string{
 	Roster: "the group does not change", Agreement: "the agreement ends", Key: "a signing key needs somebody", JWKS: "the certificate of the published keys ends",
 	Rate: "the budget of requests is spent", Disk: "the disk is nearly full", Ledger: "the ledger cannot be written", Delivery: "messages do not leave",
 	Circuit: "a server cannot be reached", Disposal: "what may not be kept is here still", Request: "a request has no export",
-	Callback: "call-backs do not arrive",
-	Glass:    "somebody looked behind the glass",
+	Callback:   "call-backs do not arrive",
+	Glass:      "somebody looked behind the glass",
+	Credential: "how somebody signs in was changed",
 }
 
 func (b *bundle) subject() string {

@@ -36,6 +36,7 @@ func Evaluate(now time.Time, f Facts, r Rules) []Condition {
 	list = append(list, callback(now, f.Callees)...)
 	list = append(list, circuits(now, f.Circuits, r)...)
 	list = append(list, refusals(f.Refusals)...)
+	list = append(list, credentials(now, f.Credentials)...)
 	return append(list, sights(now, f.Sights)...)
 }
 
@@ -175,8 +176,12 @@ func waiting(now time.Time, p *PracticeFacts, x OpenExport, r Rules) []Condition
 	return one(c)
 }
 
-// stuck compares an export with those before it.
+// stuck compares an export with those before it; one of a practice that is
+// paused stands still on purpose.
 func stuck(now time.Time, p *PracticeFacts, x OpenExport, r Rules) []Condition {
+	if p.Paused {
+		return nil
+	}
 	began := x.KickedOff
 	if began.IsZero() {
 		began = x.At
