@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,7 +10,8 @@ import (
 
 func TestPracticesThatAskForTheSamePatientsAreFound(t *testing.T) {
 	t.Parallel()
-	text := "tenants:\n"
+	var text strings.Builder
+	text.WriteString("tenants:\n")
 	for _, of := range [][3]string{
 		{"elm", "https://ehr.example.org/fhir/ELM", "group: g1"},
 		{"fir", "https://EHR.example.org/fhir/ELM/", "group: g1"}, // the same, written otherwise
@@ -17,9 +19,9 @@ func TestPracticesThatAskForTheSamePatientsAreFound(t *testing.T) {
 		{"ash", "https://ehr.example.org/fhir/ASH", "level: system"},
 		{"yew", "https://ehr.example.org/fhir/ASH", "level: patient"},
 	} {
-		text += fmt.Sprintf("  - {id: %s, open: true, fhir_base_url: %q, %s}\n", of[0], of[1], of[2])
+		fmt.Fprintf(&text, "  - {id: %s, open: true, fhir_base_url: %q, %s}\n", of[0], of[1], of[2])
 	}
-	c, err := Parse("bulkhead.yaml", []byte(text))
+	c, err := Parse("bulkhead.yaml", []byte(text.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
