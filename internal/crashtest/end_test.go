@@ -46,19 +46,27 @@ func (p *place) end(t *testing.T) end {
 // apart are the columns that tell by which export a row came.
 var apart = map[string]string{"attachment": "source_file, location, stored_by_export"}
 
-// readTables takes each table's rows from both sinks, but for the names of
-// exports, and the columns that are named besides.
-func (p *place) readTables(t *testing.T, e end, besides ...string) {
+// lookInto opens a DuckDB file as t, to read it. The caller closes it before
+// anybody else is to open it.
+func lookInto(t *testing.T, file string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(t.Context(), "SET threads = 1; SET TimeZone = 'UTC'; ATTACH '"+p.path("state/tables.duckdb")+"' AS t (READ_ONLY)"); err != nil {
+	if _, err := db.ExecContext(t.Context(), "SET threads = 1; SET TimeZone = 'UTC'; ATTACH '"+file+"' AS t (READ_ONLY)"); err != nil {
 		t.Fatalf("the DuckDB file cannot be opened: %v", err)
 	}
+	return db
+}
+
+// readTables takes each table's rows from both sinks, but for the names of
+// exports, and the columns that are named besides.
+func (p *place) readTables(t *testing.T, e end, besides ...string) {
+	t.Helper()
+	db := lookInto(t, p.path("state/tables.duckdb"))
+	defer db.Close()
 	relations := map[string]string{}
 	for name := range strings.FieldsSeq(one(t, db, `SELECT string_agg(table_name, ' ') FROM duckdb_tables() WHERE database_name = 't' AND table_name NOT LIKE '\_%' ESCAPE '\'`)) {
 		relations["tables/"+name] = `t."` + name + `"`

@@ -317,15 +317,8 @@ func ledgerRows(t *testing.T, db *sql.DB, table string) string {
 // content.
 func (w *ward) rows(t *testing.T, tenant string) map[string]string {
 	t.Helper()
-	db, err := sql.Open("duckdb", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := lookInto(t, w.path("state/tables.duckdb"))
 	defer db.Close()
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(t.Context(), "SET threads = 1; ATTACH '"+w.path("state/tables.duckdb")+"' AS t (READ_ONLY)"); err != nil {
-		t.Fatalf("the DuckDB file cannot be opened: %v", err)
-	}
 	of, content := map[string]string{}, `SELECT count(*) || ' rows ' || coalesce(md5(string_agg(CAST(x AS VARCHAR), chr(10) ORDER BY CAST(x AS VARCHAR))), '') FROM `
 	for name := range strings.FieldsSeq(one(t, db, `SELECT string_agg(DISTINCT table_name, ' ') FROM duckdb_columns() WHERE database_name = 't' AND column_name = 'tenant_id'`)) {
 		if text := one(t, db, content+`t."`+name+`" x WHERE tenant_id = '`+tenant+`'`); !strings.HasPrefix(text, "0 rows") {
