@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -75,18 +74,12 @@ func (c *auditPatientsCommand) people(ctx context.Context, cfg *config.Config, s
 	if _, err := s.In(c.Tenant).Export(ctx, c.Export); err != nil {
 		return disclosure.People{}, err
 	}
-	if gone, err := s.In(c.Tenant).Disposed(ctx, c.Export); err != nil {
-		return disclosure.People{}, err
-	} else if at, ok := gone[string(agreement.KindStaged)]; ok {
-		return disclosure.People{}, problem.New(problem.Usage, "the staged rows of export "+c.Export+" were destroyed on "+at.Format(time.DateOnly)+", so nobody can list its patients from storage any more",
-			"Ask for the present patients with bulkhead query; the record says how many files and lines the export had.").For(c.Tenant)
-	}
 	err = withFilesOf(cfg, s, c.Tenant, func(scope *blob.Scope) (err error) {
 		people, err = disclosure.Patients(ctx, s.In(c.Tenant), scope, c.Export)
 		return err
 	})
-	if _, told := errors.AsType[*problem.Problem](err); told {
-		return people, err
+	if p, told := errors.AsType[*problem.Problem](err); told {
+		return people, p.For(c.Tenant)
 	}
 	if err != nil {
 		return people, problem.Wrap(err, problem.StorageDamaged, "the staged files of export "+c.Export+" cannot be read",
@@ -118,9 +111,8 @@ func (c *auditPatientsCommand) print(g *Globals, people disclosure.People) error
 			return err
 		}
 	}
-	if people.Complete {
-		return nil
+	for _, says := range people.Says() {
+		g.note("%s", says)
 	}
-	_, err := fmt.Fprintln(g.streams.Err, "note: these are the patients whose Patient resource came; whom other resources refer to is not known, for the table reference is not filled")
-	return err
+	return nil
 }

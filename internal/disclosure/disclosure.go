@@ -13,11 +13,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 )
@@ -29,17 +32,26 @@ type People struct {
 	// false where the practice's table of references is not filled: then the
 	// people are those whose Patient resource the export brought.
 	Complete bool
+	// Refused is how many lines of the export are in quarantine, and Unread how
+	// many of its files are stored and not read: whose records these are is not
+	// known here, and they are kept all the same.
+	Refused, Unread int64
 }
 
 // Patients gives the patients whose resources an export holds, or whom its
-// resources refer to, from its staged files. The error says which file cannot
-// be read.
+// resources refer to, from its staged files. Of an export whose staged files were
+// destroyed it is the problem Usage. Another error says which file cannot be
+// read.
 func Patients(ctx context.Context, ledger *store.Scope, files *blob.Scope, export string) (People, error) {
+	people, err := unlisted(ctx, ledger, export)
+	if err != nil {
+		return People{}, err
+	}
 	parts, err := ledger.Parts(ctx, export)
 	if err != nil {
 		return People{}, err
 	}
-	seen, people, others := map[string]bool{}, People{}, false
+	seen, others := map[string]bool{}, false
 	for _, p := range parts {
 		of := [2]string{"resource_type", "id"}
 		switch p.Table {
@@ -62,6 +74,42 @@ func Patients(ctx context.Context, ledger *store.Scope, files *blob.Scope, expor
 	people.Complete = people.Complete || !others
 	people.IDs = slices.Sorted(maps.Keys(seen))
 	return people, nil
+}
+
+// unlisted counts what of an export is kept and is in no staged file.
+func unlisted(ctx context.Context, ledger *store.Scope, export string) (p People, err error) {
+	gone, err := ledger.Disposed(ctx, export)
+	if err != nil {
+		return p, err
+	}
+	if at, ok := gone[string(agreement.KindStaged)]; ok {
+		return p, problem.New(problem.Usage, "the staged rows of export "+export+" were destroyed on "+at.Format(time.DateOnly)+", so nobody can list its patients from storage any more",
+			"Ask for the present patients with bulkhead query; the record says how many files and lines the export had.")
+	}
+	totals, err := ledger.FileTotals(ctx, export)
+	if err != nil {
+		return p, err
+	}
+	states, err := ledger.FileStates(ctx, export)
+	if err != nil {
+		return p, err
+	}
+	p.Refused, p.Unread = totals.Quarantined, states[store.FileStored]+states[store.FileIngesting]
+	return p, nil
+}
+
+// Says tells what is not among the people, a sentence each.
+func (p People) Says() (notes []string) {
+	if !p.Complete {
+		notes = append(notes, "Whom other resources only refer to is not among them: the table of references is not filled.")
+	}
+	if p.Refused > 0 {
+		notes = append(notes, fmt.Sprintf("%d lines in quarantine are not among them: whose they are must be seen there.", p.Refused))
+	}
+	if p.Unread > 0 {
+		notes = append(notes, fmt.Sprintf("%d files that are stored and not read are not among them: the export has stopped before it read them.", p.Unread))
+	}
+	return notes
 }
 
 // readPart adds the patients that a staged file names, and reports whether it

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/disclosure"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -58,6 +59,17 @@ type part struct {
 
 // patients asks an export that has these staged files.
 func patients(t *testing.T, parts ...part) disclosure.People {
+	t.Helper()
+	people, err := patientsAfter(t, nil, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return people
+}
+
+// patientsAfter is patients after statements in the ledger, to which the export
+// is the one argument.
+func patientsAfter(t *testing.T, statements []string, parts ...part) (disclosure.People, error) {
 	t.Helper()
 	ctx, folder := t.Context(), t.TempDir()
 	ledger, err := store.Open(ctx, filepath.Join(folder, "ledger.db"))
@@ -112,11 +124,12 @@ func patients(t *testing.T, parts ...part) disclosure.People {
 			t.Fatal(err)
 		}
 	}
-	people, err := disclosure.Patients(ctx, ledger.In("lakeside"), scope, export)
-	if err != nil {
-		t.Fatal(err)
+	for _, statement := range statements {
+		if _, err := ledger.DB().ExecContext(ctx, statement, export); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return people
+	return disclosure.Patients(ctx, ledger.In("lakeside"), scope, export)
 }
 
 func TestThePatientsOfAnExportAreThoseItHoldsAndThoseItRefersTo(t *testing.T) {
@@ -135,5 +148,29 @@ func TestThePatientsOfAnExportAreThoseItHoldsAndThoseItRefersTo(t *testing.T) {
 	want = disclosure.People{IDs: []string{"p1"}, Complete: true}
 	if diff := cmp.Diff(want, patients(t, alone)); diff != "" {
 		t.Errorf("of patients alone (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsInNoStagedFileIsSaid(t *testing.T) {
+	index := part{"_index", staged(t, [2]string{"resource_type", "id"}, [2]string{"Patient", "p1"})}
+	got, err := patientsAfter(t, []string{`UPDATE output_file SET state = 'stored', quarantined = 3 WHERE export_id = ?`}, index)
+	if diff := cmp.Diff(disclosure.People{IDs: []string{"p1"}, Complete: true, Refused: 3, Unread: 1}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	_, err = patientsAfter(t, []string{`INSERT INTO disposal VALUES ('lakeside', ?, 'staged', 0, 'retention_over', 6000, 7000, 1, 60, '[]')`}, index)
+	if problem.Of(err).Code != problem.Usage {
+		t.Errorf("of staged files that were destroyed: %v", err)
+	}
+	p := disclosure.People{IDs: []string{"p1"}, Refused: 3, Unread: 2}
+	want := []string{
+		"Whom other resources only refer to is not among them: the table of references is not filled.",
+		"3 lines in quarantine are not among them: whose they are must be seen there.",
+		"2 files that are stored and not read are not among them: the export has stopped before it read them.",
+	}
+	if diff := cmp.Diff(want, p.Says()); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	if none := (disclosure.People{Complete: true}).Says(); len(none) != 0 {
+		t.Errorf("of all people: %v", none)
 	}
 }

@@ -44,7 +44,7 @@ type glass struct {
 	Refused  string // why it was
 	More     bool   // the line is longer
 	Patients []string
-	Complete bool // who is only referred to is among them
+	Notes    []string // what is not among them
 }
 
 func (s *Server) lineGlass(r *http.Request) (g glass, f store.File, err error) {
@@ -214,6 +214,9 @@ func (s *Server) patients(w http.ResponseWriter, r *http.Request) error {
 	}
 	in := s.opts.Store.In(x.Tenant)
 	people, err := disclosure.Patients(r.Context(), in, scope, x.ID)
+	if p, told := errors.AsType[*problem.Problem](err); told {
+		return p.For(x.Tenant)
+	}
 	if err != nil {
 		return problem.Wrap(err, problem.StorageDamaged, "the staged files of export "+x.ID+" cannot be read",
 			"See what is missing with bulkhead doctor; it can make staged files again from raw.").For(x.Tenant)
@@ -229,6 +232,6 @@ func (s *Server) patients(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g.Shown, g.Patients, g.Complete = true, people.IDs, people.Complete
+	g.Shown, g.Patients, g.Notes = true, people.IDs, people.Says()
 	return s.show(w, r, http.StatusOK, "patients", g)
 }
