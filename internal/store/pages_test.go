@@ -121,7 +121,7 @@ func TestMovesSayWhenAnExportCameIntoItsStates(t *testing.T) {
 func TestQualityIsCountedAsItIsRecorded(t *testing.T) {
 	s, _ := openLedger(t)
 	x := request(t, s, "lakeside")
-	summary := json.RawMessage(`{"lines":12,"blank":2,"quarantined":3,"types":[{"verdicts":{"errors":2}},{"verdicts":{"errors":1}}],"questions":[{"says":"why?"},{"says":"so?"}]}`)
+	summary := json.RawMessage(`{"lines":12,"blank":2,"quarantined":3,"types":[{"verdicts":{"errors":2}},{"verdicts":{"errors":1}}],"questions":[{"about":"Patient","says":"why?"},{"says":"so?"}]}`)
 	if err := s.In("lakeside").Do(t.Context(), func(tx *store.Tx) error {
 		for _, e := range []life.Event{life.Admit, life.Accepted, life.Listed, life.Stored, life.Ingested, life.Complete} {
 			if err := tx.Move(&x, e); err != nil {
@@ -139,7 +139,7 @@ func TestQualityIsCountedAsItIsRecorded(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
-	want := store.Judged{Tenant: "lakeside", Name: "Lakeside", Export: x.ID, Mode: "full", EndedAt: all[0].EndedAt, Lines: 10, Refused: 3, Broken: 3, Questions: 2, Question: "why?"}
+	want := store.Judged{Tenant: "lakeside", Name: "Lakeside", Export: x.ID, Mode: "full", EndedAt: all[0].EndedAt, Lines: 10, Refused: 3, Broken: 3, Questions: 2, Question: "Patient: why?"}
 	if diff := cmp.Diff(want, all[0]); diff != "" || all[0].EndedAt.IsZero() {
 		t.Errorf("judged (-want +got):\n%s", diff)
 	}

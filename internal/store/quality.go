@@ -35,7 +35,8 @@ func (tx *Tx) SetQuality(export string, summary json.RawMessage) error {
 			} `json:"verdicts"`
 		} `json:"types"`
 		Questions []struct {
-			Says string `json:"says"`
+			About string `json:"about"`
+			Says  string `json:"says"`
 		} `json:"questions"`
 	}
 	if err := json.Unmarshal(summary, &s); err != nil {
@@ -47,6 +48,9 @@ func (tx *Tx) SetQuality(export string, summary json.RawMessage) error {
 	}
 	if len(s.Questions) > 0 {
 		n.Question = s.Questions[0].Says
+		if about := s.Questions[0].About; about != "" {
+			n.Question = about + ": " + n.Question
+		}
 	}
 	if err := tx.q.SetQuality(tx.ctx, gen.SetQualityParams{TenantID: tx.tenant, ExportID: export, Summary: string(summary)}); err != nil {
 		return err

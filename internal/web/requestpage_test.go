@@ -103,6 +103,7 @@ func TestAnAgreementThatPermitsNothingIsSaidOnThePracticesPage(t *testing.T) {
 	has(t, v.get("/practices/harbor").body, "Nothing is exported: agreement BAA-2025-040 ended", "permits nothing", "Renew the agreement")
 	has(t, v.get("/practices/maplewood").body, "Nothing is exported: agreement BAA-2026-001 is suspended")
 	has(t, v.get("/practices/old-mill").body, "No longer configured")
+	has(t, v.get("/quality").body, "Patient: 410 were delivered")
 	if page := v.get("/practices/riverbend").body; strings.Contains(page, "permits nothing") || strings.Contains(page, "Nothing is exported") {
 		t.Error("an agreement that is in force is said to permit nothing")
 	}

@@ -30,28 +30,40 @@
     document.querySelector("main").before(note);
   }
 
+  // Gives whether the server was asked, and answered.
   async function refresh() {
     const part = live();
-    if (!part || document.hidden || writing(part)) return;
+    if (!part || document.hidden || writing(part)) return false;
     const answer = await fetch(location.href, { headers: { Accept: "text/html", "Bulkhead-Live": "1", "If-None-Match": seen }, redirect: "manual", cache: "no-store" });
-    if (answer.type === "opaqueredirect") return location.reload();
-    if (answer.status === 304) return old(null);
+    if (answer.type === "opaqueredirect") location.reload();
+    if (answer.status === 304 || answer.type === "opaqueredirect") return true;
     if (!answer.ok) throw new Error("no answer");
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main > [data-live], main > div");
-    old(null);
-    if (!fresh || writing(part)) return;
+    if (!fresh || writing(part)) return true;
     seen = answer.headers.get("ETag") ?? "";
     for (const id of opened(part)) fresh.querySelector(`details[id="${CSS.escape(id)}"]`)?.setAttribute("open", "");
     const at = place(part);
     if (fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
     goBack(part, at);
     if (!fresh.hasAttribute("data-live")) part.removeAttribute("data-live");
+    return true;
   }
 
   let last = new Date();
-  setInterval(() => {
+  let asking = false;
+  setInterval(async () => {
+    if (asking) return;
+    asking = true;
     const now = new Date();
-    refresh().then(() => (last = now), () => old(last));
+    try {
+      if (await refresh()) {
+        last = now;
+        old(null);
+      }
+    } catch {
+      old(last);
+    }
+    asking = false;
   }, every);
 
   // Escape closes what was opened to ask something, and goes back to what opened it.
