@@ -70,9 +70,7 @@ func (e *Engine) fill(a *store.Admission) error {
 	s := slots{registration: map[string]int{}, endpoint: map[string]bool{}, group: map[string]bool{}, origin: map[string]int{}, asking: map[string]int{}}
 	waiting, running := a.Waiting, []store.Candidate{}
 	for _, c := range a.Holding {
-		if c, err = e.park(a, ground, c, now); err != nil {
-			return err
-		}
+		c = e.park(a, ground, c, now)
 		if _, err := cfg.Tenant(c.Tenant); err != nil {
 			continue // a frozen practice keeps nobody waiting
 		}
@@ -99,8 +97,15 @@ func (e *Engine) fill(a *store.Admission) error {
 		if !fits(ground, &s, c) {
 			continue
 		}
-		if err := e.letIn(a, &s, c); err != nil {
-			return err
+		if err := e.letIn(a, c); err != nil {
+			e.passOver(c, err)
+			continue
+		}
+		if parked(c) {
+			s.has(c)
+		} else {
+			c.State = life.KickingOff
+			s.take(c)
 		}
 		queue.Taken(c)
 	}
@@ -108,15 +113,24 @@ func (e *Engine) fill(a *store.Admission) error {
 }
 
 // letIn gives an export a slot.
-func (e *Engine) letIn(a *store.Admission, s *slots, c store.Candidate) error {
+func (e *Engine) letIn(a *store.Admission, c store.Candidate) error {
 	if parked(c) {
 		e.letGo.Store(time.Now().UnixMilli())
-		s.has(c)
 		return a.Do(c.Tenant, func(tx *store.Tx) error { return tx.Unpark(c.Export) })
 	}
-	c.State = life.KickingOff
-	s.take(c)
 	return a.Do(c.Tenant, func(tx *store.Tx) error { return e.start(tx, c.Export) })
+}
+
+// passOver leaves an export out with which there is trouble, so that no other
+// waits for it. The log says so once; that it waits, alerts tell.
+func (e *Engine) passOver(c store.Candidate, err error) {
+	e.mu.Lock()
+	known := e.passedOver[c.Export]
+	e.passedOver[c.Export] = true
+	e.mu.Unlock()
+	if !known {
+		e.log.Error("an export cannot be admitted; the others are", "tenant", c.Tenant, "export", c.Export, "error", err)
+	}
 }
 
 // lookAgain makes the tick admit exports at a time, if it would not before.

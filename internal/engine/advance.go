@@ -84,11 +84,11 @@ func (e *Engine) record(tx *store.Tx, x *store.Export, l store.Lease, r result) 
 	if r.err == nil {
 		return e.recordOutcome(tx, x, l, r.outcome)
 	}
+	if p, ok := errors.AsType[*problem.Problem](r.err); ok { // also one whose cause is a wait that has lasted too long
+		return time.Time{}, e.recordProblem(tx, x, l, p)
+	}
 	if later, ok := errors.AsType[*export.Later](r.err); ok {
 		return later.Until, e.postpone(tx, x, l, later)
-	}
-	if p, ok := errors.AsType[*problem.Problem](r.err); ok {
-		return time.Time{}, e.recordProblem(tx, x, l, p)
 	}
 	if err := tx.CountWeather(x, r.err); err != nil {
 		return time.Time{}, err

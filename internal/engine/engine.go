@@ -75,6 +75,7 @@ type Engine struct {
 	running    map[int64]running    // by step
 	unrecorded map[int64]unrecorded // by step
 	changed    chan struct{}        // closed and replaced whenever an export moved
+	passedOver map[string]bool      // exports that could not be admitted, of which the log has said so
 	trouble    error                // why the ledger could not be written last; nil when it could
 
 	letGo     atomic.Int64 // when a pause was ended last, in Unix milliseconds
@@ -105,7 +106,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		store: o.Store, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers, point: o.Point,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
-		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, changed: make(chan struct{}),
+		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, passedOver: map[string]bool{}, changed: make(chan struct{}),
 	}
 	e.setup.Store(&Setup{Config: o.Config, Steps: o.Steps})
 	workers := river.NewWorkers()

@@ -15,19 +15,26 @@ func parked(c store.Candidate) bool { return c.State.Busy() && !c.Parked.IsZero(
 
 // park takes its slot from an export that has one and cannot use it: none of
 // its steps is in hand, and whatever comes next is held back.
-func (e *Engine) park(a *store.Admission, g schedule.Ground, c store.Candidate, now time.Time) (store.Candidate, error) {
+func (e *Engine) park(a *store.Admission, g schedule.Ground, c store.Candidate, now time.Time) store.Candidate {
 	if !c.State.Busy() || parked(c) || !mayBeHeld(g, c, now) {
-		return c, nil
+		return c
 	}
+	left := false
 	err := a.Do(c.Tenant, func(tx *store.Tx) error {
 		idle, err := idle(tx, g, c, now)
 		if err != nil || !idle {
 			return err
 		}
-		c.Parked, c.Since = now, now
+		left = true
 		return tx.Park(c.Export)
 	})
-	return c, err
+	switch {
+	case err != nil:
+		e.passOver(c, err)
+	case left:
+		c.Parked, c.Since = now, now
+	}
+	return c
 }
 
 // mayBeHeld reports whether anything of a practice is held back.

@@ -117,9 +117,22 @@ func (s *Store) admitting(ctx context.Context, tx *sql.Tx, f func(a *Admission) 
 }
 
 // Do runs f on the tenant's part of the ledger within the admission's
-// transaction.
+// transaction. After an error nothing of f has happened, and what else the
+// transaction does is not touched by it.
 func (a *Admission) Do(tenant string, f func(tx *Tx) error) error {
-	return a.store.within(a.ctx, a.tx, tenant, f)
+	if _, err := a.tx.ExecContext(a.ctx, "SAVEPOINT one"); err != nil {
+		return fmt.Errorf("begin a part of an admission: %w", err)
+	}
+	err := a.store.within(a.ctx, a.tx, tenant, f)
+	if err != nil {
+		if _, back := a.tx.ExecContext(a.ctx, "ROLLBACK TO one"); back != nil {
+			return errors.Join(err, fmt.Errorf("undo a part of an admission: %w", back))
+		}
+	}
+	if _, done := a.tx.ExecContext(a.ctx, "RELEASE one"); done != nil {
+		err = errors.Join(err, fmt.Errorf("end a part of an admission: %w", done))
+	}
+	return err
 }
 
 // Admitting runs an admission pass within the transaction that frees a slot.
