@@ -20,6 +20,9 @@ const (
 // is taken away that is tried first.
 const minUnlikely = 9
 
+// minDifferent is how many different characters a password has at least.
+const minDifferent = 5
+
 // CheckPassword returns what a person must be told about a password that
 // cannot be taken; nil for a good one. about are words that a password must not
 // be made of: the person's id and name.
@@ -39,13 +42,13 @@ func CheckPassword(password string, about ...string) error {
 	return nil
 }
 
-// few reports whether a text has fewer than five different characters.
+// few reports whether a text has too few different characters.
 func few(text string) bool {
 	seen := map[rune]bool{}
 	for _, r := range text {
 		seen[r] = true
 	}
-	return len(seen) < 5
+	return len(seen) < minDifferent
 }
 
 // common are words of which passwords are made that are tried first: those
@@ -61,8 +64,31 @@ var common = []string{
 // rows are rows of keys and of the alphabet, of which runs are tried first.
 var rows = []string{"abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn7ujm"}
 
-// lookalike are characters that stand for letters.
-var lookalike = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t", "8", "b")
+// lookalikes are characters that stand for letters, each before its letter.
+var lookalikes = []string{"@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t", "8", "b"}
+
+var lookalike = strings.NewReplacer(lookalikes...)
+
+// Rules are those by which CheckPassword judges, for a page that says the same
+// as one types.
+type Rules struct {
+	Min       int               `json:"min"`
+	Max       int               `json:"max"`
+	Different int               `json:"different"` // characters at least
+	Unlikely  int               `json:"unlikely"`  // characters that must be left
+	Words     []string          `json:"words"`
+	Rows      []string          `json:"rows"`
+	Lookalike map[string]string `json:"lookalike"`
+}
+
+// PasswordRules gives the rules.
+func PasswordRules() Rules {
+	r := Rules{MinPassword, MaxPassword, minDifferent, minUnlikely, slices.Clone(common), slices.Clone(rows), map[string]string{}}
+	for i := 0; i < len(lookalikes); i += 2 {
+		r.Lookalike[lookalikes[i]] = lookalikes[i+1]
+	}
+	return r
+}
 
 // unlikely counts the characters of a password that are in none of the common
 // words, words about the person, runs of keys, years and repetitions.

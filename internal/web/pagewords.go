@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -14,7 +15,11 @@ import (
 
 // pageWords are further things that pages say of values.
 var pageWords = map[string]any{
-	"span":     span,
+	"span": span,
+	"passwordRules": func() (string, error) {
+		text, err := json.Marshal(access.PasswordRules())
+		return string(text), err
+	},
 	"days":     days,
 	"retained": retained,
 	"tabs":     tabsOf,
