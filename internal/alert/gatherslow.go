@@ -105,9 +105,10 @@ func (g *gatherer) sample(ctx context.Context, c *config.Config, now time.Time) 
 // of gives the spent minutes of the last hour, and since when they are counted.
 func (b *budgets) of(tenant string, now time.Time) (int, time.Duration) {
 	minute := now.Unix() / minuteSpan
-	maps.DeleteFunc(b.spent[tenant], func(m int64, _ bool) bool { return m <= minute-60 })
+	maps.DeleteFunc(b.spent[tenant], func(m int64, _ bool) bool { return m <= minute-60 || m > minute })
 	if b.began == 0 {
 		return 0, 0
 	}
+	b.began = min(b.began, minute) // the clock was ahead
 	return len(b.spent[tenant]), time.Duration(minute-b.began) * time.Minute
 }

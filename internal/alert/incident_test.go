@@ -78,15 +78,15 @@ func TestAPagersIncidentEndsWhenAllOfItIsOverAndRecoveryWakesNobody(t *testing.T
 		}
 		w.fails("p1", unreachable)
 		w.fails("p2", unreachable)
-		w.pass(time.Hour, time.Minute) // one message of both
+		w.pass(time.Hour, 5*time.Minute) // one message of both
 		w.fails("p3", unreachable)
-		w.pass(5*time.Hour, time.Minute) // another
+		w.pass(5*time.Hour, 10*time.Minute) // another
 		w.nightly("p1")
-		w.pass(5*time.Hour, time.Minute)
+		w.pass(5*time.Hour, 10*time.Minute)
 		w.nightly("p3")
-		w.pass(5*time.Hour, time.Minute)
+		w.pass(5*time.Hour, 10*time.Minute)
 		w.nightly("p2")
-		w.pass(5*time.Hour, time.Minute)
+		w.pass(5*time.Hour, 10*time.Minute)
 	})
 	p := newPager(t)
 	var standing []string

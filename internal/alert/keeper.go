@@ -114,7 +114,7 @@ func (k *Keeper) look(ctx context.Context, c *config.Config, now time.Time) erro
 			if err != nil {
 				return err
 			}
-			return record(tx, now, plan(now, open, conditions, c.Alerts), routes)
+			return record(tx, now, facts.explain(now, plan(now, open, conditions, c.Alerts)), routes)
 		})
 		if err != nil {
 			return err

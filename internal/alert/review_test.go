@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestAClockThatWasYearsAheadKeepsNoMessageBack(t *testing.T) {
 		"while news are gathered": func(w *world) {
 			w.look()
 			w.ahead("alert_news", "at")
-			w.pass(time.Hour, time.Minute)
+			w.pass(time.Hour, 5*time.Minute)
 			w.want(begun)
 		},
 		"while a service does not answer": func(w *world) {
@@ -38,28 +39,28 @@ func TestAClockThatWasYearsAheadKeepsNoMessageBack(t *testing.T) {
 			w.pass(10*time.Minute, time.Minute)
 			w.ahead("notice", "made_at", "due_at")
 			w.fail = nil
-			w.pass(2*time.Hour, time.Minute)
+			w.pass(2*time.Hour, 5*time.Minute)
 			w.want(begun)
 		},
 		"after another message of the kind": func(w *world) {
-			w.pass(time.Hour, time.Minute)
+			w.pass(time.Hour, 5*time.Minute)
 			w.want(begun)
 			w.ahead("notice", "made_at", "due_at", "sent_at")
 			w.fails("p2", unreachable)
-			w.pass(5*time.Hour, time.Minute)
+			w.pass(5*time.Hour, 10*time.Minute)
 			w.want("[bulkhead] warning: p2: the last export failed")
 		},
 		"while its cause is gone": func(w *world) {
-			w.pass(time.Hour, time.Minute)
+			w.pass(time.Hour, 5*time.Minute)
 			w.want(begun)
 			w.nightly("p1")
 			w.pass(2*time.Minute, time.Minute)
 			w.ahead("alert", "absent_at")
-			w.pass(time.Hour, time.Minute)
+			w.pass(time.Hour, 5*time.Minute)
 			w.want(over)
 		},
 		"after it was told": func(w *world) {
-			w.pass(time.Hour, time.Minute)
+			w.pass(time.Hour, 5*time.Minute)
 			w.want(begun)
 			w.ahead("alert", "told_at")
 			w.pass(2*day1, time.Hour)
@@ -110,7 +111,7 @@ func TestARouteThatWorksAgainIsOverThoughSomethingWasGivenUp(t *testing.T) {
 		w.pass(26*time.Hour, 10*time.Minute)
 		w.fail = nil
 		w.free = 1 << 30
-		w.pass(time.Hour, time.Minute)
+		w.pass(time.Hour, 5*time.Minute)
 		w.want("[bulkhead] warning: the disk is nearly full")
 		for _, a := range w.openAlerts() {
 			if Kind(a.Kind) == Delivery {
@@ -126,15 +127,15 @@ func TestASeverityThatComesAndGoesIsNoStorm(t *testing.T) {
 		w.nightly("p1")
 		for range 36 {
 			w.free = 1 << 30
-			w.pass(20*time.Minute, time.Minute)
+			w.pass(20*time.Minute, 5*time.Minute)
 			w.free = 1 << 20
-			w.pass(20*time.Minute, time.Minute)
+			w.pass(20*time.Minute, 5*time.Minute)
 		}
 		if list := w.told(); len(list) > 3 {
 			t.Errorf("told %d times in a day: %v", len(list), list)
 		}
 		w.free = 1 << 40
-		w.pass(time.Hour, time.Minute)
+		w.pass(time.Hour, 5*time.Minute)
 		w.want("[bulkhead] over: the disk is nearly full")
 	})
 }
@@ -145,10 +146,10 @@ func TestTheAlertThatNoLedgerKeepsIsSentAgainUntilItArrives(t *testing.T) {
 		w.nightly("p1")
 		w.keeper.o.Trouble = func() error { return problem.New(problem.StorageFull, "no space", "Free some.") }
 		w.fail = errors.New("the service answered 503")
-		w.pass(time.Hour, time.Minute)
+		w.pass(time.Hour, 5*time.Minute)
 		w.want()
 		w.fail = nil
-		w.pass(2*time.Hour, time.Minute)
+		w.pass(2*time.Hour, 5*time.Minute)
 		w.want("[bulkhead] critical: the ledger cannot be written")
 	})
 }
@@ -163,7 +164,7 @@ func TestAStopOfTenDaysIsNoStorm(t *testing.T) {
 			w.fails(fmt.Sprint("p", i+1), unreachable)
 		}
 		open := w.request("p99", "incremental")
-		w.pass(time.Hour, time.Minute)
+		w.pass(time.Hour, 5*time.Minute)
 		w.want("[bulkhead] warning: 30 practices of eClinicalWorks: the last export failed")
 		<-time.After(10 * day1)
 		w.begin()
@@ -175,6 +176,75 @@ func TestAStopOfTenDaysIsNoStorm(t *testing.T) {
 		}
 		w.pass(6*time.Hour, 10*time.Minute)
 		w.want("[bulkhead] over: 30 practices of eClinicalWorks: the last export failed", "[bulkhead] over: 100 practices of eClinicalWorks: records grow stale", "[bulkhead] over: p99: an export stands still")
+	})
+}
+
+func TestAMessageOnItsWayWhenBulkheadStopsIsSentOnce(t *testing.T) {
+	t.Attr("fault", "machine: bulkhead is stopped while a message is on its way to a service that takes two seconds -> it is sent once")
+	run(t, 1, ", stale_after: 60d", "", func(w *world) {
+		for took, want := range map[time.Duration]int{2 * time.Second: 1, 8 * time.Second: 2} { // it is not waited for so long
+			sent := 0
+			s := NewSender(w.store, func() *config.Config { return w.config }, func(ctx context.Context, _ config.AlertRoute, _ store.Notice) error {
+				sent++
+				select {
+				case <-time.After(took):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}, slog.New(slog.DiscardHandler))
+			n := sample
+			n.MadeAt, n.Turn = time.Now(), store.Opened
+			if err := w.store.Alerting(w.t.Context(), func(tx *store.AlertTx) error { return tx.Write(n, nil) }); err != nil {
+				w.t.Fatal(err)
+			}
+			s.Start(w.t.Context())
+			<-time.After(time.Second)
+			s.Stop()
+			if err := s.SendDue(w.t.Context()); err != nil || sent != want {
+				t.Errorf("sent %d times, want %d: %v", sent, want, err)
+			}
+		}
+	})
+}
+
+func TestWhatNobodyLooksAtAnyMoreIsNotCalledWell(t *testing.T) {
+	for why, change := range map[string]func(w *world){
+		"for the practice is paused": func(w *world) {
+			if _, err := w.store.Pause(w.t.Context(), store.Pause{Scope: store.PauseTenant, Object: "p1", Reason: "they move"}); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+		"for the practice has left the configuration": func(w *world) { w.config.Tenants = w.config.Tenants[1:] },
+		"for no agreement lets its exports begin":     func(w *world) { w.config.Tenants[0].Agreement.Status = config.AgreementSuspended },
+	} {
+		run(t, 2, ", remind_every: 90d", "", func(w *world) {
+			w.nightly("p1")
+			for range 4 {
+				w.nightly("p2")
+				w.pass(day1, 6*time.Hour)
+			}
+			w.want("[bulkhead] warning: p1: records grow stale")
+			change(w)
+			w.pass(6*time.Hour, 20*time.Minute)
+			if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "nobody looks at this any more, "+why+": no export has completed since") {
+				t.Errorf("%s: %+v", why, w.sent)
+			}
+		})
+	}
+}
+
+func TestABrokenSummaryOfOnePracticeSilencesNoOther(t *testing.T) {
+	t.Attr("fault", "machine: the summary of one practice's export is broken in the ledger -> the alerts of all others are told")
+	run(t, 2, ", stale_after: 60d", "", func(w *world) {
+		w.nightly("p1")
+		if _, err := w.store.DB().ExecContext(w.t.Context(), `UPDATE quality SET summary = '{"lines":'`); err != nil {
+			w.t.Fatal(err)
+		}
+		w.nightly("p2")
+		w.fails("p2", unreachable)
+		w.pass(time.Hour, 5*time.Minute)
+		w.want("[bulkhead] warning: p2: the last export failed")
 	})
 }
 

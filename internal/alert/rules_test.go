@@ -119,6 +119,10 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 			opened(p, OpenExport{State: life.Publishing, KickedOff: ago(25 * time.Hour)})
 		}, "stuck warning us"},
 		{"a replay for 25 hours", func(p *PracticeFacts) { opened(p, OpenExport{State: life.Ingesting, At: ago(25 * time.Hour)}) }, "stuck warning us"},
+		{"at work for two days, but paused", func(p *PracticeFacts) {
+			p.Paused = true
+			opened(p, OpenExport{State: life.Polling, KickedOff: ago(2 * day1)})
+		}, ""},
 		{"the server said later, yesterday", func(p *PracticeFacts) { opened(p, OpenExport{State: life.Waiting, Asked: ago(day1)}) }, ""},
 		{"the server has said later for two days", func(p *PracticeFacts) {
 			opened(p, OpenExport{State: life.Waiting, Asked: ago(2 * day1), At: ago(time.Minute), WaitingFor: "429"})
@@ -257,6 +261,18 @@ func TestThePercentileOfAPracticesOwnHistory(t *testing.T) {
 	}
 	if p := percentile(took[:1], 95); p != 20*time.Hour {
 		t.Errorf("95th percentile of one: %s", p)
+	}
+}
+
+func TestABudgetIsCountedByTheClockThatIsRight(t *testing.T) {
+	t.Parallel()
+	minute := noon.Unix() / 60
+	b := budgets{began: minute + 1000, spent: map[string]map[int64]bool{"p1": {minute + 999: true, minute - 1: true, minute - 61: true}}}
+	if n, sampled := b.of("p1", noon); n != 1 || sampled != 0 {
+		t.Errorf("%d minutes of %s", n, sampled)
+	}
+	if _, sampled := b.of("p1", noon.Add(2*time.Hour)); sampled != 2*time.Hour {
+		t.Errorf("two hours later: sampled for %s", sampled)
 	}
 }
 

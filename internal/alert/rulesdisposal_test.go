@@ -141,14 +141,14 @@ func TestADisposalThatFailsIsToldAndANewProcessDoesNotCallItOver(t *testing.T) {
 		w.pass(day1, time.Hour)
 		w.want()
 		last = Disposed{problem.New(problem.StorageUnwritable, "files cannot be removed", "Make them writable."), time.Now()}
-		w.pass(time.Hour, time.Minute)
+		w.pass(time.Hour, 5*time.Minute)
 		if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "cannot be destroyed: files cannot be removed (storage_unwritable)") {
 			t.Errorf("told: %+v", w.sent)
 		}
 		w.told()
 		looked = false
 		w.begin()
-		w.pass(2*time.Hour, time.Minute)
+		w.pass(2*time.Hour, 10*time.Minute)
 		looked = true
 		w.pass(day1, time.Hour)
 		w.want()

@@ -31,7 +31,7 @@ func TestRequestsThatAreRefusedAreToldWithoutTheirWords(t *testing.T) {
 				return tx.Refuse(id, problem.New(problem.RequestInvalid, `the kind is "canary"`, "Ask for canary."))
 			})
 		}
-		w.pass(4*time.Hour+20*time.Minute, time.Minute)
+		w.pass(4*time.Hour+20*time.Minute, 10*time.Minute)
 		if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "by rows of export_requests, were refused and have no export: 7 (request_invalid)") ||
 			!strings.Contains(w.sent[0].Body, "for practices that nobody has configured were refused: 13") {
 			t.Errorf("told: %+v", w.sent)
@@ -42,7 +42,7 @@ func TestRequestsThatAreRefusedAreToldWithoutTheirWords(t *testing.T) {
 			}
 		}
 		w.told()
-		w.pass(day1, 10*time.Minute)
+		w.pass(day1, 30*time.Minute)
 		w.want("[bulkhead] over: p1: a request has no export")
 	})
 }

@@ -28,8 +28,9 @@ type Sender struct {
 
 	nudge chan struct{}
 	mu    sync.Mutex
-	said  []saying // that the ledger does not hold
-	stop  context.CancelFunc
+	said  []saying           // that the ledger does not hold
+	halt  context.CancelFunc // no other message begins to be sent
+	stop  context.CancelFunc // that on its way is cut off
 	ended sync.WaitGroup
 }
 
@@ -48,17 +49,25 @@ func NewSender(s *store.Store, c func() *config.Config, deliver Deliver, log *sl
 // Start begins to send what is due, also from before.
 func (s *Sender) Start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.ended.Go(func() { s.run(ctx) })
+	until, halt := context.WithCancel(ctx)
+	s.halt = halt
+	s.ended.Go(func() { s.run(ctx, until) })
 	s.Nudge()
 }
 
-// Stop ends the sending; a message on its way may end within its own bounds,
-// and if it does not it is sent again at the next start.
+// parting is how long a message on its way is waited for when the sending ends.
+const parting = 3 * time.Second
+
+// Stop ends the sending. A message on its way is waited for, for three seconds:
+// one that is cut off may have arrived, and is sent again at the next start.
 func (s *Sender) Stop() {
-	if s.stop != nil {
-		s.stop()
-		s.ended.Wait()
+	if s.stop == nil {
+		return
 	}
+	s.halt()
+	defer time.AfterFunc(parting, s.stop).Stop()
+	s.ended.Wait()
+	s.stop()
 }
 
 // Nudge says that there may be something to send.
@@ -95,8 +104,12 @@ func (s *Sender) dueSayings(now time.Time) (due []saying) {
 }
 
 // say sends what the ledger does not hold.
-func (s *Sender) say(ctx context.Context) {
+func (s *Sender) say(ctx, until context.Context) {
 	for _, n := range s.dueSayings(time.Now()) {
+		if until.Err() != nil {
+			s.keep(n)
+			continue
+		}
 		err := s.hand(ctx, n.Notice)
 		if err == nil {
 			continue
@@ -106,11 +119,15 @@ func (s *Sender) say(ctx context.Context) {
 		again := ctx.Err() != nil || n.due.Sub(n.MadeAt) <= giveUpAfter && !errors.Is(err, errNoRoute)
 		s.log.Error("an alert cannot be told", "route", n.Route, "subject", n.Subject, "reason", err, "again", again)
 		if n.attempts++; again {
-			s.mu.Lock()
-			s.said = append(s.said, n)
-			s.mu.Unlock()
+			s.keep(n)
 		}
 	}
+}
+
+func (s *Sender) keep(n saying) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, n)
 }
 
 // pauseAfter gives how long a message waits after so many failures before.
@@ -118,14 +135,14 @@ func pauseAfter(attempts int64) time.Duration {
 	return min(firstPause<<min(attempts, 10), longPause)
 }
 
-func (s *Sender) run(ctx context.Context) {
+func (s *Sender) run(ctx, until context.Context) {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-until.Done():
 			return
 		case <-s.nudge:
 		}
-		if err := s.SendDue(ctx); err != nil && ctx.Err() == nil {
+		if err := s.sendDue(ctx, until); err != nil && ctx.Err() == nil {
 			s.log.Error("alerts", "doing", "send messages", "error", err)
 		}
 	}
@@ -142,8 +159,11 @@ const (
 // other from being sent; it is due again after growing pauses, for a day. While
 // a service lets the time of one message run out, what else is for it counts as
 // tried: others would wait for it. The error is trouble with the ledger.
-func (s *Sender) SendDue(ctx context.Context) error {
-	s.say(ctx)
+func (s *Sender) SendDue(ctx context.Context) error { return s.sendDue(ctx, ctx) }
+
+// sendDue is SendDue that begins no message once until has ended.
+func (s *Sender) sendDue(ctx, until context.Context) error {
+	s.say(ctx, until)
 	silent := map[string]bool{} // routes whose service lets the time run out
 	for {
 		due, err := s.store.DueNotices(ctx, atOnce)
@@ -151,6 +171,9 @@ func (s *Sender) SendDue(ctx context.Context) error {
 			return err
 		}
 		for _, n := range due {
+			if until.Err() != nil {
+				return nil
+			}
 			if err := s.send(ctx, n, silent); err != nil {
 				return err
 			}
