@@ -105,6 +105,9 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	for _, o := range cfg.Overlaps() {
 		list = append(list, sight{About: o.Tenant, Text: "it asks the same server for the same patients as " + o.Earlier + ": give it its own fhir_base_url or group, unless that is meant"})
 	}
+	for _, text := range cfg.Alerts.Unheard(cfg.Tenants) {
+		list = append(list, sight{About: "alerts", Text: text})
+	}
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
 		ask := agreement.Ask{
