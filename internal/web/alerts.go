@@ -19,12 +19,15 @@ import (
 // overFor is how long an alert that is over is still shown.
 const overFor = 7 * 24 * time.Hour
 
+// overShown is how many of them.
+const overShown = 100
+
 // alerts is what the page of alerts shows.
 type alerts struct {
 	Tenant       string // only this practice's; empty: all
 	Open, Quiet  []store.Alert
 	Over         []store.Alert
-	Houses, Acts bool
+	More         int // that are over too, and not listed
 }
 
 // alertsPage shows what needs somebody, the worst first; then what somebody has
@@ -44,6 +47,9 @@ func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) error {
 		default:
 			a.Open = append(a.Open, one)
 		}
+	}
+	if n := len(a.Over) - overShown; n > 0 {
+		a.Over, a.More = a.Over[:overShown], n
 	}
 	return s.show(w, r, http.StatusOK, "alerts", a)
 }

@@ -428,3 +428,15 @@ func TestTheAPIGoesPageByPage(t *testing.T) {
 		}
 	}
 }
+
+func TestAWeekOfAlertsIsNotAPageWithoutEnd(t *testing.T) {
+	o := newTown(t)
+	o.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 130)
+		INSERT INTO alert (tenant_id, kind, object, severity, party, source, code, summary, remedy, since, opened_at, absent_at, closed_at)
+		SELECT 'cedar', 'stale', '', 'warning', 'us', '', '', 'it was late', 'Wait.', ?1 - i * 1000, ?1, ?1, ?1 - i FROM n`, o.ms(time.Hour))
+	page := o.person("anna", "viewer").get("/alerts").body
+	has(t, page, "the last 100, and 30 before", "Nobody joined or left its group")
+	if n := strings.Count(page, "It was late."); n != 100 {
+		t.Errorf("%d alerts that are over are listed", n)
+	}
+}
