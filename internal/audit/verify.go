@@ -127,6 +127,15 @@ func (w *Walk) End(remembered *Head) *Fault {
 	return nil
 }
 
+// Forgotten is End for a ledger that has no memory of the chain's end: it had one
+// with the chain's first row, so somebody took it, and may have cut rows off.
+func (w *Walk) Forgotten() *Fault {
+	if f := w.End(nil); f != nil || w.head.Seq == 0 {
+		return f
+	}
+	return w.fail(w.head.Seq+1, "the ledger does not remember how many rows there are: its memory of the chain's end was taken, and rows may be, too")
+}
+
 func (w *Walk) fail(seq int64, what string) *Fault {
 	w.fault = &Fault{Tenant: w.tenant, Seq: seq, What: what}
 	return w.fault

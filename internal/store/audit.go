@@ -151,7 +151,7 @@ func (s *Store) AuditFaults(ctx context.Context, tenant string, anchors []audit.
 			return walk.Head(), nil, err
 		}
 		if !ok {
-			return walk.Head(), walk.End(nil), nil
+			return walk.Head(), walk.Forgotten(), nil
 		}
 		if reached := walk.Head().Seq; end.Seq <= reached || reached == from { // otherwise rows came meanwhile
 			return walk.Head(), walk.End(&end), nil

@@ -150,6 +150,9 @@ func TestALedgerThatLostTheEndOfAChainGoesOnAfterItsLastRow(t *testing.T) {
 	s, _ := ledgerAt(t)
 	recorded(t, s, "lakeside", 2)
 	execAll(t, s, `DELETE FROM audit_head`)
+	if f := faultOf(t, s, "lakeside", nil); f == nil || f.Seq != 3 || !strings.Contains(f.What, "does not remember how many rows") {
+		t.Errorf("fault = %v", f)
+	}
 	recorded(t, s, "lakeside", 1)
 	if f := faultOf(t, s, "lakeside", nil); f != nil {
 		t.Error(f)
