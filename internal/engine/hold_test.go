@@ -116,6 +116,23 @@ func TestAPausedPracticeLeavesItsSlotToAnother(t *testing.T) {
 	b.wait("hillcrest", second, life.Completed)
 }
 
+func TestThePauseOfARegistrationHoldsItsPracticesOnly(t *testing.T) {
+	registered := strings.Replace(practices, "tenants:\n", "registrations: {oak: {profile: standard, client_id: c, key_file: k.pem}}\ntenants:\n", 1)
+	registered = strings.Replace(registered, "https://riverbend.example/fhir\"", "https://riverbend.example/fhir\", open: false, registration: oak", 1)
+	s := newScript(1)
+	polled, done := polling(s)
+	b := newBenchOf(t, s, registered)
+	running := b.request("riverbend", export.Wish{})
+	<-polled
+	b.pause(store.Pause{Scope: store.PauseRegistration, Object: "oak"})
+	b.held(store.HeldByPause, 1)
+	done()
+	b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Completed)
+	b.held(store.HeldByPause, 1)
+	b.unpause(store.PauseRegistration, "oak")
+	b.wait("riverbend", running, life.Completed)
+}
+
 func TestAPauseEndsByItselfAndIsOnRecord(t *testing.T) {
 	b := newBench(t, newScript(1))
 	b.pause(store.Pause{Scope: store.PauseTenant, Object: "lakeside", Until: time.Now().Add(50 * time.Millisecond)})

@@ -236,3 +236,23 @@ func (b *bench) on(kind string, run func(context.Context, export.Work) (export.O
 	defer b.steps.mu.Unlock()
 	b.steps.on[kind] = run
 }
+
+func TestAnExportThatCannotBeAdmittedKeepsNoOtherWaiting(t *testing.T) {
+	t.Attr("fault", "step: the row of an export that waits cannot be read -> it is passed over and told, the others run and are recorded")
+	s := newScript(1)
+	polled, done := polling(s)
+	b := newBenchOf(t, s, strings.Replace(practices, "exports: 2", "exports: 1", 1))
+	first := b.request("hillcrest", export.Wish{})
+	<-polled
+	broken, next := b.request("lakeside", export.Wish{}), b.request("riverbend", export.Wish{})
+	if _, err := b.store.DB().ExecContext(t.Context(), `UPDATE export SET types = '{' WHERE export_id = ?`, broken); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	b.wait("hillcrest", first, life.Completed)
+	b.wait("riverbend", next, life.Completed)
+	var state string
+	if err := b.store.DB().QueryRowContext(t.Context(), `SELECT state FROM export WHERE export_id = ?`, broken).Scan(&state); err != nil || state != string(life.Requested) {
+		t.Errorf("the export that cannot be read is %s, %v", state, err)
+	}
+}

@@ -88,3 +88,26 @@ func TestThePausedPracticesScheduleStaysDue(t *testing.T) {
 		t.Errorf("after the pause: %d exports, %v", len(exports), err)
 	}
 }
+
+func TestTheScheduleAsksForAFullExportByItsCadenceAndForChangesBetween(t *testing.T) {
+	b := newBenchOf(t, newScript(1), nightly("    full_every: 7d\n"))
+	began := func(ago time.Duration) (mode string) {
+		if _, err := b.store.DB().ExecContext(t.Context(), `UPDATE export SET requested_at = ? WHERE mode = 'full'`, time.Now().Add(-ago).UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+		b.due(time.Second)
+		list, err := b.store.In("lakeside").Exports(t.Context(), 1)
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		return b.wait("lakeside", list[0].ID, life.Completed).Mode
+	}
+	for _, c := range []struct {
+		days float64
+		want string
+	}{{0, export.Full}, {1, export.Incremental}, {6, export.Incremental}, {6.95, export.Full}, {1, export.Incremental}} {
+		if mode := began(time.Duration(c.days * 24 * float64(time.Hour))); mode != c.want {
+			t.Errorf("%v days after the last full one: %s, want %s", c.days, mode, c.want)
+		}
+	}
+}

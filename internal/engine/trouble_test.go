@@ -46,6 +46,18 @@ func (b *bench) until(what string, done func() bool) {
 	}
 }
 
+func TestAWaitThatIsGivenUpIsShownToAPerson(t *testing.T) {
+	s := newScript(1)
+	s.on[export.Download] = func(context.Context, export.Work) (export.Outcome, error) {
+		wait := &export.Later{Until: time.Now().Add(time.Hour), Reason: "the server asks for fewer requests", Held: store.HeldByServer}
+		return nil, problem.Wrap(wait, problem.ExportStuck, "the server has put off the files for over 30 days", "Ask why.")
+	}
+	b := newBench(t, s)
+	if x := b.wait("lakeside", b.request("lakeside", export.Wish{}), life.Failed); !strings.Contains(x.ProblemSummary, "put off the files") {
+		t.Errorf("it failed: %s", x.ProblemSummary)
+	}
+}
+
 func TestAStepThatPanicsFailsItsExportAndNoOther(t *testing.T) {
 	t.Attr("fault", "step: a step panics -> its export fails with internal, and says what to do; the other practices complete; nothing of what was panicked with is told")
 	s := newScript(1)
