@@ -85,7 +85,11 @@ func (w *limiter) category(meta []byte) string {
 
 // within gives the category of a contained resource.
 func (w *limiter) within(t *tape.Tape, key *labelNumbers) string {
-	for resource := range each(t, t.Member(0, key.contained)) {
+	list := t.Member(0, key.contained)
+	if list < 0 {
+		return "" // as of nearly all
+	}
+	for resource := range each(t, list) {
 		if meta := t.Member(resource, key.meta); meta >= 0 {
 			if category := w.labelled(t, meta, key); category != "" {
 				return category
