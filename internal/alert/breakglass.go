@@ -36,6 +36,9 @@ func sights(now time.Time, list []SightFact) []Condition {
 			c.Summary = f.Actor + " looked at refused lines as they were received"
 		case audit.PatientsListed:
 			c.Summary = f.Actor + " asked whose records an export holds"
+		case audit.TablesQueried:
+			c.Summary = f.Actor + " saw rows of practices whose agreements do not permit it, with --break-glass"
+			c.Remedy = "See of which and why with bulkhead audit export --house. If it was no emergency, handle it as a breach."
 		default:
 			c.Summary = f.Actor + " signed in with a password beside the identity provider"
 			c.Remedy = "See the record of the house with bulkhead audit export --house. If it was not " + f.Actor + ", take their access and end their sessions."

@@ -16,6 +16,7 @@ func TestTheHouseIsToldWhoLookedBehindTheGlass(t *testing.T) {
 	}{
 		{SightFact{"lakeside", audit.LinesRevealed, "anna", ago(time.Hour)}, "anna looked at refused lines"},
 		{SightFact{"lakeside", audit.PatientsListed, "anna", ago(time.Hour)}, "anna asked whose records"},
+		{SightFact{"", audit.TablesQueried, "anna", ago(time.Hour)}, "anna saw rows of practices whose agreements do not permit it"},
 		{SightFact{"", audit.GlassBroken, "boss", ago(time.Hour)}, "boss signed in with a password"},
 		{SightFact{"lakeside", audit.LinesRevealed, "anna", ago(sightTold + time.Second)}, ""},
 	} {

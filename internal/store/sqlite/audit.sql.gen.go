@@ -64,6 +64,40 @@ func (q *Queries) AuditKey(ctx context.Context, tenantID string) ([]byte, error)
 	return key, err
 }
 
+const emergencies = `-- name: Emergencies :many
+SELECT actor, CAST(max(at) AS INTEGER) AS last_at FROM audit
+WHERE tenant_id = '' AND rule = 'break_glass' AND at > ?1 GROUP BY actor ORDER BY actor
+`
+
+type EmergenciesRow struct {
+	Actor  string
+	LastAt int64
+}
+
+// Who saw since a time, in an emergency, rows that agreements do not permit.
+func (q *Queries) Emergencies(ctx context.Context, since int64) ([]EmergenciesRow, error) {
+	rows, err := q.db.QueryContext(ctx, emergencies, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EmergenciesRow
+	for rows.Next() {
+		var i EmergenciesRow
+		if err := rows.Scan(&i.Actor, &i.LastAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertAudit = `-- name: InsertAudit :exec
 INSERT INTO audit (tenant_id, seq, at, actor, source, request_id, export_id, action, object, outcome, reason, rule, facts, prev_hash, hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -38,3 +38,8 @@ SELECT seq, hash FROM audit WHERE tenant_id = ? ORDER BY seq DESC LIMIT 1;
 SELECT tenant_id, action, actor, CAST(max(at) AS INTEGER) AS last_at FROM audit
 WHERE action IN ('lines_revealed', 'patients_listed', 'glass_broken') AND at > sqlc.arg(since) AND outcome = 'done' AND object <> 'roster'
 GROUP BY tenant_id, action, actor ORDER BY tenant_id, action, actor;
+
+-- Who saw since a time, in an emergency, rows that agreements do not permit.
+-- name: Emergencies :many
+SELECT actor, CAST(max(at) AS INTEGER) AS last_at FROM audit
+WHERE tenant_id = '' AND rule = 'break_glass' AND at > sqlc.arg(since) GROUP BY actor ORDER BY actor;
