@@ -91,13 +91,22 @@ func (s *Steps) hear(ctx context.Context, client *bulkdata.Client, w Work, h *he
 			wait = false
 		}
 	}
-	if wait {
-		h.err = nil
+	kept := *h
+	if wait || !saidSo(h.err) && h.put <= putMost {
+		kept.err = nil // it is asked again
 	}
-	h.at = time.Now()
-	s.hearings.keep(w, *h)
+	kept.at = time.Now()
+	s.hearings.keep(w, kept)
 	if wait {
 		return later
 	}
 	return nil
+}
+
+// saidSo reports whether the server had its say, if of no use: what the
+// network broke says nothing of the server.
+func saidSo(err error) bool {
+	_, status := errors.AsType[*bulkdata.StatusError](err)
+	_, broken := errors.AsType[*bulkdata.ProtocolError](err)
+	return err == nil || status || broken
 }

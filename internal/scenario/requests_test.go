@@ -54,3 +54,21 @@ func spent(t *testing.T, w *scenario.World, discovers bool) {
 		t.Errorf("%d polls in %v, want at most %d", polls, took, mostPolls)
 	}
 }
+
+// With one request a minute everything comes one after the other, the questions
+// before the kick-off too, each of which must be asked once only.
+func TestAnExportWithOneRequestAMinuteComesToItsEnd(t *testing.T) {
+	for _, preset := range []string{"standard", "ecw"} {
+		t.Run(preset, func(t *testing.T) {
+			spec := scenario.Spec{Kickoffs: 4, Tenant: scenario.Tenant{Preset: preset, Config: "requests_per_minute: 1", Types: []string{"Observation"}}}
+			spec.Knobs = func(k *sandbox.Knobs) { k.Takes, k.RetryAfter = 0, time.Second }
+			scenario.Run(t, spec, func(w *scenario.World) {
+				began := time.Now()
+				w.Want(w.Export(), life.Completed)
+				if took := time.Since(began); took > 20*time.Minute {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
