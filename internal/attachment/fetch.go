@@ -27,6 +27,7 @@ type fetcher struct {
 	failed  int   // documents in a row that met weather
 	refused int   // documents in a row to which the server said no
 	bytes   int64 // of the current document that came, not yet in the ledger
+	unsent  int64 // requests that were counted and did not leave, still in the ledger
 }
 
 // fetchAll fetches what has to be fetched. Its error says that not all is here.
@@ -139,6 +140,9 @@ func (f *fetcher) try(ctx context.Context, line int64, d *Found, row *store.Fetc
 	declared := mediaType(d.ContentType)
 	answer, err := f.Fetch(ctx, Request{URL: d.URL, Accept: acceptOf(declared)})
 	if err != nil {
+		if errors.Is(err, bulkdata.ErrNotSent) {
+			f.unsent++
+		}
 		return f.explain(ctx, err)
 	}
 	defer answer.Body.Close() //nolint:errcheck // it is read to its end or given up
@@ -260,13 +264,13 @@ func (f *fetcher) spend(ctx context.Context) (left int64, ok bool, err error) {
 	return left, ok, err
 }
 
-// settleUp counts the bytes that came.
+// settleUp counts the bytes that came, and takes back what did not leave.
 func (f *fetcher) settleUp(tx *store.Tx) error {
-	bytes := f.bytes
-	if f.bytes = 0; bytes == 0 {
+	spent := store.Spending{Bytes: f.bytes, Requests: -f.unsent}
+	if f.bytes, f.unsent = 0, 0; spent == (store.Spending{}) {
 		return nil
 	}
-	return tx.SpendOnAttachments(f.Lease.Export, store.Spending{Bytes: bytes})
+	return tx.SpendOnAttachments(f.Lease.Export, spent)
 }
 
 func (f *fetcher) record(ctx context.Context, row store.Fetched) error {

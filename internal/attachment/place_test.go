@@ -1,10 +1,14 @@
 package attachment
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 var errPause = errors.New("the minute is spent")
@@ -76,5 +80,32 @@ func TestADocumentThatMetWeatherIsNotPassedOver(t *testing.T) {
 	s, _ := b.run()
 	if got := b.askedFor(); !slices.Equal(got, []string{"1", "2", "3", "4", "2"}) || s.Kept != 4 {
 		t.Errorf("asked for %v, %d documents are in storage", got, s.Kept)
+	}
+}
+
+func TestARequestThatDidNotLeaveIsNotSpent(t *testing.T) {
+	b := newBench(t, pointers()...)
+	for _, id := range []string{"1", "2", "4"} {
+		b.gives("Binary/"+id, "text/plain", id)
+	}
+	send := b.opts.Fetch
+	b.opts.Fetch = func(ctx context.Context, r Request) (*Answer, error) {
+		if r.URL == "Binary/3" {
+			return nil, &bulkdata.NotSentError{Op: bulkdata.OpAttachment, Err: bulkdata.ErrNotSent}
+		}
+		return send(ctx, r)
+	}
+	if _, err := Run(t.Context(), b.opts); err == nil {
+		t.Fatal("a document that was not asked for is known")
+	}
+	b.opts.Last = true
+	s, _ := b.run()
+	var spent store.Spending
+	err := b.ledger.In("lakeside").Do(t.Context(), func(tx *store.Tx) (err error) {
+		spent, err = tx.AttachmentSpending(b.opts.Lease.Export)
+		return err
+	})
+	if err != nil || spent != (store.Spending{Requests: 3, Bytes: 3}) || s.Outcomes["failed"] != 1 {
+		t.Errorf("spent %+v for %d requests, %v; %v", spent, len(b.asked()), err, s.Outcomes)
 	}
 }
