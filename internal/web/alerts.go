@@ -24,10 +24,10 @@ const overShown = 100
 
 // alerts is what the page of alerts shows.
 type alerts struct {
-	Tenant       string // only this practice's; empty: all
-	Open, Quiet  []store.Alert
-	Over         []store.Alert
-	More         int // that are over too, and not listed
+	Tenant      string // only this practice's; empty: all
+	Open, Quiet []store.Alert
+	Over        []store.Alert
+	More        int // that are over too, and not listed
 }
 
 // alertsPage shows what needs somebody, the worst first; then what somebody has
