@@ -27,6 +27,7 @@ const lookEvery = time.Second
 type board struct {
 	g       *Globals
 	config  *config.Config
+	readAt  time.Time // when it was read
 	store   *store.Store
 	tenant  string // empty: all
 	live    bool
@@ -43,7 +44,7 @@ func (g *Globals) watchStatus(ctx context.Context, tenant string, inLines bool) 
 			return cmp.Or(err, error(problem.New(problem.TenantUnknown, fmt.Sprintf("no practice has the id %q", tenant), "List them with bulkhead status.")))
 		}
 		b := &board{
-			g: g, config: cfg, store: s, tenant: tenant, live: isTerminal(g.streams.Out) && !inLines && !g.JSON, colours: colours(),
+			g: g, config: cfg, readAt: time.Now(), store: s, tenant: tenant, live: isTerminal(g.streams.Out) && !inLines && !g.JSON, colours: colours(),
 			screen: screen{out: g.streams.Out}, tally: newTally(s), said: map[string]string{},
 		}
 		return b.follow(ctx)
@@ -77,8 +78,25 @@ type stand struct {
 	done   float64 // of the phase that runs, 0 to 1; negative when nobody knows
 }
 
+// readAgain is how often a board reads the configuration, whose windows say why
+// a practice waits: it may stand for weeks.
+const readAgain = time.Minute
+
+// reread takes up what the files say now. While they cannot be used, what they
+// said before counts.
+func (b *board) reread(now time.Time) {
+	if now.Sub(b.readAt) < readAgain {
+		return
+	}
+	b.readAt = now
+	if cfg, err := b.g.load(); err == nil {
+		b.config = cfg
+	}
+}
+
 // look reads the ledger once and shows what is there.
 func (b *board) look(ctx context.Context, now time.Time) error {
+	b.reread(now)
 	list, err := b.read(ctx)
 	if err != nil {
 		return err

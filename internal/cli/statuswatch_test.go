@@ -128,6 +128,30 @@ func TestTheBoardShowsTheWorstFirstAndWhoMustAct(t *testing.T) {
 	}
 }
 
+func TestABoardThatStandsForLongKnowsTheNewConfiguration(t *testing.T) {
+	s, _ := watched(t, 1)
+	var out bytes.Buffer
+	b := boardOf(s, &out)
+	b.g.Config = filepath.Join(t.TempDir(), "bulkhead.yaml")
+	now := time.Now()
+	look := func(after time.Duration, text string, want int) {
+		t.Helper()
+		if err := os.WriteFile(b.g.Config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.look(t.Context(), now.Add(after)); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.config.Limits.Exports; got != want {
+			t.Errorf("after %v it goes by %d exports at once, want %d", after, got, want)
+		}
+	}
+	look(0, "limits: {exports: 3}\n", 3)
+	look(30*time.Second, "limits: {exports: 4}\n", 3)
+	look(time.Minute, "limits: {exports: 4}\n", 4)
+	look(2*time.Minute, "limits: {exp", 4)
+}
+
 func TestABoardFitsItsTerminal(t *testing.T) {
 	s, _ := watched(t, 30)
 	exported(t, s, "p001", refused, life.Admit, life.Refuse)
