@@ -15,20 +15,24 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
+// asksEvery is how often a bulkhead at work looks whether somebody waits for it to
+// take the files up.
+const asksEvery = 500 * time.Millisecond
+
 // takeUp takes the files up whenever somebody asks for it, by SIGHUP or by
 // bulkhead config apply, until ctx ends. What cannot be taken up is told, and
 // what was in force stays in force.
 func (g *Globals) takeUp(ctx context.Context, a *app.App, hup <-chan os.Signal) {
 	log := g.logger()
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
+	pace := time.NewTicker(asksEvery)
+	defer pace.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
 			g.tell(log, g.reload(ctx, a, "", "signal"))
-		case <-second.C:
+		case <-pace.C:
 			if err := g.answerReload(ctx, a); err != nil && ctx.Err() == nil {
 				log.Error("look for requests to reload", "error", err)
 			}
