@@ -46,6 +46,9 @@ func (e *Engine) schedule(ctx context.Context, cfg *config.Config) error {
 		if is && have.Spec == timing.Spec() && !next.At.Before(have.NextAt) {
 			continue // a start of five hundred practices writes nothing that is there
 		}
+		if is && timing.SameTimes(have.Spec) && !have.NextAt.After(time.Now()) {
+			next = schedule.Due{At: have.NextAt} // it is due still: only what moves it has changed
+		}
 		if err := scope.PutSchedule(ctx, timing.Spec(), next.At, next.Moved()); err != nil {
 			return err
 		}

@@ -111,3 +111,19 @@ func TestTheScheduleAsksForAFullExportByItsCadenceAndForChangesBetween(t *testin
 		}
 	}
 }
+
+func TestAnExportThatIsDueStaysDueWhenWhatMovesItChanges(t *testing.T) {
+	b := newBenchOf(t, newScript(1), nightly(""))
+	b.pause(store.Pause{Scope: store.PauseTenant, Object: "lakeside"})
+	b.due(50 * time.Hour)
+	for change, kept := range map[string]bool{"    spread: 2h\n": true, "    quiet: ['daily 05:00-06:00']\n": true, "    time_zone: Asia/Tokyo\n": false} {
+		b.exec(`UPDATE schedule SET next_at = 1000, spec = '0 3 1 1 * UTC' WHERE tenant_id = 'lakeside'`)
+		b.yaml = nightly(change)
+		b.stop()
+		b.start()
+		row, ok, err := b.store.In("lakeside").Schedule(t.Context())
+		if err != nil || !ok || row.NextAt.Before(time.Now()) != kept {
+			t.Errorf("after %q it is due at %s, %v; was it to stay due: %v", change, row.NextAt, err, kept)
+		}
+	}
+}

@@ -41,10 +41,20 @@ func Offset(tenant string, spread time.Duration) time.Duration {
 	return time.Duration(binary.BigEndian.Uint64(sum[:8])%seconds) * time.Second
 }
 
+// times is how the text of a timing begins.
+func (k Timing) times() string { return k.Cron + " " + k.Zone.String() }
+
+// SameTimes reports whether a Spec is of a timing with the same schedule and
+// zone, whatever moves it.
+func (k Timing) SameTimes(spec string) bool {
+	rest, same := strings.CutPrefix(spec, k.times())
+	return same && (rest == "" || rest[0] == ',' || strings.HasPrefix(rest, " +"))
+}
+
 // Spec is the timing as one text: another text is another timing.
 func (k Timing) Spec() string {
 	var text strings.Builder
-	text.WriteString(k.Cron + " " + k.Zone.String())
+	text.WriteString(k.times())
 	if k.Offset > 0 {
 		text.WriteString(" +" + k.Offset.String())
 	}
