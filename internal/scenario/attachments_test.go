@@ -232,3 +232,23 @@ func TestDocumentsFollowTheirResources(t *testing.T) {
 		}
 	})
 }
+
+func TestDocumentsOnAHostThatIsGoneDoNotHoldUpTheExport(t *testing.T) {
+	t.Attr("fault", "network: the host of an export's documents is gone for good -> each is recorded as failed, the export completes within the hour")
+	spec := withDocuments(func(k *sandbox.Knobs) {
+		k.Attach, k.Access, k.AttachSize = sandbox.AttachURL, sandbox.AccessPresigned, 700
+	})
+	spec.Tenant.Config += "\nrequests_per_minute: 15"
+	scenario.Run(t, spec, func(w *scenario.World) {
+		x := w.Await(w.Request(w.Tenant().ID, export.Wish{By: "test"}), life.Ingesting)
+		w.Pass(time.Second) // the rest waits for the next minute
+		w.Net.Down("storage.ehr.test", true)
+		w.Net.Break("storage.ehr.test")
+		began := time.Now()
+		w.Want(w.Settle(x), life.Completed)
+		got := documents(w)
+		if took := time.Since(began); took > time.Hour || got["failed"] == 0 {
+			t.Errorf("after %v: %v", took, got)
+		}
+	})
+}
