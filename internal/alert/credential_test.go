@@ -21,7 +21,7 @@ func TestTheHouseIsToldWhatChangesOfHowPeopleSignIn(t *testing.T) {
 	type told struct{ summary, severity string }
 	want := []told{
 		{"anna: the password was changed, by anna", config.SeverityInfo},
-		{"bert: the password was set by somebody else, and a second factor went with it, by boss", config.SeverityWarning},
+		{"bert: the password was set by somebody else, and a second factor is gone with it, if there was one, by boss", config.SeverityWarning},
 		{"cleo: the second factor was removed, by cleo", config.SeverityWarning},
 	}
 	if len(list) != len(want) {

@@ -265,6 +265,11 @@ func (c *auditReviewCommand) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	return g.onRecord(ctx, func(cfg *config.Config, s *store.Store) error {
+		if c.Tenant != audit.House { // a chain begins with its first row, for good
+			if _, err := knownTenant(ctx, cfg, s, c.Tenant); err != nil {
+				return err
+			}
+		}
 		anchors, _, err := audit.ReadAnchors(store.AnchorsOf(app.Ledger(cfg)))
 		if err != nil {
 			return err

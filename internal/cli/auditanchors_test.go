@@ -32,3 +32,15 @@ func TestAnAnchorThatIsGoneIsNoted(t *testing.T) {
 		t.Errorf("status %d: %s", status, said)
 	}
 }
+
+func TestNoChainBeginsWithAReviewOfNothing(t *testing.T) {
+	d := newDesk(t)
+	if status, said := d.run("audit", "review", "lakeshore"); status == 0 || !strings.Contains(said, "lakeshore") {
+		t.Errorf("status %d: %s", status, said)
+	}
+	d.ledger(func(s *store.Store) {
+		if chains, err := s.AuditChains(t.Context()); err != nil || len(chains) != 0 {
+			t.Errorf("chains %q, %v", chains, err)
+		}
+	})
+}

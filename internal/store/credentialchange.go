@@ -31,7 +31,7 @@ type CredentialChange struct {
 func (c CredentialChange) Says() string {
 	switch c.What {
 	case PasswordSet:
-		return "the password was set by somebody else, and a second factor went with it"
+		return "the password was set by somebody else, and a second factor is gone with it, if there was one"
 	case FactorSet:
 		return "a second factor was set up"
 	case FactorRemoved:
