@@ -14,7 +14,9 @@ func TestSightsAreThoseOfRecords(t *testing.T) {
 	s, _ := openLedger(t)
 	ctx := audit.As(t.Context(), audit.Identity{Actor: "anna"})
 	for _, ev := range []audit.Event{
-		{Action: audit.PatientsListed, Object: "roster"}, {Action: audit.LinesRevealed, Object: "0-output-0-Patient line 3"}, {Action: audit.LinesViewed, Object: "0-output-0-Patient"},
+		{Action: audit.PatientsListed, Object: "roster"},
+		{Action: audit.LinesRevealed, Object: "0-output-0-Patient line 3"},
+		{Action: audit.LinesViewed, Object: "0-output-0-Patient"},
 		{Action: audit.PatientsListed, Outcome: audit.Refused},
 	} {
 		if err := s.Record(ctx, ev, "lakeside"); err != nil {
