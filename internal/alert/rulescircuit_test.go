@@ -56,14 +56,14 @@ func TestADeadServerOfAHundredPracticesIsOneAlertForAllTheirOwners(t *testing.T)
 			open()
 			w.pass(time.Hour, 20*time.Minute)
 		}
-		routes := ""
+		var routes strings.Builder
 		for _, n := range w.sent {
-			routes += n.Route + " "
+			routes.WriteString(n.Route + " ")
 		}
 		const subject = "[bulkhead] warning: a server cannot be reached"
 		w.want(subject, subject, subject)
-		if routes != "desk ada p7 " {
-			t.Errorf("told on %s", routes)
+		if routes.String() != "desk ada p7 " {
+			t.Errorf("told on %s", routes.String())
 		}
 		c.ClosedAt = time.Now()
 		open()
