@@ -260,15 +260,19 @@ type broken struct {
 }
 
 // RoundTrip sends the request unless its server's circuit is open; a *Later
-// then.
+// then, or what the step has found out itself.
 func (b *broken) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx := r.Context()
-	p, wait := b.circuits.enter(ctx, store.Origin(r.URL.String()))
+	ctx, origin := r.Context(), store.Origin(r.URL.String())
+	p, wait := b.circuits.enter(ctx, origin)
 	if wait != nil {
-		if r.Body != nil {
-			return nil, errors.Join(wait, r.Body.Close())
+		err := foundOut(ctx, origin)
+		if err == nil {
+			err = wait
 		}
-		return nil, wait
+		if r.Body != nil {
+			err = errors.Join(err, r.Body.Close())
+		}
+		return nil, err
 	}
 	if p.feels {
 		r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
@@ -279,5 +283,8 @@ func (b *broken) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer, err := b.next.RoundTrip(r)
 	p.left(ctx, err)
+	if err != nil && isAway(ctx, err) {
+		found(ctx, origin, err)
+	}
 	return answer, err
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -167,6 +168,43 @@ func TestWhatSaysNothingOfAServerLeavesItsCircuit(t *testing.T) {
 		stop()
 		if isAway(stopped, context.Canceled) {
 			t.Error("a request that we stopped counts as a server that is away")
+		}
+	})
+}
+
+// A step whose first request found the server away has tried: the second is not
+// a wait, which no attempt would be spent on.
+func TestAStepThatFoundTheServerAwayItselfDoesNotWaitForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("connection refused")
+		d := &district{away: map[string]error{deadEHR: refused}, tried: map[string]int{}}
+		way := &broken{next: d, circuits: NewCircuits(openLedger(t))}
+		for ask(t, way, deadEHR) == nil {
+			time.Sleep(5 * time.Second)
+		}
+		before := d.tried[deadEHR]
+		time.Sleep(probeFirst)
+		ctx := onTrial(t.Context())
+		send := func() error {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, deadEHR+"/fhir/metadata", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = way.RoundTrip(r) //nolint:bodyclose // there is none
+			return err
+		}
+		if err := send(); !errors.Is(err, refused) || errors.Is(err, bulkdata.ErrNotSent) {
+			t.Errorf("the probe ended with %v", err)
+		}
+		err := send()
+		if !errors.Is(err, refused) || !errors.Is(err, bulkdata.ErrNotSent) || isLater(err) {
+			t.Errorf("the request behind the probe ended with %v", err)
+		}
+		if n := d.tried[deadEHR] - before; n != 1 {
+			t.Errorf("%d connections were tried, want the probe alone", n)
+		}
+		if ask(t, way, deadEHR) == nil {
+			t.Error("the request of another step was not kept back")
 		}
 	})
 }

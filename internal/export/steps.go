@@ -50,6 +50,9 @@ func (s *Steps) Run(ctx context.Context, w Work) (Outcome, error) {
 	if err != nil { // kept, and gone on with when the practice is back
 		return nil, &Later{Until: time.Now().Add(time.Minute), Reason: "the practice is no longer configured"}
 	}
+	if w.Lease.Kind != Attach { // whose requests are each of another document
+		ctx = onTrial(ctx)
+	}
 	switch w.Lease.Kind {
 	case Kickoff:
 		return s.kickoff(ctx, t, w)

@@ -49,3 +49,22 @@ func TestADayOfADeadHostCostsNearlyNothingAndEverybodyGoesOnAfterIt(t *testing.T
 		}
 	})
 }
+
+func TestAnExportToAServerThatIsGoneEndsAndIsTold(t *testing.T) {
+	t.Attr("fault", "server: nothing listens, and a kick-off is preceded by another request -> each try is counted, the export ends as server_unreachable and can be resumed")
+	for name, open := range map[string]bool{"without tokens": true, "with tokens": false} {
+		t.Run(name, func(t *testing.T) {
+			scenario.Run(t, scenario.Spec{Kickoffs: 9, Tenant: scenario.Tenant{Open: open}}, func(w *scenario.World) {
+				w.Net.Down(ehr, true)
+				x := w.Request("lakeside", export.Wish{By: "test"})
+				w.Pass(4 * time.Hour)
+				w.Look(x)
+				if x.State != life.Failed || problem.Code(x.ProblemCode) != problem.ServerUnreachable {
+					t.Errorf("after four hours: %s", x)
+				}
+				w.Net.Down(ehr, false)
+				w.Want(w.Resume(x), life.Completed)
+			})
+		})
+	}
+}
