@@ -2,6 +2,14 @@ package blob
 
 import "context"
 
+// Writable says what keeps files of the tenant from being written that no retry
+// cures: a key that cannot be used. Where nothing is encrypted it is nil.
+// Problems: those of atrest.Keys.
+func (s *Scope) Writable(ctx context.Context) error {
+	_, err := s.VeilHead(ctx)
+	return err
+}
+
 // Veil gives words, such as ids of patients, as the ledger may hold them: by the
 // tenant's key, in a form that can be compared and says nothing else. Where
 // nothing is encrypted they stay as they are. Problems: those of atrest.Keys.

@@ -49,13 +49,7 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 	if !w.Export.KickoffSentAt.IsZero() {
 		return Lost{lost(w, nil)}, nil
 	}
-	if p := Permit(s.Config, t, w.Export.Intent, time.Now()); p != nil { // I1
-		return nil, p
-	}
-	if err := s.afterRelease(ctx, t, w); err != nil {
-		return nil, err
-	}
-	if wait, err := s.cooling(ctx, t, w); err != nil || wait != nil {
+	if wait, err := s.mayBegin(ctx, t, w); err != nil || wait != nil {
 		return wait, err
 	}
 	client, err := s.Connect(t, w.Export.Types)
@@ -106,6 +100,25 @@ func (s *Steps) kickoff(ctx context.Context, t *config.Tenant, w Work) (Outcome,
 		StatusURL: answer.StatusURL, Separate: answer.SeparateStatus, PollAt: s.pollAt(t, answer.RetryAfter, answer.Answered, 0), Notes: notes,
 		WithoutTypes: w.Export.Parameters.WithoutTypes, Began: beganAt(answer),
 	}, nil
+}
+
+// mayBegin says whether the kick-off may leave now: the agreement permits it,
+// what comes of it can be kept, and the server is ready for it.
+func (s *Steps) mayBegin(ctx context.Context, t *config.Tenant, w Work) (wait Outcome, err error) {
+	if p := Permit(s.Config, t, w.Export.Intent, time.Now()); p != nil { // I1
+		return nil, p
+	}
+	scope, err := s.Files.Tenant(t.ID)
+	if err == nil {
+		err = scope.Writable(ctx)
+	}
+	if err == nil {
+		err = s.afterRelease(ctx, t, w)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.cooling(ctx, t, w)
 }
 
 // beganAt gives when the server had the kick-off, by its own clock, if ours is

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
+	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -96,8 +97,13 @@ func stepOf(t *testing.T, kind, yaml string) (Work, *Steps) {
 	if kind == Publish {
 		w.Lease.Subject = "tables"
 	}
+	files, err := blob.OpenLocal(filepath.Join(t.TempDir(), "files"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { files.Close() })
 	return w, &Steps{
-		Config: cfg, Store: ledger, Meter: NewMeter(),
+		Config: cfg, Store: ledger, Files: files, Meter: NewMeter(),
 		Connect: func(*config.Tenant, []string) (*bulkdata.Client, error) {
 			t.Error("the step went on to the server")
 			return nil, problem.New(problem.Internal, "no server", "None.")

@@ -134,3 +134,27 @@ func TestAnExportWaitsForALostKeyAndGoesOnWithIt(t *testing.T) {
 		noise(w)
 	})
 }
+
+func TestWithoutItsKeyNothingIsAskedOfAPracticesServer(t *testing.T) {
+	t.Attr("fault", "machine: the key file of a practice is away before the kick-off -> practice_key_missing, and the server is asked for nothing")
+	scenario.Run(t, encrypted(t), func(w *scenario.World) {
+		w.Want(w.Export(), life.Completed)
+		w.Pass(24 * time.Hour)
+		asked := len(w.Requests())
+		key := filepath.Join(w.State(), atrest.FolderName, "lakeside.json")
+		if err := os.Rename(key, key+".away"); err != nil {
+			t.Fatal(err)
+		}
+		x := w.Settle(w.Request("lakeside", export.Wish{Full: true}))
+		if x.State != life.Failed || x.ProblemCode != string(problem.PracticeKeyMissing) {
+			t.Errorf("without the key: %s", x)
+		}
+		if n := len(w.Requests()) - asked; n != 0 {
+			t.Errorf("%d requests left", n)
+		}
+		if err := os.Rename(key+".away", key); err != nil {
+			t.Fatal(err)
+		}
+		w.Want(w.Resume(x), life.Completed)
+	})
+}
