@@ -180,17 +180,17 @@ func TestAStepThatFoundTheServerAwayItselfDoesNotWaitForIt(t *testing.T) {
 		d := &district{away: map[string]error{deadEHR: refused}, tried: map[string]int{}}
 		way := &broken{next: d, circuits: NewCircuits(openLedger(t))}
 		for ask(t, way, deadEHR) == nil {
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 		}
 		before := d.tried[deadEHR]
-		time.Sleep(probeFirst)
+		<-time.After(probeFirst)
 		ctx := onTrial(t.Context())
 		send := func() error {
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, deadEHR+"/fhir/metadata", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = way.RoundTrip(r) //nolint:bodyclose // there is none
+			_, err = way.RoundTrip(r)
 			return err
 		}
 		if err := send(); !errors.Is(err, refused) || errors.Is(err, bulkdata.ErrNotSent) {
