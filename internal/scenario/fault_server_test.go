@@ -113,7 +113,7 @@ func TestACertificateThatIsNotTrustedEndsNothingForGood(t *testing.T) {
 	}{
 		{sandbox.CertificateExpired, "expired"},
 		{sandbox.CertificateStranger, "not trusted"},
-		{sandbox.CertificateOther, "not trusted"},
+		{sandbox.CertificateOther, "for another name"},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
 			t.Attr("fault", "server: certificate changed in mid-export: "+string(c.kind)+" -> failed with tls_failed, nothing sent; resumed with a good one, complete, with the same kick-off")
