@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
@@ -166,11 +167,11 @@ func waiting(now time.Time, p *PracticeFacts, x OpenExport, r Rules) []Condition
 	c := Condition{Kind: Waiting, Object: x.ID, Severity: config.SeverityWarning, Party: Us, Since: x.Asked}
 	c.Summary = "an export waits for a slot since " + day(x.Asked)
 	c.Remedy = "Look with bulkhead status what holds the slots; limits.exports and the registration's exports bound them."
-	if x.State == life.Waiting {
+	if x.State == life.Waiting && x.WaitingFor != store.ForSlot {
 		c.Party, c.Summary = Vendor, "the server keeps an export waiting since "+day(x.Asked)
 		c.Remedy = "Ask the vendor what runs there for us, and how long it keeps its exports apart. If nothing does, cancel it with bulkhead cancel " + p.Tenant + " and start anew."
 		if x.WaitingFor != "" {
-			c.Summary += ", for " + clean(x.WaitingFor)
+			c.Summary += ": " + clean(x.WaitingFor)
 		}
 	}
 	return one(c)

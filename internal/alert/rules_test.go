@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 )
@@ -125,8 +126,11 @@ func TestEachRuleSaysWhatHappenedAndWhoMustAct(t *testing.T) {
 		}, ""},
 		{"the server said later, yesterday", func(p *PracticeFacts) { opened(p, OpenExport{State: life.Waiting, Asked: ago(day1)}) }, ""},
 		{"the server has said later for two days", func(p *PracticeFacts) {
-			opened(p, OpenExport{State: life.Waiting, Asked: ago(2 * day1), At: ago(time.Minute), WaitingFor: "429"})
+			opened(p, OpenExport{State: life.Waiting, Asked: ago(2 * day1), At: ago(time.Minute), WaitingFor: "the server is busy"})
 		}, "waiting warning vendor"},
+		{"taken up again, and no slot for two days", func(p *PracticeFacts) {
+			opened(p, OpenExport{State: life.Waiting, Asked: ago(2 * day1), At: ago(time.Minute), WaitingFor: store.ForSlot})
+		}, "waiting warning us"},
 		{"no slot for two days", func(p *PracticeFacts) { opened(p, OpenExport{State: life.Requested, Asked: ago(2 * day1)}) }, "waiting warning us"},
 		{"no slot, but paused", func(p *PracticeFacts) {
 			p.Paused = true

@@ -149,7 +149,7 @@ func (b *board) detail(ctx context.Context, s *stand, now time.Time) error {
 	case life.KickingOff:
 		s.detail = "asking the server"
 	case life.Waiting:
-		s.detail = "until " + clock(s.WaitingUntil) + ": " + s.WaitingFor
+		s.detail = waits(s.WaitingUntil, s.WaitingFor)
 	case life.Polling:
 		s.detail = "the server works: " + orNothing(s.Progress)
 		if percent, err := strconv.ParseFloat(strings.TrimSuffix(s.Progress, "%"), 64); err == nil && strings.HasSuffix(s.Progress, "%") {

@@ -201,6 +201,14 @@ func retrying(detail string, times int64, why string) string {
 	return detail
 }
 
+// waits says what an export in state waiting waits for.
+func waits(until time.Time, reason string) string {
+	if reason == store.ForSlot {
+		return "for a free slot"
+	}
+	return "until " + clock(until) + ": " + reason
+}
+
 func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 	switch x.State {
 	case life.Requested:
@@ -208,7 +216,7 @@ func (w *watcher) detail(ctx context.Context, x store.Export) (string, error) {
 	case life.KickingOff:
 		return "asking the server: " + x.Mode + " export", nil
 	case life.Waiting:
-		return fmt.Sprintf("until %s: %s", clock(x.WaitingUntil), x.WaitingFor), nil
+		return waits(x.WaitingUntil, x.WaitingFor), nil
 	case life.Polling:
 		return fmt.Sprintf("the server is working · %s, next poll %s", orNothing(x.Progress), clock(x.NextPollAt)), nil
 	case life.Downloading, life.Ingesting:

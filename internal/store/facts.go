@@ -24,10 +24,13 @@ func (tx *Tx) SetProblem(x *Export, p *problem.Problem) error {
 	})
 }
 
+// ForSlot is what an export waits for that goes on when it has its slots again.
+const ForSlot = "it waits for a free slot"
+
 // Queued forgets why an export failed, which is resumed: it waits for its slots
 // from now on, to go on in a state.
 func (tx *Tx) Queued(x *Export, in life.State) error {
-	x.FailedIn, x.WaitingUntil, x.WaitingFor = in, tx.now, "a free slot"
+	x.FailedIn, x.WaitingUntil, x.WaitingFor = in, tx.now, ForSlot
 	return tx.q.QueueExport(tx.ctx, gen.QueueExportParams{
 		FailedIn: string(in), WaitingUntil: ms(tx.now), WaitingFor: x.WaitingFor, TenantID: tx.tenant, ExportID: x.ID,
 	})

@@ -25,6 +25,14 @@ type people struct {
 	Follows  string // the id of the one in whose place it comes; or empty
 }
 
+// Orphan reports whether a token opens nothing because its maker may make none
+// any more. Whoever replaces it is the maker of its successor, which is good.
+func (p people) Orphan(t store.Token) bool {
+	return slices.ContainsFunc(p.People, func(maker store.Person) bool {
+		return maker.ID == t.CreatedBy && !mayMakeTokens(maker)
+	})
+}
+
 func (s *Server) peoplePage(w http.ResponseWriter, r *http.Request) error {
 	return s.showPeople(w, r, http.StatusOK, people{})
 }

@@ -280,21 +280,42 @@ func TestWhoSignsInAndWhoMayIsOnRecord(t *testing.T) {
 	}
 }
 
-func TestATokenEndsWithItsMakersAccess(t *testing.T) {
-	h := newHouse(t)
-	h.person("boss", "admin")
-	made := h.person("anna", "admin").post("/tokens", "name", "mirth", "grants", "operator@lakeside", "days", "30").body
-	v := h.visit()
-	v.token = made[strings.Index(made, "bhk_"):]
-	v.token = v.token[:strings.Index(v.token, "<")]
-	if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusOK {
-		t.Fatalf("the new token: status %d", got.code)
-	}
-	if _, err := h.store.DisablePerson(t.Context(), "anna", accessChanged("person", "anna", nil)); err != nil {
-		t.Fatal(err)
-	}
-	if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusUnauthorized {
-		t.Errorf("a token outlives its maker's access: status %d", got.code)
+func TestATokenEndsWithItsMakersPowerToMakeIt(t *testing.T) {
+	for name, end := range map[string]func(h *house) error{
+		"disabled": func(h *house) error {
+			_, err := h.store.DisablePerson(h.Context(), "anna", accessChanged("person", "anna", nil))
+			return err
+		},
+		"no admin any more": func(h *house) error {
+			viewer := []access.Grant{{Role: access.Viewer, Tenant: access.Every}}
+			_, err := h.store.PutGrants(h.Context(), store.Person{ID: "anna", Grants: viewer}, accessChanged("person", "anna", viewer))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Attr("asvs", "4.1.3")
+			h := newHouse(t)
+			boss := h.person("boss", "admin")
+			v := h.visit()
+			v.token = tokenIn(t, h.person("anna", "admin").post("/tokens", "name", "mirth", "grants", "operator@lakeside", "days", "30").body)
+			if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusOK {
+				t.Fatalf("the new token: status %d", got.code)
+			}
+			if err := end(h); err != nil {
+				t.Fatal(err)
+			}
+			if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusUnauthorized {
+				t.Errorf("a token outlives its maker's power: status %d", got.code)
+			}
+			if page := boss.get("/people").body; !strings.Contains(page, "opens nothing: anna is no admin any more") {
+				t.Error("nobody is told that the token opens nothing")
+			}
+			id, _, _ := access.SplitToken(v.token)
+			v.token = tokenIn(t, boss.post("/tokens/" + id + "/rotate").body)
+			if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusOK {
+				t.Errorf("the token that another admin made in its place: status %d", got.code)
+			}
+		})
 	}
 }
 

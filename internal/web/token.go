@@ -33,13 +33,19 @@ func (s *Server) tokenOf(ctx context.Context, header string) (t store.Token, ok 
 		return store.Token{}, false, err
 	}
 	maker, made, err := s.opts.Store.Person(ctx, t.CreatedBy)
-	if err != nil || made && (!maker.DisabledAt.IsZero() || len(maker.Grants) == 0) { // a token ends with its maker's access
+	if err != nil || made && !mayMakeTokens(maker) {
 		return store.Token{}, false, err
 	}
 	if now.Sub(t.LastUsedAt) > time.Minute { // not a write for each request
 		err = s.opts.Store.TokenUsed(ctx, id)
 	}
 	return t, err == nil, err
+}
+
+// mayMakeTokens reports whether the tokens of a person are good: a token ends
+// with its maker's power to make it.
+func mayMakeTokens(maker store.Person) bool {
+	return maker.DisabledAt.IsZero() && maker.Actor().May(access.Administer, "")
 }
 
 func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {

@@ -318,7 +318,7 @@ func TestWaitsSayWhy(t *testing.T) {
 		return why
 	}
 	why := read()
-	if !strings.Contains(why["harbor"], "moves to another server") || why["maplewood"] != "an export of the same group to end" || why["lakeside"] != "its turn is about to come" {
+	if !strings.Contains(why["harbor"], "moves to another server") || why["maplewood"] != "the server is busy with another export of this group" || why["lakeside"] != "its turn is about to come" {
 		t.Errorf("waits: %q", why)
 	}
 	if len(q.Running) != 1 || len(q.Deciding) != 1 || q.Machine.Taken != 1 || q.Machine.Slots != 4 || q.By[0].Taken != 1 || q.Running[0].Files != 40 || q.Running[0].Ingested != 29 {

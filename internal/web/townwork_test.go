@@ -38,7 +38,7 @@ func (o *town) atWork() {
 	o.sql(`INSERT INTO rate_window VALUES ('hillcrest', 'https://fhir.example.com/HILLCR', ?, 260), ('lakeside', 'https://fhir.example.com/LAKESD', ?, 12)`, time.Now().Unix()/60, time.Now().Unix()/60)
 	waiting := o.now.Format("20060102-") + "000002-mw000001"
 	o.put("maplewood", waiting, "incremental", "waiting", 80*time.Minute, "ecw-production", "https://fhir.example.com/MAPLEW", 5, 2)
-	o.sql(`UPDATE export SET waiting_until = ?, waiting_for = 'an export of the same group to end' WHERE export_id = ?`, o.ms(-25*time.Minute), waiting)
+	o.sql(`UPDATE export SET waiting_until = ?, waiting_for = 'the server is busy with another export of this group' WHERE export_id = ?`, o.ms(-25*time.Minute), waiting)
 	o.put("harbor", o.now.Format("20060102-")+"000003-hb000001", "full", "requested", 30*time.Minute, "ecw-production", "https://fhir.example.com/HARBOR")
 	o.put("pinecrest", o.now.Format("20060102-")+"000004-pc000001", "full", "unknown", 3*time.Hour, "", "https://ehr.example.com/pinecrest", 5, 60)
 	if _, err := o.store.Pause(audit.As(o.Context(), audit.Identity{Actor: "anna"}), store.Pause{
