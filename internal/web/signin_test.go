@@ -311,7 +311,7 @@ func TestATokenEndsWithItsMakersPowerToMakeIt(t *testing.T) {
 				t.Error("nobody is told that the token opens nothing")
 			}
 			id, _, _ := access.SplitToken(v.token)
-			v.token = tokenIn(t, boss.post("/tokens/" + id + "/rotate").body)
+			v.token = tokenIn(t, boss.post("/tokens/"+id+"/rotate").body)
 			if got := v.get("/api/v1/practices/lakeside"); got.code != http.StatusOK {
 				t.Errorf("the token that another admin made in its place: status %d", got.code)
 			}
