@@ -90,7 +90,7 @@ var actions = []struct {
 	{PatientsListed, "a person asked which patients an export holds; facts: how many, a keyed hash of the list"},
 	{RecordRead, "a person exported or searched this record"},
 	{RecordSigned, "a person signed that they reviewed this record up to a row"},
-	{RecordVerified, "a person had this record walked from its first row; outcome: done when it is whole, failed when not"},
+	{RecordVerified, "a person had this record walked from its first row; outcome: done when it is whole, failed when not. Or bulkhead found by itself that it is not"},
 	{KeyCreated, "a key was made, such as the successor of a signing key; object: its id"},
 	{KeyRotated, "a key took over from another, or will at a known time; object: its id"},
 	{KeyDestroyed, "a key was destroyed, or disabled for good; object: its id"},

@@ -31,6 +31,7 @@ type Walk struct {
 	fault  *Fault
 
 	restored map[int64]bool // rows after which the ledger was replaced by a copy, as anchors say
+	last     *Anchor        // with which the walk begins, until it is met; nil: with the first row
 }
 
 // NewWalk begins a walk over a chain. anchors are those of the chain that are
@@ -58,6 +59,25 @@ func WalkFrom(first Entry, anchors []Anchor) *Walk {
 	return w
 }
 
+// WalkOn begins a walk at a row that was the end of a chain that was right: what
+// was before it is believed. Seq 0 is no row: the walk is that of NewWalk.
+func WalkOn(last Anchor, anchors []Anchor) *Walk {
+	w := NewWalk(last.Tenant, anchors)
+	if last.Seq == 0 {
+		return w
+	}
+	w.head.Seq, w.last = last.Seq-1, &last
+	for seq := range w.known {
+		if seq < last.Seq {
+			delete(w.known, seq)
+		}
+	}
+	if _, is := w.known[last.Seq]; !is {
+		w.known[last.Seq] = last
+	}
+	return w
+}
+
 // Head gives the last row that was right.
 func (w *Walk) Head() Head { return w.head }
 
@@ -79,19 +99,25 @@ func (w *Walk) Take(e Entry) *Fault {
 		return w.fail(e.Seq, "it is there twice")
 	case e.digest() != e.Hash:
 		return w.fail(want, "what it says is not what was recorded: its hash is of something else")
-	case e.Prev != w.head.Hash:
+	case w.last != nil && e.Hash != w.last.Hash:
+		return w.fail(want, anew(*w.last))
+	case w.last == nil && e.Prev != w.head.Hash:
 		return w.fail(want, "it does not follow the row before: that one, or both, were written anew")
 	case w.restored[w.head.Seq] && e.Action != LedgerRestored:
 		return w.fail(want, unsaidRestore)
 	}
 	if a, ok := w.known[e.Seq]; ok {
 		if a.Hash != e.Hash {
-			return w.fail(want, "it is not the row that was anchored at "+a.Time+": it, or a row before it, was written anew")
+			return w.fail(want, anew(a))
 		}
 		delete(w.known, e.Seq)
 	}
-	w.head = e.Head()
+	w.head, w.last = e.Head(), nil
 	return nil
+}
+
+func anew(a Anchor) string {
+	return "it is not the row that was anchored at " + a.Time + ": it, or a row before it, was written anew"
 }
 
 // unsaidRestore is the fault of a chain of which the anchors say that it was cut
@@ -115,6 +141,8 @@ func (w *Walk) End(remembered *Head) *Fault {
 		last, by = remembered.Seq, fmt.Sprintf("the ledger remembers %d rows", remembered.Seq)
 	}
 	switch {
+	case last > w.head.Seq && w.last != nil:
+		return w.fail(w.head.Seq+1, "it is missing, and rows before it may be: the end of the chain was cut off, for "+by)
 	case last > w.head.Seq:
 		return w.fail(w.head.Seq+1, "it and what followed are missing: the end of the chain was cut off, for "+by)
 	case remembered != nil && remembered.Seq < w.head.Seq:

@@ -27,7 +27,7 @@ var ofTheFleet = map[string][]string{
 		"RequestsBelow", "RequestsBelowIn",
 	},
 	"a person's grants are of several tenants":                       {"ListGrants", "DropGrants", "CountAdmins"},
-	"the record of all is verified, anchored and asked who saw what": {"AuditChains", "MovedAuditHeads", "Sights", "Emergencies"},
+	"the record of all is verified, anchored and asked who saw what": {"AuditChains", "AuditWatched", "MovedAuditHeads", "Sights", "Emergencies"},
 	"metrics count": {"ExportStates", "StepStates", "AlertCounts"},
 	"call-backs and requests of programs wait in one row": {
 		"NewRequests", "ListSettled", "DueCallbacks", "NextCallback", "UnsentCallbacks", "PutOffCallbacks", "GiveUpCallbacks",

@@ -127,6 +127,19 @@ type AuditKey struct {
 	Key      []byte
 }
 
+type AuditWatch struct {
+	TenantID   string
+	EndSeq     int64
+	EndHash    string
+	WalkedSeq  int64
+	WalkedHash string
+	VerifiedAt int64
+	WholeAt    int64
+	FaultSeq   int64
+	Fault      string
+	FoundAt    int64
+}
+
 type Callback struct {
 	CallbackID int64
 	DeliveryID string
