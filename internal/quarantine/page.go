@@ -39,6 +39,7 @@ What it delivers is old, and must not undo what is newer. So:
 | was deleted by a later export | leaves it deleted |
 | is of a type of which a later full export of the same patients brought files | takes nothing: that export brought what the practice has, or refused it anew; its own refused lines can be replayed |
 | is there, from the same export or an earlier one | the later ` + "`last_updated`" + ` wins; where one of the two has none, the line |
+| has another line in the same export that the agreement withholds, that is no older and stays in quarantine | does not deliver it |
 | is not there | delivers it |
 
 A deletion that is taken again follows the same rules. A later export is one that was asked for later; a replay counts as of the time of the

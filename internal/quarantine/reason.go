@@ -52,5 +52,11 @@ const (
 // does not permit to hold it, whatever it is like: it is no fault of anybody's,
 // and of its resource nothing may be kept.
 func Withheld(reason string) bool {
-	return reason == ReasonNotPermitted || reason == ReasonTooEarly || strings.HasPrefix(reason, ReasonSensitive)
+	return reason == ReasonNotPermitted || Removes(reason)
+}
+
+// Removes reports whether a line that was refused for a reason says of its
+// resource that nothing of it may be held: destinations let go of what they have.
+func Removes(reason string) bool {
+	return reason == ReasonTooEarly || strings.HasPrefix(reason, ReasonSensitive)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -17,10 +16,11 @@ const (
 	shown  = 16 << 10 // bytes of a structure that are shown
 )
 
-// A Redacted is a line without what it says: the names of its members, how
-// long its arrays are, what kinds of values it has and how long those are.
+// A Redacted is a line without what it says: the names of its members where FHIR
+// has given them, how long its arrays are, what kinds of values it has and how
+// long those are.
 type Redacted struct {
-	Structure string // not JSON: values stand as <string 5>, <number 3>, <boolean>
+	Structure string // not JSON: values stand as <string 5>, <number 3>, <boolean>, names that FHIR does not know as <name 9>
 	Bytes     int64  // length of the line
 	Offset    int64  // within the line, where reading it as JSON stops; -1 when it does not
 	Met       string // what kind of byte stands there
@@ -86,10 +86,6 @@ func class(rest []byte) string {
 	}
 	return "a punctuation mark"
 }
-
-// elementName is the shape of an element's name; what else stands as the name
-// of a member could be anything.
-var elementName = regexp.MustCompile(`^_?[a-z][A-Za-z0-9]{0,40}$`)
 
 // A redactor reads JSON, or what should be, token by token.
 type redactor struct {
@@ -184,7 +180,7 @@ func (r *redactor) text() {
 	n = min(end+1, len(r.in)) - r.at
 	isName := !r.named && len(r.open) > 0 && r.open[len(r.open)-1] == '{'
 	switch {
-	case isName && closed && elementName.MatchString(content):
+	case isName && closed && isElement(content):
 		r.value(n, `"`+content+`"`)
 	case isName:
 		r.value(n, fmt.Sprintf("<name %d>", chars))

@@ -18,11 +18,13 @@ func TestARedactedLineKeepsItsStructureOnly(t *testing.T) {
 		met              string
 	}{
 		{
-			"a resource", `{"resourceType":"Patient","id":"ab-1","active":true,"name":[{"given":["Ann","Zoë"]}, null],"n":-1.50e3}`,
-			`{"resourceType":"Patient","id":<string 4>,"active":<boolean>,"name":[{"given":[<string 3>,<string 3>]},null],"n":<number 7>}`, -1, "",
+			"a resource", `{"resourceType":"Patient","id":"ab-1","active":true,"name":[{"given":["Ann","Zoë"]}, null],"count":-1.50e3}`,
+			`{"resourceType":"Patient","id":<string 4>,"active":<boolean>,"name":[{"given":[<string 3>,<string 3>]},null],"count":<number 7>}`, -1, "",
 		},
 		{"a type that is none", `{"resourceType":"Smith","type":"Patient"}`, `{"resourceType":<string 5>,"type":<string 7>}`, -1, ""},
 		{"names that are none", `{"Ann Smith":1,"O\u0027Hara":2,"_birthDate":{}}`, `{<name 9>:<number 1>,<name 6>:<number 1>,"_birthDate":{}}`, -1, ""},
+		{"names in the shape of elements", `{"johnSmith1970":1,"smith":{"_smith":2},"__id":3,"valueSmith":4,"birthdate":5}`, `{<name 13>:<number 1>,<name 5>:{<name 6>:<number 1>},<name 4>:<number 1>,<name 10>:<number 1>,<name 9>:<number 1>}`, -1, ""},
+		{"names of every kind of element", `{"valueCodeableConcept":{"coding":[{"system":"x"}]},"deceasedBoolean":true,"div":"x","contained":[]}`, `{"valueCodeableConcept":{"coding":[{"system":<string 1>}]},"deceasedBoolean":<boolean>,"div":<string 1>,"contained":[]}`, -1, ""},
 		{"a name as a value", `["resourceType","Patient"]`, `[<string 12>,<string 7>]`, -1, ""},
 		{"cut short", `{"id":"Smi`, `{"id":<string 3>`, 10, "the end of the line"},
 		{"a control character", "{\"id\":\"Sm\tith\"}", `{"id":<string 2>`, 9, "a control character"},
@@ -30,6 +32,7 @@ func TestARedactedLineKeepsItsStructureOnly(t *testing.T) {
 		{"a double name", `{"id":"1","id":"Smith"}`, `{"id":<string 1>,<name 0>`, 11, "a letter"},
 		{"more behind it", `{"id":"1"}Smith`, `{"id":<string 1>}`, 10, "a letter"},
 		{"latin 1", "{\"id\":\"Sm\xefth\"}", `{"id":<string 2>`, 9, "a byte beyond ASCII"},
+		{"a name cut short", `{"birthDa`, `{<name 7>`, 9, "the end of the line"},
 		{"nothing of JSON", `Smith`, ``, 0, "a letter"},
 		{"nothing", ``, ``, 0, "the end of the line"},
 	} {
@@ -81,7 +84,12 @@ func FuzzNothingOfALineIsShownButItsStructure(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		for _, whole := range []bool{true, false} {
 			r := redact(line, whole)
-			rest := marks.ReplaceAllString(r.Structure, "")
+			rest := marks.ReplaceAllStringFunc(r.Structure, func(mark string) string {
+				if name, quoted := strings.CutPrefix(mark, `"`); quoted && !elements[strings.TrimPrefix(strings.TrimSuffix(name, `"`), "_")] {
+					return mark
+				}
+				return ""
+			})
 			for name := range resourceTypes {
 				rest = strings.ReplaceAll(rest, `"`+name+`"`, "")
 			}

@@ -1,6 +1,36 @@
 package quarantine
 
-import "strings"
+import (
+	_ "embed"
+	"strings"
+)
+
+//go:embed elementnames.txt
+var elementNames string
+
+// elements are the names of R4's elements. What else stands as the name of a
+// member could be anything, a patient's name as well.
+var elements = func() map[string]bool {
+	known := make(map[string]bool, 2000)
+	for line := range strings.Lines(elementNames) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		for name := range strings.FieldsSeq(line) {
+			known[name] = true
+		}
+	}
+	return known
+}()
+
+// isElement reports whether a member has a name that R4 has given it: that of an
+// element, or of what belongs to a primitive one (id and extensions).
+// https://hl7.org/fhir/R4/json.html#primitive
+func isElement(name string) bool { return elements[strings.TrimPrefix(name, "_")] }
+
+// KnownType reports whether a name is that of a resource type of FHIR R4. Any
+// other name could be a text of a server's choice.
+func KnownType(name string) bool { return resourceTypes[name] }
 
 // resourceTypes are those of FHIR R4 and its Bundle, in whose names no patient
 // can hide: https://hl7.org/fhir/R4/resourcelist.html
