@@ -21,7 +21,7 @@ type refusedLine struct {
 	Offset    int64              `json:"offset" doc:"Of the line's first byte in the file."`
 	Bytes     int64              `json:"bytes"`
 	Reason    string             `json:"reason"`
-	Structure string             `json:"structure" doc:"Names of members; values as their kind and length."`
+	Structure string             `json:"structure" doc:"Names of members that FHIR has given them; other names, and values, as their kind and length."`
 	More      bool               `json:"more,omitempty"`
 	StopsAt   *int64             `json:"stops_at,omitempty" doc:"Byte of the line at which reading it as JSON stops."`
 	Met       string             `json:"met,omitempty" doc:"What kind of byte stands there."`
