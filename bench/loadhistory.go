@@ -9,8 +9,12 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
+// pastSpan is the past that is written: all of it is younger than what retention
+// would begin to take away.
+const pastSpan = 390 * 24 * time.Hour
+
 // remember writes into a new ledger that the practices have had so many exports,
-// one after another up to now, one of a hundred failed: with the moves, files,
+// one after another through pastSpan, one of a hundred failed: with the moves, files,
 // steps, receipts and records that such exports leave.
 func (h home) remember(ctx context.Context, practices, exports int) (err error) {
 	ledger, err := store.Open(ctx, h.ledgerPath())
@@ -25,7 +29,7 @@ func (h home) remember(ctx context.Context, practices, exports int) (err error) 
 	if err := ledger.PutTenants(ctx, tenants); err != nil {
 		return err
 	}
-	each := (24 * time.Hour / time.Duration(practices)).Milliseconds()
+	each := (pastSpan / time.Duration(exports)).Milliseconds()
 	first := time.Now().UnixMilli() - each*int64(exports) - time.Hour.Milliseconds()
 	for _, do := range append([]statement{{`CREATE TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)
 		SELECT i, printf('e%07d', i) AS export, 'practice-' || printf('%03d', i % ?) AS tenant, ? + i * ? AS at FROM n`, []any{exports, practices, first, each}}}, history()...) {
