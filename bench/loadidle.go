@@ -13,7 +13,7 @@ const (
 	targetIdleMiB   = 120
 	// after the start, before it is looked at: the round through all that retention
 	// may take away, which comes a minute after the start and then daily, is over
-	idleSettles     = 90 * time.Second
+	idleSettles = 90 * time.Second
 )
 
 // loadIdle measures a bulkhead whose practices all have schedules and of which
