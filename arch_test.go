@@ -19,7 +19,7 @@ var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir", "uscore/internal/gen", "uscore",
 	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
 	"internal/config", "internal/agreement", "internal/access", "internal/audit", "internal/keyring", "internal/trace",
-	"internal/store/sqlite", "internal/store", "internal/atrest", "internal/blob", "internal/quarantine",
+	"internal/store/sqlite", "internal/store", "internal/atrest/atresttest", "internal/atrest", "internal/blob", "internal/quarantine",
 	"internal/scan", "internal/judge", "internal/columnar", "internal/parquetfile", "internal/views", "internal/rows/rowstest", "internal/rows",
 	"internal/validate", "internal/flatten", "internal/ingest", "internal/attachment", "internal/exportlog", "internal/sink", "internal/sink/sinktest", "internal/sink/merge", "internal/quality",
 	"internal/export", "internal/schedule", "internal/trigger", "internal/engine",
@@ -70,6 +70,9 @@ var confined = []struct {
 	},
 	{"github.com/coreos/go-oidc", "people sign in at one door", []string{"internal/web"}, nil},
 	{"github.com/tink-crypto/tink-go", "keys at rest are used in one place", []string{"internal/atrest"}, nil},
+	{"github.com/aws", "only the house key is asked of AWS", []string{"internal/atrest"}, nil},
+	{"cloud.google.com/go", "only the house key is asked of Google", []string{"internal/atrest"}, nil},
+	{"golang.org/x/oauth2/google", "only the house key is asked of Google", []string{"internal/atrest"}, nil},
 	{
 		"go.opentelemetry.io/otel", "only traces leave by it",
 		[]string{"internal/trace"},
@@ -82,7 +85,7 @@ var confined = []struct {
 // testOnly packages never come into the command.
 var testOnly = []string{
 	"github.com/chromedp/chromedp", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
-	module + "/internal/sink/sinktest", module + "/internal/rows/rowstest", module + "/internal/crashtest", module + "/internal/scenario",
+	module + "/internal/sink/sinktest", module + "/internal/rows/rowstest", module + "/internal/atrest/atresttest", module + "/internal/crashtest", module + "/internal/scenario",
 }
 
 // A goPackage is what go list says of one package.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -23,22 +24,31 @@ import (
 // A House wraps the practices' keys with the house key. It may be used by
 // several goroutines.
 type House struct {
-	name string // which key it is, for people and for key files; no secret
-	aead tink.AEADWithContext
+	name   string // which key it is, for people and for key files; no secret
+	aead   tink.AEADWithContext
+	former *House // the one before, which unwraps what it wrapped; nil when there is none
 }
 
 // OpenHouse gives the house key that a configuration names; nil when it names
-// none. A key in a file or in the environment is read now, one in a Vault is
-// asked when it is needed, by the client. Problems: HouseKeyMissing,
+// none. A key in a file or in the environment is read now, one of a key service
+// is asked when it is needed, by the client. Problems: HouseKeyMissing,
 // HouseKeyWrong for a text that is no key, ConfigInvalid for a key file within
 // the state folder, which it should protect.
 func OpenHouse(c *config.Config, client *http.Client) (*House, error) {
-	e := c.Encryption
+	h, err := openKey(c.Folder, c.Encryption, client)
+	if err != nil || h == nil || c.Encryption.Former == nil {
+		return h, err
+	}
+	h.former, err = openKey(c.Folder, c.Encryption.Former.Encryption(), client)
+	return h, err
+}
+
+func openKey(folder string, e config.Encryption, client *http.Client) (*House, error) {
 	switch {
 	case e.KeyFile != "":
-		if rel, err := filepath.Rel(c.Folder, e.KeyFile); err == nil && filepath.IsLocal(rel) {
+		if rel, err := filepath.Rel(folder, e.KeyFile); err == nil && filepath.IsLocal(rel) {
 			return nil, problem.New(problem.ConfigInvalid, "the house key "+e.KeyFile+" stands in the state folder: who takes the folder has the key",
-				"Move it out of "+c.Folder+", best to another disk, and correct encryption.key_file.")
+				"Move it out of "+folder+", best to another disk, and correct encryption.key_file.")
 		}
 		text, err := readHouseKey(e.KeyFile)
 		if err != nil {
@@ -53,9 +63,21 @@ func OpenHouse(c *config.Config, client *http.Client) (*House, error) {
 		}
 		return houseOf([]byte(text), "the environment variable "+e.KeyEnv)
 	case e.KeyURL != "":
-		return &House{name: e.KeyURL, aead: newVault(e, client)}, nil
+		return &House{name: e.KeyURL, aead: serviceOf(e, client)}, nil
 	}
 	return nil, nil
+}
+
+// serviceOf gives the key of a key service.
+func serviceOf(e config.Encryption, client *http.Client) tink.AEADWithContext {
+	endpoint := strings.TrimRight(e.Endpoint, "/")
+	if arn, region, ok := e.AWSKey(); ok {
+		return envelope{&awsKey{arn: arn, region: region, endpoint: endpoint, http: awsHTTP(client)}}
+	}
+	if name, ok := e.GoogleKey(); ok {
+		return envelope{&googleKey{name: name, endpoint: endpoint, http: strict(client)}}
+	}
+	return newVault(e, client)
 }
 
 func readHouseKey(path string) ([]byte, error) {
@@ -146,12 +168,9 @@ func (h *House) unwrap(ctx context.Context, tenant string, file keyFile) (*keyse
 	if h == nil {
 		return nil, off(tenant)
 	}
-	text, err := h.aead.DecryptWithContext(ctx, file.Wrapped, purpose(tenant))
-	if err != nil && h.refuses(err) {
-		return nil, h.wrong(tenant, file)
-	}
+	text, err := h.open(ctx, tenant, file)
 	if err != nil {
-		return nil, fmt.Errorf("unwrap the practice's keys: %w", err)
+		return nil, err
 	}
 	whose, rest, _ := bytes.Cut(text, []byte{0})
 	if string(whose) != tenant {
@@ -164,6 +183,34 @@ func (h *House) unwrap(ctx context.Context, tenant string, file keyFile) (*keyse
 	return handle, nil
 }
 
+// open decrypts what the house key wrapped, or the former one; whichever the
+// file names is asked first.
+func (h *House) open(ctx context.Context, tenant string, file keyFile) ([]byte, error) {
+	keys := []*House{h}
+	if f := h.former; f != nil {
+		keys = append(keys, f)
+		if f.name == file.House && h.name != file.House {
+			keys = []*House{f, h}
+		}
+	}
+	damaged := false
+	for _, key := range keys {
+		text, err := key.aead.DecryptWithContext(ctx, file.Wrapped, purpose(tenant))
+		if err == nil {
+			return text, nil
+		}
+		if !key.refuses(err) {
+			return nil, fmt.Errorf("unwrap the practice's keys: %w", err)
+		}
+		_, here := key.aead.(local)
+		damaged = damaged || key.name == file.House && (here || errors.Is(err, errUnopened))
+	}
+	if damaged {
+		return nil, damagedKeys(tenant, errors.New("the house key that wrapped them does not open them"))
+	}
+	return nil, h.wrong(tenant, file)
+}
+
 // refuses reports whether an error means that the key is another one, and not
 // that it could not be asked.
 func (h *House) refuses(err error) bool {
@@ -171,13 +218,14 @@ func (h *House) refuses(err error) bool {
 		return said.wrong()
 	}
 	_, here := h.aead.(local)
-	return here
+	return here || errors.Is(err, errUnopened) || errors.Is(err, errOtherKey)
 }
 
 func (h *House) wrong(tenant string, file keyFile) error {
-	if _, here := h.aead.(local); here && file.House == h.name {
-		return damagedKeys(tenant, errors.New("the house key that wrapped them does not open them"))
+	summary := fmt.Sprintf("the practice's keys were wrapped by %s, and what is configured is %s, which does not open them", file.House, h.name)
+	if file.House == h.name {
+		summary = "the practice's keys were wrapped by another key than the one that " + h.name + " names now"
 	}
-	return problem.New(problem.HouseKeyWrong, fmt.Sprintf("the practice's keys were wrapped by %s, and what is configured is %s, which does not open them", file.House, h.name),
-		"Name the former house key under `encryption` again. Nothing is lost as long as a copy of it is found.").For(tenant)
+	return problem.New(problem.HouseKeyWrong, summary,
+		"Name the key that wrapped them under encryption.former, and run bulkhead encryption rotate --house, or name it under `encryption` again. Nothing is lost as long as it is found.").For(tenant)
 }

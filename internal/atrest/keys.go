@@ -210,6 +210,7 @@ func (k *Keys) Standing(ctx context.Context, tenant string) (Standing, error) {
 	s.Keys, s.Destroyed = file.ledgerKeys(), file.destroyed()
 	if !s.Destroyed {
 		_, s.Trouble = k.practice(ctx, tenant)
+		s.Trouble = Explain(s.Trouble)
 	}
 	return s, nil
 }

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -19,8 +18,8 @@ import (
 )
 
 const (
-	vaultPatience = 15 * time.Second
-	vaultAnswer   = 1 << 20 // bytes of an answer that are read
+	vaultName   = "the Vault"
+	vaultAnswer = 1 << 20 // bytes of an answer that are read
 )
 
 // A vault is a key of a Vault's transit engine, which wraps and unwraps there.
@@ -31,9 +30,7 @@ type vault struct {
 }
 
 func newVault(e config.Encryption, client *http.Client) *vault {
-	own := *client
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token goes nowhere else
-	return &vault{e, &own}
+	return &vault{e, strict(client)}
 }
 
 // EncryptWithContext wraps.
@@ -71,7 +68,7 @@ func (e *vaultError) Error() string {
 func (e *vaultError) wrong() bool { return e.Status == http.StatusBadRequest }
 
 func (v *vault) ask(ctx context.Context, do string, question, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, vaultPatience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	request, err := v.request(ctx, do, question)
 	if err != nil {
@@ -79,12 +76,12 @@ func (v *vault) ask(ctx context.Context, do string, question, answer any) error 
 	}
 	response, err := v.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask the Vault: %w", err)
+		return noAnswer(vaultName, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
 	text, err := io.ReadAll(io.LimitReader(response.Body, vaultAnswer))
 	if err != nil {
-		return fmt.Errorf("read the Vault's answer: %w", err)
+		return noAnswer(vaultName, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return v.refusal(response.StatusCode, text)
@@ -153,6 +150,9 @@ func (v *vault) refusal(status int, text []byte) error {
 			"Renew the token, and give its policy update on "+v.KeyURL+" (paths encrypt and decrypt). Nothing is lost.")
 	case http.StatusNotFound:
 		return problem.Wrap(err, problem.HouseKeyMissing, "the Vault has no transit engine or no key where encryption.key_url says", "Correct encryption.key_url or encryption.namespace.")
+	}
+	if passing(status) {
+		return &unreached{vaultName, err}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -23,5 +24,5 @@ func machine(err error) error {
 		return problem.Wrap(err, problem.LedgerLocked, "another program has kept the ledger locked for more than ten seconds",
 			"Close the program that has ledger.db open (a database shell, a copy tool); then run the command again. Nothing is lost.")
 	}
-	return err
+	return atrest.Explain(err)
 }

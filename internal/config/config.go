@@ -76,6 +76,7 @@ type Config struct {
 	Include []string `yaml:"include"`
 
 	profiles map[string]*Profile
+	doubts   []Doubt
 	own      []string       // the profiles of the configuration's own folder, by name
 	byID     map[string]int // tenants by id, as they stood when it was loaded
 }
@@ -284,6 +285,9 @@ func (c *Config) fill(base string) {
 		c.Web.OIDC.fill(base)
 	}
 	c.Encryption.KeyFile, c.Encryption.TokenFile = absolute(base, c.Encryption.KeyFile), absolute(base, c.Encryption.TokenFile)
+	if f := c.Encryption.Former; f != nil {
+		f.KeyFile, f.TokenFile = absolute(base, f.KeyFile), absolute(base, f.TokenFile)
+	}
 	c.Profiles = absolute(base, c.Profiles)
 	for i := range c.Views {
 		c.Views[i] = absolute(base, c.Views[i])

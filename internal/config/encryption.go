@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // Encryption says where the house key is. It wraps the keys of the practices,
 // each of which encrypts what is kept of one practice: raw, staged and
@@ -17,17 +14,56 @@ type Encryption struct {
 	KeyFile string `yaml:"key_file"`
 	// KeyEnv names an environment variable that holds the same text.
 	KeyEnv string `yaml:"key_env"`
-	// KeyURL names a key of a HashiCorp Vault's transit engine, which then wraps
-	// and unwraps, and never gives the house key away:
-	// hcvault://HOST:PORT/transit/keys/NAME, which is asked over HTTPS.
+	// KeyURL names a key of a key service, which then wraps and unwraps, and never
+	// gives the house key away. One of a HashiCorp Vault's transit engine:
+	// hcvault://HOST:PORT/transit/keys/NAME, which is asked over HTTPS. One of AWS
+	// KMS: aws-kms://arn:aws:kms:REGION:ACCOUNT:key/ID, or the ARN of an alias,
+	// with credentials as AWS's own tools find them. One of Google Cloud KMS:
+	// gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K, with Application
+	// Default Credentials.
 	KeyURL string `yaml:"key_url"`
+	// Endpoint is where AWS KMS or Google Cloud KMS is asked, where that is not
+	// its public address: https://HOST[:PORT] of a private endpoint. Default: the
+	// public address of the region, or of Google.
+	Endpoint string `yaml:"endpoint"`
 	// TokenFile holds the Vault token that may use the key; it is read again for
-	// each use. Needed beside `key_url`, unless TokenEnv is given.
+	// each use. Needed beside a key of a Vault, unless TokenEnv is given.
 	TokenFile string `yaml:"token_file"`
 	// TokenEnv names an environment variable that holds the token.
 	TokenEnv string `yaml:"token_env"`
 	// Namespace is the Vault namespace of the key. Default: none.
 	Namespace string `yaml:"namespace"`
+	// Former is the house key that another one replaces. What it wrapped still
+	// opens, until bulkhead encryption rotate --house has wrapped all of it by the
+	// new one; then it is removed here. Default: none.
+	Former *FormerKey `yaml:"former"`
+}
+
+// FormerKey says where the house key is that another one replaces.
+type FormerKey struct {
+	// KeyFile holds it. One of KeyFile, KeyEnv and KeyURL is given.
+	KeyFile string `yaml:"key_file"`
+	// KeyEnv names an environment variable that holds it.
+	KeyEnv string `yaml:"key_env"`
+	// KeyURL names it where it is a key of a key service.
+	KeyURL string `yaml:"key_url"`
+	// Endpoint is where AWS KMS or Google Cloud KMS is asked for it. Default: the
+	// public address.
+	Endpoint string `yaml:"endpoint"`
+	// TokenFile holds the Vault token that may use it.
+	TokenFile string `yaml:"token_file"`
+	// TokenEnv names an environment variable that holds that token.
+	TokenEnv string `yaml:"token_env"`
+	// Namespace is its Vault namespace. Default: none.
+	Namespace string `yaml:"namespace"`
+}
+
+// Encryption gives the encryption of which it was the house key.
+func (f FormerKey) Encryption() Encryption {
+	return Encryption{
+		KeyFile: f.KeyFile, KeyEnv: f.KeyEnv, KeyURL: f.KeyURL, Endpoint: f.Endpoint,
+		TokenFile: f.TokenFile, TokenEnv: f.TokenEnv, Namespace: f.Namespace,
+	}
 }
 
 // On reports whether what is kept of practices is encrypted.
@@ -47,21 +83,6 @@ func (e Encryption) Standing() string {
 	return "encryption at rest: off; whoever can read the state folder can read the records (see encryption in docs/configuration.md)"
 }
 
-// Vault gives what KeyURL names: the address of the server, the path at which
-// the transit engine is mounted, and the name of the key. ok is false for a URL
-// of another form.
-func (e Encryption) Vault() (address, mount, name string, ok bool) {
-	u, err := url.Parse(e.KeyURL)
-	if err != nil || u.Scheme != "hcvault" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", "", "", false
-	}
-	mount, name, ok = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/keys/")
-	if !ok || mount == "" || name == "" || strings.Contains(name, "/") {
-		return "", "", "", false
-	}
-	return "https://" + u.Host, mount, name, true
-}
-
 func (r *reader) checkEncryption(at place, e Encryption) {
 	given := 0
 	for _, v := range []string{e.KeyFile, e.KeyEnv, e.KeyURL} {
@@ -78,28 +99,16 @@ func (r *reader) checkEncryption(at place, e Encryption) {
 	if e.KeyEnv != "" && !envName.MatchString(e.KeyEnv) {
 		r.miss(at.at("key_env"), "must be the name of an environment variable, not the key itself")
 	}
-	r.checkVault(at, e)
-}
-
-func (r *reader) checkVault(at place, e Encryption) {
-	if e.KeyURL == "" {
-		for field, v := range map[string]string{"token_file": e.TokenFile, "token_env": e.TokenEnv, "namespace": e.Namespace} {
-			if v != "" {
-				r.miss(at.at(field), "is for key_url")
-			}
-		}
+	r.checkService(at, e)
+	if e.Former == nil {
 		return
 	}
-	if _, _, _, ok := e.Vault(); !ok {
-		r.miss(at.at("key_url"), "must be hcvault://HOST:PORT/transit/keys/NAME")
+	former := e.Former.Encryption()
+	if !former.On() {
+		r.miss(at.at("former"), "must have one of key_file, key_env and key_url")
 	}
-	if (e.TokenFile == "") == (e.TokenEnv == "") {
-		r.miss(at, "needs token_file or token_env beside key_url, and not both")
+	if !e.On() {
+		r.miss(at.at("former"), "is for a house key that another one replaces")
 	}
-	if e.TokenEnv != "" && !envName.MatchString(e.TokenEnv) {
-		r.miss(at.at("token_env"), "must be the name of an environment variable, not the token itself")
-	}
-	if strings.ContainsAny(e.TokenFile, "\n") {
-		r.miss(at.at("token_file"), "must be the path of a file, not the token itself")
-	}
+	r.checkEncryption(at.at("former"), former)
 }

@@ -52,6 +52,7 @@ var sections = []struct {
 	{"hooks", "Hook", "Each item of `hooks`; what is sent: [triggers.md](triggers.md)."},
 	{"callbacks", "Callback", "Each item of `callbacks`; what is sent: [triggers.md](triggers.md)."},
 	{"encryption", "Encryption", "What is encrypted and what is not: [encryption.md](encryption.md)."},
+	{"encryption: former", "FormerKey", "How a house key is changed for another: [encryption.md](encryption.md#another-house-key)."},
 	{"registrations", "Registration", "Below `registrations`, each under a name of yours:"},
 	{"sinks", "Sink", "Below `sinks`, each under a name of yours:"},
 	{"tenants", "Tenant", "Each item of `tenants`, and each included file:"},
