@@ -17,6 +17,7 @@ type answer struct {
 	body     []byte
 	cut      bool  // the body is longer than the bound
 	broken   error // the body ended early, nil when whole
+	token    bool  // the request carried the access token
 	sent     time.Time
 	received time.Time
 }
@@ -25,7 +26,7 @@ type answer struct {
 func (a *answer) statusError(op Operation) *StatusError {
 	outcome, body := a.outcome()
 	return &StatusError{
-		Op: op, Status: a.status, Outcome: outcome, body: body,
+		Op: op, Status: a.status, Outcome: outcome, WithToken: a.token, body: body,
 		RetryAfter: ParseRetryAfter(a.header, a.received),
 	}
 }

@@ -110,6 +110,9 @@ type StatusError struct {
 	RetryAfter RetryAfter
 	// Outcome is the server's OperationOutcome, nil when the body was none.
 	Outcome *OperationOutcome
+	// WithToken says that the request carried the access token: a redirect to
+	// another origin drops it, and some files want none.
+	WithToken bool
 	// Export says that Status is the export's own, from X-Export-Status: the
 	// export has failed.
 	Export bool

@@ -159,7 +159,7 @@ func (b *Body) start(o OpenOptions, resp *http.Response) error {
 
 // refused reads an error answer within its bound.
 func (b *Body) refused(resp *http.Response) error {
-	a := &answer{status: resp.StatusCode, header: resp.Header, received: time.Now()}
+	a := &answer{status: resp.StatusCode, header: resp.Header, token: carriesToken(resp.Request), received: time.Now()}
 	a.body, _ = io.ReadAll(io.LimitReader(b.wire, b.limits.AnswerBytes)) // what came is enough to tell
 	return a.statusError(b.opening.op)
 }

@@ -52,7 +52,9 @@ func (c *Client) answerOf(ctx context.Context, x exchange, limit int64) (*answer
 		return nil, err
 	}
 	defer resp.Body.Close()
-	a := &answer{status: resp.StatusCode, header: resp.Header, url: resp.Request.URL, sent: sent, received: time.Now()}
+	a := &answer{
+		status: resp.StatusCode, header: resp.Header, url: resp.Request.URL, token: carriesToken(resp.Request), sent: sent, received: time.Now(),
+	}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if int64(len(a.body)) > limit {
 		a.body, a.cut = a.body[:limit], true
@@ -87,6 +89,10 @@ func (c *Client) do(ctx context.Context, x exchange) (*http.Response, error) {
 	resp, _, err = c.follow(ctx, x, token)
 	return resp, err
 }
+
+// carriesToken reports whether a request had the access token, and no hop after
+// it dropped that.
+func carriesToken(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
 
 // refusesToken reports whether a fresh token may help: always after 401; after
 // 403 and 400, which some servers give for an expired token, only if the token
