@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// A dictionary with more entries than plainAbove, and more than half as
-	// many as rows, or of more bytes than MaxDictionary, does not pay.
-	plainAbove = 4096
+	// A dictionary with more entries than plainAbove, and more than one for
+	// rowsPerEntry rows, or of more bytes than MaxDictionary, does not pay: texts
+	// that come twice in a row are found as cheaply without one.
+	plainAbove   = 4096
+	rowsPerEntry = 3
 	// MaxDictionary bounds the bytes of the texts of a dictionary, but for the
 	// last one.
 	MaxDictionary = 1 << 20
@@ -57,7 +59,7 @@ func (c *Text) add(k *key, text []byte) {
 	c.last = e
 	c.index = append(room(c.index, 1), e)
 	n := c.dict.texts.Len()
-	if !ok || n > plainAbove && n > len(c.index)/2 || len(c.dict.texts.text) > MaxDictionary {
+	if !ok || n > plainAbove && n > len(c.index)/rowsPerEntry || len(c.dict.texts.text) > MaxDictionary {
 		c.turnPlain()
 	}
 }
