@@ -30,6 +30,7 @@ type chunk struct {
 	values       int   // rows with a value
 	dictionaryAt int   // offset of the dictionary page in the row group; -1 when there is none
 	valuesAt     int   // offset of the first page of values
+	textAt       int   // where the texts begin in the page that is written; 0 for none, or nothing but texts
 	raw, stored  int64 // bytes of all pages with their headers, before and after compression
 	min, max     []byte
 }
@@ -153,7 +154,7 @@ func (w *chunk) page(page []byte, rows, values int) {
 func (w *chunk) compress(page []byte, kind int, more func(*compact)) {
 	s := w.scratch
 	s.page = page // it may have grown
-	s.compressPage(page, &w.habits[kind])
+	s.compressPage(page, w.textAt, &w.habits[kind])
 	h := &s.head
 	h.buf = h.buf[:0]
 	h.begin()

@@ -103,7 +103,8 @@ func FuzzAPageWithoutMatchesIsAFrame(f *testing.F) {
 			page[i] = alphabet[r.IntN(len(alphabet))]
 		}
 		var s Scratch
-		frame, ok := s.appendLiteral([]byte("before"), page)
+		border := len(page) * int(alphabet[0]) / 256
+		frame, ok := s.appendLiteral([]byte("before"), page, border)
 		if !ok {
 			if string(frame) != "before" {
 				t.Errorf("no gain, but %d bytes were written", len(frame))
@@ -140,11 +141,19 @@ func TestIDsTakeLittleMoreThanTheirDigits(t *testing.T) {
 		a, b := r.Uint64(), r.Uint64()
 		return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
 	}
+	var last string
+	twice := func(i int) string {
+		if i%2 == 0 {
+			last = uuid(i)
+		}
+		return last
+	}
 	tests := map[string]struct {
 		text func(int) string
 		most float64 // bytes a row
 	}{
 		"a UUID":             {uuid, 19},
+		"a UUID, twice":      {twice, 10},
 		"a key with a UUID":  {func(i int) string { return "Observation/" + uuid(i) }, 20},
 		"a counter":          {func(i int) string { return fmt.Sprintf("observation-%09d", i) }, 1},
 		"an eight-digit hex": {func(int) string { return fmt.Sprintf("%08x", r.Uint32()) }, 4.5},

@@ -10,9 +10,10 @@ import (
 const zstdMagic = 0xfd2fb528
 
 // appendLiteral writes a page as a Zstandard frame without matches: its bytes
-// get codes by how often they come, and nobody looks for repetitions. It
-// reports false when that is no gain.
-func (s *Scratch) appendLiteral(dst, page []byte) ([]byte, bool) {
+// get codes by how often they come, and nobody looks for repetitions. Those
+// before border, which is 0 when all are of one kind, have codes of their own.
+// It reports false when that is no gain.
+func (s *Scratch) appendLiteral(dst, page []byte, border int) ([]byte, bool) {
 	if s.huff == nil {
 		s.huff = &huff0.Scratch{}
 	}
@@ -20,10 +21,12 @@ func (s *Scratch) appendLiteral(dst, page []byte) ([]byte, bool) {
 	dst = binary.LittleEndian.AppendUint32(dst, zstdMagic)
 	dst = append(dst, 2<<6|1<<5) // the size in four bytes, which is the window
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(page)))
-	for rest := page; len(rest) > 0; {
-		part := rest[:min(blockBytes, len(rest))]
-		rest = rest[len(part):]
-		dst = s.appendBlock(dst, part, len(rest) == 0)
+	for from, to := 0, 0; from < len(page); from = to {
+		to = min(from+blockBytes, len(page))
+		if from < border {
+			to = min(to, border)
+		}
+		dst = s.appendBlock(dst, page[from:to], to == len(page))
 	}
 	if len(dst)-begin >= len(page) {
 		return dst[:begin], false
@@ -82,8 +85,9 @@ func (h *habits) next() {
 	}
 }
 
-// compressPage writes the compressed page into s.small.
-func (s *Scratch) compressPage(page []byte, h *habit) {
+// compressPage writes the compressed page into s.small. Behind border, when it is
+// not 0, the page has texts, and before it numbers.
+func (s *Scratch) compressPage(page []byte, border int, h *habit) {
 	s.small = s.small[:0]
 	if len(page) < smallPage {
 		s.small = s.zstd.EncodeAll(page, s.small)
@@ -91,7 +95,7 @@ func (s *Scratch) compressPage(page []byte, h *habit) {
 	}
 	trial := h.groups == 0
 	if h.literal || trial {
-		if s.small, h.literal = s.appendLiteral(s.small, page); h.literal && !trial {
+		if s.small, h.literal = s.appendLiteral(s.small, page, border); h.literal && !trial {
 			return
 		}
 	}

@@ -82,9 +82,11 @@ func (w *chunk) plainText(valid *columnar.Bitmap, texts *columnar.Texts) {
 		}
 		if w.encoding == encodingDeltaLength {
 			page = appendDelta(page, s.lengths(valid, ends, from, to), 4)
+			w.textAt = len(page)
 			page = append(page, text[ends[from]:ends[to]]...) // that of a null is empty
 		} else {
 			page = s.appendDifferences(page, valid, texts, from, to)
+			w.textAt = len(page) - len(s.rest)
 		}
 		w.page(page, to-from, n)
 		from = to
