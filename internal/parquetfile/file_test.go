@@ -153,7 +153,7 @@ func TestIDsTakeLittleMoreThanTheirDigits(t *testing.T) {
 		most float64 // bytes a row
 	}{
 		"a UUID":             {uuid, 19},
-		"a UUID, twice":      {twice, 10},
+		"a UUID, twice":      {twice, 10.5},
 		"a key with a UUID":  {func(i int) string { return "Observation/" + uuid(i) }, 20},
 		"a counter":          {func(i int) string { return fmt.Sprintf("observation-%09d", i) }, 1},
 		"an eight-digit hex": {func(int) string { return fmt.Sprintf("%08x", r.Uint32()) }, 4.5},
