@@ -55,7 +55,7 @@ func Patients(ctx context.Context, ledger *store.Scope, files *blob.Scope, expor
 	for _, p := range parts {
 		of := [2]string{"resource_type", "id"}
 		switch p.Table {
-		case table.Index.Name, table.Deleted.Name:
+		case table.Index.Name, table.Deleted.Name, table.Withheld.Name:
 		case table.Reference.Name:
 			people.Complete = true
 			of = [2]string{"to_type", "to_id"}

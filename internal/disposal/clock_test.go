@@ -110,9 +110,9 @@ func TestWhatAnExportMayNeedIsKept(t *testing.T) {
 		{"one that was cancelled", []order{{ends: []life.Event{life.Cancel}}}, [][]string{nil}},
 		{"one that was denied", []order{{ends: []life.Event{life.Deny}}}, [][]string{nil}},
 		{
-			"the refused lines of a replay that failed, and what later exports said",
+			"the refused lines of a replay that failed, and what their export and later ones said",
 			[]order{{}, {}, {origin: "first", ends: failed}},
-			[][]string{{"quarantine"}, {"staged"}, {"attachments", "logs", "quarantine", "raw", "staged"}},
+			[][]string{{"quarantine", "staged"}, {"staged"}, {"attachments", "logs", "quarantine", "raw", "staged"}},
 		},
 		{"those of a replay that completed", []order{{}, {}, {origin: "first"}}, [][]string{nil, nil, nil}},
 	} {

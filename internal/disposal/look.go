@@ -104,13 +104,13 @@ func replayed(all []store.Export) origins {
 }
 
 // need reports whether a replay needs an area of an export: the refused lines
-// of its origin, and what later exports said of the same resources.
+// of its origin, and what the origin and later exports said of the same resources.
 func (o origins) need(x store.Export, kind agreement.Kind) bool {
 	for origin, requested := range o {
 		switch {
 		case kind == agreement.KindQuarantine && (x.ID == origin || x.Origin == origin):
 			return true
-		case kind == agreement.KindStaged && x.RequestedAt.After(requested):
+		case kind == agreement.KindStaged && !x.RequestedAt.Before(requested):
 			return true
 		}
 	}

@@ -163,6 +163,7 @@ func receiptFacts(text json.RawMessage) map[string]any {
 		sum("changed", t.Changed)
 		sum("unchanged", t.Unchanged)
 		sum("deleted", t.Deleted)
+		sum("withheld", t.Withheld)
 	}
 	return facts
 }

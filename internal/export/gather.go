@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
@@ -124,8 +125,9 @@ func (s *Steps) restage(ctx context.Context, scope *blob.Scope, w Work, summary 
 	return StagedFile{Summary: summary, Remaining: renewed.Remaining}, nil
 }
 
-// said adds to a replay's delivery what later exports have said of resources.
-// release frees the local files.
+// said adds to a replay's delivery what later exports have said of resources,
+// and what its own origin had to withhold: a line that it takes again may be the
+// older form of one that it does not. release frees the local files.
 func (s *Steps) said(ctx context.Context, t *config.Tenant, x store.Export, d *sink.Delivery) (release func(), err error) {
 	origin, err := s.Store.In(t.ID).Export(ctx, x.Origin)
 	if err != nil {
@@ -141,16 +143,30 @@ func (s *Steps) said(ctx context.Context, t *config.Tenant, x store.Export, d *s
 			r()
 		}
 	}
-	for _, l := range later {
-		parts, done, err := s.localParts(ctx, t, l, table.Index.Name, table.Deleted.Name)
+	gone, err := s.Store.In(t.ID).Disposed(ctx, origin.ID)
+	if err != nil {
+		return nil, err
+	}
+	spoke := later
+	if _, destroyed := gone[string(agreement.KindStaged)]; !destroyed { // else all that was withheld is taken again
+		spoke = append([]store.Export{origin}, later...)
+	}
+	d.Again = true
+	for _, l := range spoke {
+		parts, done, err := s.localParts(ctx, t, l, table.Index.Name, table.Deleted.Name, table.Withheld.Name)
 		if err != nil {
 			release()
-			return nil, problem.Wrap(err, problem.StorageDamaged, "what the later export "+l.ID+" brought cannot be read, so nobody can say whether a refused line is out of date",
+			return nil, problem.Wrap(err, problem.StorageDamaged, "what export "+l.ID+" brought cannot be read, so nobody can say whether a refused line is out of date",
 				"Check the disk of the state folder; or leave the refused lines and run a full export, which brings everything anew.")
 		}
 		releases = append(releases, done)
+		if l.ID == origin.ID {
+			d.Withheld = append(d.Withheld, parts[table.Withheld.Name]...)
+			continue
+		}
 		d.Later = append(d.Later, parts[table.Index.Name]...)
 		d.LaterDeleted = append(d.LaterDeleted, parts[table.Deleted.Name]...)
+		d.LaterWithheld = append(d.LaterWithheld, parts[table.Withheld.Name]...)
 	}
 	return release, nil
 }

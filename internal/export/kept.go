@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -37,4 +38,28 @@ func kept(ctx context.Context, ledger *store.Scope, x store.Export, files []stor
 		why = append(why, "refused lines were destroyed when their time was over; a full export brings the practice's records again")
 	}
 	return left, why, nil
+}
+
+// blind says why a replay cannot know what the agreement withholds of the export
+// whose lines it takes again; empty when it can. A line may be the older form of
+// one that is withheld and stays in quarantine: the export's own rows say so.
+func (r Retake) blind(ctx context.Context, ledger *store.Scope, files []store.File) (string, error) {
+	stays := false
+	for _, f := range files {
+		all, err := refusals(f)
+		if err != nil {
+			return "", err
+		}
+		for reason, n := range all {
+			stays = stays || n > 0 && quarantine.Removes(reason) && !quarantine.Holds(reason, r.Reason)
+		}
+	}
+	if !stays {
+		return "", nil
+	}
+	gone, err := ledger.Disposed(ctx, r.Origin)
+	if at, ok := gone[string(agreement.KindStaged)]; ok {
+		return "its own rows, which say what the agreement withholds, were destroyed on " + at.Format(time.DateOnly), nil
+	}
+	return "", err
 }

@@ -90,7 +90,7 @@ func (s *Steps) before(ctx context.Context, w Work) (string, error) {
 
 // delivery gathers what the export brings. release frees its local files.
 func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, files []store.File) (d sink.Delivery, release func(), err error) {
-	if err := addUp(files); err != nil {
+	if err := errors.Join(addUp(files), s.distinct(ctx, x, files)); err != nil {
 		return d, nil, err
 	}
 	others, err := s.Store.In(t.ID).OtherStreams(ctx, x)
@@ -109,6 +109,7 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 	if err != nil {
 		return d, nil, err
 	}
+	d.Index, d.Deleted, d.Withheld = parts[table.Index.Name], parts[table.Deleted.Name], parts[table.Withheld.Name]
 	if x.Purpose == store.Replay {
 		free, err := s.said(ctx, t, x, &d)
 		if err != nil {
@@ -121,7 +122,6 @@ func (s *Steps) delivery(ctx context.Context, t *config.Tenant, x store.Export, 
 	for _, schema := range append(s.Views.TablesOf(types), ownTables(t, parts)...) {
 		d.Tables = append(d.Tables, sink.Table{Table: schema, Files: parts[schema.Name]})
 	}
-	d.Index, d.Deleted = parts[table.Index.Name], parts[table.Deleted.Name]
 	return d, release, nil
 }
 

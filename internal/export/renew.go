@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -30,8 +28,11 @@ func (s *Steps) open(ctx context.Context, client *bulkdata.Client, t *config.Ten
 		return body, err
 	}
 	url, renewErr := s.renewed(ctx, client, t, w, file)
-	if _, ok := errors.AsType[*Later](renewErr); ok || bulkdata.Temporary(renewErr) {
-		return nil, renewErr // the link may be had anew, but not now
+	if _, ok := errors.AsType[*Later](renewErr); ok || bulkdata.Temporary(renewErr) || refusesUs(renewErr) {
+		return nil, renewErr // the link may be had anew, but not now, or not by us
+	}
+	if errors.Is(renewErr, errUnmatched) {
+		return nil, unmatched(t, err)
 	}
 	if renewErr != nil {
 		return nil, errors.Join(err, renewErr) // the first is what a person is told
@@ -106,7 +107,10 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 	if err != nil {
 		return "", err
 	}
-	links := freshLinks(files, fresh.Files)
+	links, placed := freshLinks(files, fresh.Files)
+	if links[file.Name] == "" {
+		return "", errUnmatched
+	}
 	err = scope.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.Hold(w.Lease); err != nil {
 			return err
@@ -116,45 +120,14 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 				return err
 			}
 		}
+		if placed {
+			if err := tx.NoteOnce(w.Export.ID, "engine", linksPlaced, file.Name); err != nil {
+				return err
+			}
+		}
 		return tx.Note(w.Export.ID, "engine", "links_renewed", file.Name)
 	})
 	return links[file.Name], err
-}
-
-// freshLinks gives the fresh URLs of a page's files by name. A server need not
-// keep their order: a file is found again by its URL without the query, which
-// holds the signature; where no file is, by its place, if nothing speaks
-// against that. No file gets the URL of another.
-func freshLinks(known, fresh []store.File) map[string]string {
-	byURL, byPlace := map[string][]string{}, map[string]store.File{}
-	for _, f := range known {
-		byURL[unsigned(f.URL)] = append(byURL[unsigned(f.URL)], f.Name)
-		byPlace[f.Name] = f
-	}
-	links, placed := map[string]string{}, map[string]string{}
-	for _, f := range fresh {
-		names := byURL[unsigned(f.URL)]
-		now, ok := byPlace[f.Name]
-		same := ok && now.Expected == f.Expected && now.Checksum == f.Checksum
-		switch {
-		case len(names) == 1:
-			links[names[0]] = f.URL
-		case same && slices.Contains(names, f.Name): // their queries tell them apart
-			links[f.Name] = f.URL
-		case same && len(names) == 0:
-			placed[f.Name] = f.URL
-		}
-	}
-	if len(links) > 0 {
-		return links
-	}
-	return placed
-}
-
-// unsigned gives a URL without its query.
-func unsigned(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	return url
 }
 
 // ask requests the status, or the page of the manifest, that the export stands at.

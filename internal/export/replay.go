@@ -60,6 +60,13 @@ func (o Order) Replay(ctx context.Context, ledger *store.Scope, r Retake) (store
 	if chosen, why, err = kept(ctx, ledger, x, chosen, why); err != nil {
 		return store.Intent{}, nil, err
 	}
+	unknown, err := r.blind(ctx, ledger, files)
+	if err != nil {
+		return store.Intent{}, nil, err
+	}
+	if unknown != "" {
+		chosen, why = nil, append(why, unknown)
+	}
 	if len(chosen) == 0 {
 		return store.Intent{}, nil, nothingToReplay(x, why).For(o.Tenant.ID)
 	}
@@ -135,21 +142,27 @@ func (o Order) permittedTypes(types []string) []string {
 // RefusedFor counts the lines of a file that are in quarantine for a reason or
 // its family; the empty reason means all.
 func RefusedFor(f store.File, reason string) (n int64, err error) {
+	all, err := refusals(f)
+	for of, count := range all {
+		if quarantine.Holds(of, reason) {
+			n += count
+		}
+	}
+	return n, err
+}
+
+// refusals counts the lines of a file that are in quarantine by their reason.
+func refusals(f store.File) (map[string]int64, error) {
 	if f.Quarantined == 0 || len(f.Summary) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	var s struct {
 		ByReason map[string]int64 `json:"by_reason"`
 	}
 	if err := json.Unmarshal(f.Summary, &s); err != nil {
-		return 0, fmt.Errorf("read the summary of %s: %w", f.Name, err)
+		return nil, fmt.Errorf("read the summary of %s: %w", f.Name, err)
 	}
-	for of, count := range s.ByReason {
-		if quarantine.Holds(of, reason) {
-			n += count
-		}
-	}
-	return n, nil
+	return s.ByReason, nil
 }
 
 // Superseded gives the types of which a later full export of the same patients

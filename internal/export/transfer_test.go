@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
@@ -146,33 +145,6 @@ func TestALinkMayHaveLapsedByManyNames(t *testing.T) {
 		if got := lapsed(&bulkdata.StatusError{Op: bulkdata.OpFile, Status: status}); got != want {
 			t.Errorf("%d: lapsed %v", status, got)
 		}
-	}
-}
-
-func TestAFreshLinkIsThatOfTheSameFile(t *testing.T) {
-	file := func(place int, url string, count int64) store.File {
-		return store.File{Name: fmt.Sprintf("0-output-%d-Patient", place), URL: "https://ehr.example/" + url, Expected: count}
-	}
-	known := []store.File{file(0, "a?sig=1", 5), file(1, "b?sig=1", 7), file(2, "q?f=2&sig=1", 9), file(3, "q?f=3&sig=1", 9)}
-	for name, c := range map[string]struct{ fresh, want []store.File }{
-		"in the same order": {[]store.File{file(0, "a?sig=2", 5), file(1, "b?sig=2", 7)}, []store.File{file(0, "a?sig=2", 0), file(1, "b?sig=2", 0)}},
-		"in another order":  {[]store.File{file(0, "b?sig=2", 7), file(1, "a?sig=2", 5)}, []store.File{file(0, "a?sig=2", 0), file(1, "b?sig=2", 0)}},
-		"with files told apart by their query": {
-			[]store.File{file(0, "a?sig=2", 5), file(2, "q?f=2&sig=2", 9), file(3, "q?f=3&sig=2", 9)},
-			[]store.File{file(0, "a?sig=2", 0), file(2, "q?f=2&sig=2", 0), file(3, "q?f=3&sig=2", 0)},
-		},
-		"under other names":                  {[]store.File{file(0, "c", 5), file(1, "d", 7)}, []store.File{file(0, "c", 0), file(1, "d", 0)}},
-		"under other names in another order": {[]store.File{file(0, "d", 7), file(1, "c", 5)}, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			want := map[string]string{}
-			for _, f := range c.want {
-				want[f.Name] = f.URL
-			}
-			if diff := cmp.Diff(want, freshLinks(known, c.fresh)); diff != "" {
-				t.Error(diff)
-			}
-		})
 	}
 }
 

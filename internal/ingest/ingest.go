@@ -109,7 +109,8 @@ type Summary struct {
 	Mismatched     int64            `json:"mismatched,omitempty"`      // of them, those of another type than the manifest gives
 	Subsetted      int64            `json:"subsetted,omitempty"`       // of them, those tagged SUBSETTED
 	OutcomeLines   int64            `json:"outcome_lines,omitempty"`   // quarantined lines that are OperationOutcomes, in an output file
-	Deletions      int64            `json:"deletions"`                 // rows of table.Deleted: a Bundle may have many, a resource that may not be held has one
+	Deletions      int64            `json:"deletions"`                 // rows of table.Deleted: a Bundle may have many
+	Withheld       int64            `json:"withheld,omitempty"`        // rows of table.Withheld: quarantined lines of resources that may not be held
 	EntriesRefused map[string]int64 `json:"entries_refused,omitempty"` // entries not executed in Bundles of which others were, by reason
 	Outcomes       []OutcomeCount   `json:"outcomes,omitempty"`        // issues of all OperationOutcomes, by severity, then code
 	Parameters     []string         `json:"parameters,omitempty"`      // kick-off parameters that the issues of an error file name

@@ -95,12 +95,12 @@ func TestWhatMayNotBeHeldIsTakenOutOfTheDestinations(t *testing.T) {
 	o.Limits.Withheld = withheld
 	text := labelled(`"security":[{"code":"ETH"}]`) + "\n" + `{"resourceType":"Patient","id":"2"}` + "\n" + `{"resourceType":"Patient"}` + "\n"
 	s := mustRun(t, o, textSource(Output, "Patient", text))
-	if diff := cmp.Diff(map[string]int64{"sensitive:substance-use": 1, quarantine.ReasonNoID: 1}, s.ByReason); diff != "" || s.Deletions != 1 {
-		t.Errorf("%d deletions, reasons (-want +got):\n%s", s.Deletions, diff)
+	if diff := cmp.Diff(map[string]int64{"sensitive:substance-use": 1, quarantine.ReasonNoID: 1}, s.ByReason); diff != "" || s.Withheld != 1 || s.Deletions != 0 {
+		t.Errorf("%d withheld, reasons (-want +got):\n%s", s.Withheld, diff)
 	}
-	rows := tableOf(t, o, s, "_deleted")
+	rows := tableOf(t, o, s, "_withheld")
 	if len(rows) != 2 || !strings.Contains(strings.Join(rows[1], " "), "Patient 1") {
-		t.Errorf("_deleted = %v", rows)
+		t.Errorf("_withheld = %v", rows)
 	}
 	if index := tableOf(t, o, s, "_index"); len(index) != 2 {
 		t.Errorf("_index = %v", index)

@@ -43,12 +43,12 @@ type resourceLines struct {
 	outcomes *outcomeScan
 	framing  *framingScan
 	limiter  limiter
-	deleted  *rows.Writer // rows of table.Deleted: of resources that may not be held; nil until there is one
+	withheld *rows.Writer // rows of table.Withheld; nil until there is one
 
 	newest       int64 // latest last update, in microseconds; 0 when there is none
 	subsetted    int64
 	outcomeLines int64
-	withdrawn    int64 // rows of deleted
+	withdrawn    int64 // rows of withheld
 }
 
 // typeLines are the lines of one resource type.
@@ -198,19 +198,22 @@ func (w *resourceLines) take(l ndjson.Line) (verdict, error) {
 }
 
 // withdraw has every destination let go of what it has of the line's resource,
-// which may not be held: it may have been another when it was delivered.
+// which may not be held: it may have been another when it was delivered, and an
+// older form of it may stand on another line.
 func (w *resourceLines) withdraw(t *typeLines, l ndjson.Line) error {
 	w.withdrawn++
-	if w.deleted == nil {
-		w.deleted = w.newTable(table.Deleted, w.constant)
+	if w.withheld == nil {
+		w.withheld = w.newTable(table.Withheld, w.constant)
 	}
-	c := w.deleted.Columns()
+	at, known := rows.ParseTime(t.runner.LastUpdated())
+	c := w.withheld.Columns()
 	c[0].(*columnar.Const).Append()
 	c[1].(*columnar.Text).Append(t.name)
 	c[2].(*columnar.Text).Append(t.runner.ID())
-	c[3].(*columnar.Text).Append(w.file)
-	c[4].(*columnar.Int64).Append(l.Number)
-	return w.deleted.Keep(len(l.Bytes))
+	c[3].(*columnar.Int64).AppendIf(at, known)
+	c[4].(*columnar.Text).Append(w.file)
+	c[5].(*columnar.Int64).Append(l.Number)
+	return w.withheld.Keep(len(l.Bytes))
 }
 
 // turn brings a line of another type than the line before to its own type. It
@@ -338,7 +341,7 @@ func (w *resourceLines) report(t *tally) {
 	t.latest = max(t.latest, w.newest)
 	t.subsetted += w.subsetted
 	t.outcomeLines += w.outcomeLines
-	t.deletions += w.withdrawn
+	t.withheld += w.withdrawn
 	addAll(t.issues, w.outcomes.counts)
 	for name, of := range w.types {
 		t.judged.Add(name, of.judge)

@@ -109,7 +109,8 @@ type tally struct {
 	parameters              map[string]bool
 	outcomeLines            int64
 	mismatched, subsetted   int64
-	deletions, latest       int64
+	deletions, withheld     int64
+	latest                  int64
 }
 
 func newTally() *tally {
@@ -149,7 +150,8 @@ func (r *run) count(f *reading) {
 	if s.Findings = t.judged.Findings(); r.opts.Guide != nil && t.judged.Any("") {
 		s.Guide = string(r.opts.Guide.Version())
 	}
-	s.Mismatched, s.Subsetted, s.OutcomeLines, s.Deletions = t.mismatched, t.subsetted, t.outcomeLines, t.deletions
+	s.Mismatched, s.Subsetted, s.OutcomeLines = t.mismatched, t.subsetted, t.outcomeLines
+	s.Deletions, s.Withheld = t.deletions, t.withheld
 	s.Outcomes, s.Parameters = sortedIssues(t.issues), slices.Sorted(maps.Keys(t.parameters))
 	if t.latest > 0 {
 		s.MaxLastUpdated = time.UnixMicro(t.latest).UTC()

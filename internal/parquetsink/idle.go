@@ -19,7 +19,7 @@ import (
 // not there. Most nights of a small practice are such.
 func (p publication) idle() bool {
 	d := p.d
-	if p.old.Export == "" || len(d.Index)+len(d.Deleted)+len(d.Later)+len(d.LaterDeleted)+len(d.Replace) > 0 {
+	if p.old.Export == "" || len(d.Index)+len(d.Deleted)+len(d.Withheld)+len(d.Later)+len(d.LaterDeleted)+len(d.LaterWithheld)+len(d.Replace) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(d.Tables, func(t sink.Table) bool {

@@ -118,7 +118,7 @@ func (s *Summary) addReceipt(done []store.Publication) error {
 	}
 	for _, c := range r.Types {
 		t := s.byType(c.ResourceType)
-		t.New, t.Changed, t.Unchanged, t.Double, t.Deleted = c.New, c.Changed, c.Unchanged, c.Double, c.Deleted
+		t.New, t.Changed, t.Unchanged, t.Double, t.Deleted, t.Withheld = c.New, c.Changed, c.Unchanged, c.Double, c.Deleted, c.Withheld
 	}
 	for _, l := range r.Links {
 		s.Links = append(s.Links, Link(l))

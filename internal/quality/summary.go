@@ -39,8 +39,9 @@ type Type struct {
 	New          int64                `json:"new"`
 	Changed      int64                `json:"changed"`
 	Unchanged    int64                `json:"unchanged"`
-	Double       int64                `json:"double"` // further lines of a resource that another line won
+	Double       int64                `json:"double"` // further lines of a resource that another line won, or that may not be held
 	Deleted      int64                `json:"deleted"`
+	Withheld     int64                `json:"withheld,omitempty"` // of them, those of resources that may not be held any more
 	Verdicts     judge.Verdicts       `json:"verdicts,omitzero"`
 	Profiles     []judge.ProfileLines `json:"profiles,omitempty"`
 	Columns      []Column             `json:"columns,omitempty"` // of the main table, in its order

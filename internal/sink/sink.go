@@ -33,10 +33,15 @@ type Sink interface {
 	//   - a complete resource already there is left alone by a partial one, and a
 	//     partial one there is replaced by a complete one, whatever their times;
 	//   - a resource named in d.Deleted is gone, unless d also delivers it;
+	//   - a resource with a line in d.Withheld is gone, unless d also delivers a
+	//     line of it whose last_updated_ts is later than that of every such line:
+	//     where either side has none, it is gone. Of a delivery that is Again it also
+	//     stays when what is there is later than every such line. A line of
+	//     d.Withheld that is among d's delivered ones counts for nothing;
 	//   - of each type in d.Replace, resources that d does not deliver are gone,
 	//     unless d is partial;
-	//   - a resource named in d.Later or d.LaterDeleted is as it was, there or not,
-	//     whatever else d says of it;
+	//   - a resource named in d.Later, d.LaterDeleted or d.LaterWithheld is as it
+	//     was, there or not, whatever else d says of it;
 	//   - every table of d.Tables exists, with rows or without; a column that
 	//     the table lacked is null in the rows that stay, one that d no longer
 	//     brings stays, and one that changes its type is refused.
@@ -76,13 +81,16 @@ type Delivery struct {
 	Tables          []Table  // every table of the types asked for, also those without files
 	Index           []File   // the rows of table.Index: one for each delivered line
 	Deleted         []File   // the rows of table.Deleted
+	Withheld        []File   // the rows of table.Withheld; of a replay, those of its origin too
 	Replace         []string // resource types of which the delivery is the whole truth
+	Again           bool     // lines of an earlier delivery: what is there may have come with that one
 	After           string   // an earlier export that the sink has, on which a delivery of changes builds; empty when there is none
 
-	// Later and LaterDeleted name what has been said since of resources, where
-	// the delivery is of an earlier time than others that went before it: rows of
-	// table.Index and of table.Deleted, of other deliveries of the tenant.
-	Later, LaterDeleted []File
+	// Later, LaterDeleted and LaterWithheld name what has been said since of
+	// resources, where the delivery is of an earlier time than others that went
+	// before it: rows of table.Index, table.Deleted and table.Withheld, of other
+	// deliveries of the tenant.
+	Later, LaterDeleted, LaterWithheld []File
 }
 
 // A Table is a table with the staged files that hold its rows.
@@ -123,6 +131,7 @@ type TypeCount struct {
 	New          int64 // not there before
 	Changed      int64 // there with other content
 	Unchanged    int64 // there with the same content or a later last_updated, or complete and now partial; or named as later
-	Double       int64 // further lines of a resource that another line won
-	Deleted      int64 // named as deleted, or absent from a full delivery, and was there
+	Double       int64 // further lines of a resource that another line won, or that is withheld
+	Deleted      int64 // named as deleted, withheld, or absent from a full delivery, and was there
+	Withheld     int64 `json:",omitempty"` // of Deleted, those of which a line is withheld
 }

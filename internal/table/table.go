@@ -73,6 +73,17 @@ var Deleted = Table{Name: "_deleted", Columns: []Column{
 	{SourceLine, Int64},
 }}
 
+// Withheld has one row for each line of a resource that the agreement does not
+// permit to hold: of which no destination may have anything.
+var Withheld = Table{Name: "_withheld", Columns: []Column{
+	{TenantID, Text},
+	{"resource_type", Text},
+	{"id", Text},
+	{"last_updated_ts", Timestamp}, // null when the resource has none
+	{SourceFile, Text},
+	{SourceLine, Int64},
+}}
+
 // Attachment has one row for each document that a resource carries or points
 // to, whatever became of it; it exists where attachments are wanted. Its rows
 // come and go with those of their resource.

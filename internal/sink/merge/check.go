@@ -55,7 +55,7 @@ func checkColumns(t table.Table) error {
 // CheckFiles compares the row counts in the footers of the staged files with
 // those of the delivery, so that a damaged file is found before any work.
 func (e *Engine) CheckFiles(ctx context.Context, d sink.Delivery) error {
-	files := slices.Concat(d.Index, d.Deleted)
+	files := slices.Concat(d.Index, d.Deleted, d.Withheld)
 	for _, t := range d.Tables {
 		files = append(files, t.Files...)
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
@@ -58,7 +59,7 @@ func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Deci
 	for _, n := range before {
 		total += n
 	}
-	for _, f := range slices.Concat(d.Index, d.Deleted, d.Later, d.LaterDeleted) {
+	for _, f := range slices.Concat(d.Index, d.Deleted, d.Withheld, d.Later, d.LaterDeleted, d.LaterWithheld) {
 		total += f.Rows
 	}
 	chunks := total/e.chunk + 1
@@ -127,7 +128,8 @@ func (e *Engine) prepare(ctx context.Context, d sink.Delivery, large bool) error
 
 // checkRows refuses an index that does not belong to this delivery.
 func (e *Engine) checkRows(ctx context.Context, d sink.Delivery) error {
-	for _, r := range []string{Parquet(d.Index, table.Index.Columns), Parquet(d.Deleted, table.Deleted.Columns)} {
+	withheld := Parquet(d.Withheld, table.Withheld.Columns) // of a replay, also of files that are not its own
+	for _, r := range []string{Parquet(d.Index, table.Index.Columns), Parquet(d.Deleted, table.Deleted.Columns), withheld} {
 		var foreign, nameless, homeless int64
 		// I7: rows of another tenant stop the publication.
 		err := e.Scan(ctx, fmt.Sprintf(`SELECT count(*) FILTER (i.tenant_id IS DISTINCT FROM %s),
@@ -140,7 +142,7 @@ func (e *Engine) checkRows(ctx context.Context, d sink.Delivery) error {
 			return fmt.Errorf("%d index rows belong to another tenant", foreign)
 		case nameless > 0:
 			return fmt.Errorf("%d index rows lack a type, an id or a line", nameless)
-		case homeless > 0:
+		case homeless > 0 && r != withheld:
 			return fmt.Errorf("%d index rows name a source file that is not part of the delivery", homeless)
 		}
 	}
@@ -168,17 +170,21 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 	}
 	return e.Exec(ctx,
 		"CREATE TABLE work.later AS "+later(d)+" AND "+chunk,
-		// Among a resource's lines the first by this order wins; null is oldest.
+		"CREATE TABLE work.withheld AS "+withheld(d, chunk),
+		// Among a resource's lines the first by this order wins; null is oldest. One
+		// that is no later than a line that is withheld does not count.
 		`CREATE TABLE work.line AS
-		SELECT resource_type, id, last_updated_ts, content_hash, partial, f.no, i.source_line AS line,
+		SELECT resource_type, id, last_updated_ts, content_hash, partial, f.no, i.source_line AS line, withheld,
 			row_number() OVER (PARTITION BY resource_type, id
-				ORDER BY partial, last_updated_ts DESC NULLS LAST, f.no DESC, i.source_line DESC) AS place
-		FROM (SELECT resource_type, id, last_updated_ts, content_hash, `+partial+` AS partial, source_file, source_line
-			FROM `+OlderParquet(d.Index, table.Index.Columns)+` WHERE `+chunk+`) i JOIN work.file f ON f.name = i.source_file`,
+				ORDER BY withheld, partial, last_updated_ts DESC NULLS LAST, f.no DESC, i.source_line DESC) AS place
+		FROM (SELECT l.resource_type, l.id, l.last_updated_ts, content_hash, `+partial+` AS partial, source_file, source_line,
+				w.id IS NOT NULL AND coalesce(l.last_updated_ts <= w.last_updated_ts, true) AS withheld
+			FROM (SELECT * FROM `+OlderParquet(d.Index, table.Index.Columns)+` WHERE `+chunk+`) l
+			LEFT JOIN work.withheld w ON w.resource_type = l.resource_type AND w.id = l.id) i JOIN work.file f ON f.name = i.source_file`,
 		// A complete resource stays against a partial one, and replaces one. Otherwise the
 		// later last_updated_ts stays; where one of them is unknown, the delivery is later.
 		`CREATE TABLE work.judged AS
-		SELECT l.*, CASE WHEN l.place > 1 THEN 'double' WHEN s.id IS NOT NULL THEN 'unchanged' WHEN o.id IS NULL THEN 'new'
+		SELECT l.*, CASE WHEN l.place > 1 OR l.withheld THEN 'double' WHEN s.id IS NOT NULL THEN 'unchanged' WHEN o.id IS NULL THEN 'new'
 			WHEN l.partial AND NOT coalesce(o.partial, false) THEN 'unchanged'
 			WHEN o.partial AND NOT l.partial THEN 'changed'
 			WHEN o.content_hash = l.content_hash OR o.last_updated_ts > l.last_updated_ts THEN 'unchanged'
@@ -186,10 +192,12 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		FROM work.line l LEFT JOIN `+old+` o ON o.resource_type = l.resource_type AND o.id = l.id
 			LEFT JOIN work.later s ON s.resource_type = l.resource_type AND s.id = l.id`,
 		`CREATE TABLE work.lost AS
-		SELECT resource_type, id FROM `+old+` o
-		WHERE (resource_type IN (`+Literals(replace)+`)
-				OR (resource_type, id) IN (SELECT (resource_type, id) FROM `+Parquet(d.Deleted, table.Deleted.Columns)+`))
-			AND NOT EXISTS (SELECT 1 FROM work.line l WHERE l.resource_type = o.resource_type AND l.id = o.id)
+		SELECT o.resource_type, o.id, w.id IS NOT NULL AS withheld
+		FROM `+old+` o LEFT JOIN work.withheld w ON w.resource_type = o.resource_type AND w.id = o.id
+			AND NOT (`+strconv.FormatBool(d.Again)+` AND coalesce(o.last_updated_ts > w.last_updated_ts, false))
+		WHERE (o.resource_type IN (`+Literals(replace)+`) OR w.id IS NOT NULL
+				OR (o.resource_type, o.id) IN (SELECT (resource_type, id) FROM `+Parquet(d.Deleted, table.Deleted.Columns)+`))
+			AND NOT EXISTS (SELECT 1 FROM work.line l WHERE l.resource_type = o.resource_type AND l.id = o.id AND NOT l.withheld)
 			AND NOT EXISTS (SELECT 1 FROM work.later s WHERE s.resource_type = o.resource_type AND s.id = o.id)`,
 		"INSERT INTO work.pick SELECT no, line FROM work.judged WHERE verdict IN ('new', 'changed')",
 		"INSERT INTO work.skip SELECT no, line FROM work.judged WHERE verdict NOT IN ('new', 'changed')",
@@ -198,7 +206,8 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.lost",
 		"INSERT INTO work.tally SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL",
 		"INSERT INTO work.tally SELECT resource_type, 'deleted', count(*) FROM work.lost GROUP BY ALL",
-		"DROP TABLE work.later", "DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost",
+		"INSERT INTO work.tally SELECT resource_type, 'withheld', count(*) FROM work.lost WHERE withheld GROUP BY ALL",
+		"DROP TABLE work.later", "DROP TABLE work.withheld", "DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost",
 	)
 }
 
@@ -207,8 +216,21 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 func later(d sink.Delivery) string {
 	return `SELECT DISTINCT resource_type, id FROM
 		(SELECT tenant_id, resource_type, id FROM ` + OlderParquet(d.Later, table.Index.Columns) + `
-		UNION ALL SELECT tenant_id, resource_type, id FROM ` + Parquet(d.LaterDeleted, table.Deleted.Columns) + `)
+		UNION ALL SELECT tenant_id, resource_type, id FROM ` + Parquet(d.LaterDeleted, table.Deleted.Columns) + `
+		UNION ALL SELECT tenant_id, resource_type, id FROM ` + Parquet(d.LaterWithheld, table.Withheld.Columns) + `)
 		WHERE tenant_id = ` + Literal(d.Tenant) // I7
+}
+
+// withheld is the query for the resources of one chunk of which a line is
+// withheld and not delivered after all, with the time of the latest such line:
+// null where one of them has none.
+func withheld(d sink.Delivery, chunk string) string {
+	q := "SELECT resource_type, id, CASE WHEN count(*) = count(last_updated_ts) THEN max(last_updated_ts) END AS last_updated_ts FROM " +
+		Parquet(d.Withheld, table.Withheld.Columns) + " w WHERE " + chunk
+	if len(d.Withheld) > 0 {
+		q += " AND NOT EXISTS (SELECT 1 FROM " + Parquet(d.Index, table.Index.Columns) + " i WHERE i.source_file = w.source_file AND i.source_line = w.source_line)"
+	}
+	return q + " GROUP BY ALL"
 }
 
 // sum adds up the tally.
@@ -252,6 +274,8 @@ func count(t *sink.TypeCount, verdict string) *int64 {
 		return &t.Unchanged
 	case "double":
 		return &t.Double
+	case "withheld":
+		return &t.Withheld
 	}
 	return &t.Deleted
 }

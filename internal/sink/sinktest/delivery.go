@@ -74,9 +74,13 @@ type delivery struct {
 	tables         []table.Table
 	partial        bool     // of a run with _elements
 	deleted        []string // "Type/id"
+	withheld       []line   // that may not be held, on lines that nothing else is on
+	taken          bool     // the withheld lines are those of the first file, which are delivered after all
 	replace        []string
 	later          []string // "Type/id" that later deliveries brought
+	again          bool
 	laterDeleted   []string // and deleted
+	laterWithheld  []string // and withheld
 	rowTenant      string   // whose name the rows of main tables carry; empty for tenant
 	indexTenant    string   // the same for the index
 }
@@ -114,6 +118,9 @@ func (d *delivery) partly() *delivery { d.partial = true; return d }
 
 func (d *delivery) deletes(keys ...string) *delivery   { d.deleted = keys; return d }
 func (d *delivery) replaces(types ...string) *delivery { d.replace = types; return d }
+func (d *delivery) withholds(lines ...line) *delivery  { d.withheld = lines; return d }
+func (d *delivery) takesThem() *delivery               { d.taken = true; return d }
+func (d *delivery) retakes() *delivery                 { d.again = true; return d }
 
 // late makes the delivery one of an earlier time than those that brought and
 // deleted these resources.

@@ -44,6 +44,10 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 	for _, f := range d.files {
 		for _, l := range f.lines {
 			l.partial = l.partial || d.partial
+			if d.holdsBack(l) {
+				count(l).Double++
+				continue
+			}
 			old, double := winners[l.key()]
 			if double {
 				count(l).Double++
@@ -55,9 +59,12 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 	}
 	for key, l := range there {
 		_, stays := winners[key]
-		if !stays && !d.said(key) && (slices.Contains(d.deleted, key) || !d.partial && slices.Contains(d.replace, l.resourceType)) {
+		held := !d.taken && slices.ContainsFunc(d.withheld, func(w line) bool { return w.key() == key }) && (!d.again || d.holdsBack(l))
+		if !stays && !d.said(key) && (held || slices.Contains(d.deleted, key) || !d.partial && slices.Contains(d.replace, l.resourceType)) {
 			delete(there, key)
-			count(l).Deleted++
+			if count(l).Deleted++; held {
+				count(l).Withheld++
+			}
 		}
 	}
 	for key, l := range winners {
@@ -88,7 +95,15 @@ func (m *model) publish(d *delivery) []sink.TypeCount {
 
 // said reports whether later deliveries have spoken of a resource.
 func (d *delivery) said(key string) bool {
-	return slices.Contains(d.later, key) || slices.Contains(d.laterDeleted, key)
+	return slices.Contains(d.later, key) || slices.Contains(d.laterDeleted, key) || slices.Contains(d.laterWithheld, key)
+}
+
+// holdsBack reports whether a delivered line does not count, because one of its
+// resource is withheld that is not known to be older.
+func (d *delivery) holdsBack(l line) bool {
+	return !d.taken && slices.ContainsFunc(d.withheld, func(w line) bool {
+		return w.key() == l.key() && !(l.ts() != nil && w.ts() != nil && later(l, w, true))
+	})
 }
 
 // later says whether a's last_updated is later than b's. Among doubles an
@@ -175,6 +190,11 @@ func drawDelivery(rt *rapid.T, tenant, export string) *delivery {
 	if rapid.IntRange(0, 3).Draw(rt, "late") == 0 {
 		d.later = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 3).Draw(rt, "later")
 		d.laterDeleted = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 2).Draw(rt, "later deleted")
+	}
+	if rapid.IntRange(0, 2).Draw(rt, "withholds") == 0 {
+		d.withheld = rapid.SliceOfN(rapid.Custom(drawLine), 1, 3).Draw(rt, "withheld")
+		d.again = rapid.Bool().Draw(rt, "again")
+		d.laterWithheld = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string { return drawLine(rt).key() }), 0, 1).Draw(rt, "later withheld")
 	}
 	d.replace = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"Patient", "Observation", "Basic", "Device"}), 0, 2, rapid.ID[string]).Draw(rt, "replace")
 	return d

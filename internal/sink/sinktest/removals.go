@@ -112,4 +112,50 @@ var removals = []promise{
 		b.counts(r, sink.TypeCount{ResourceType: "Patient", Deleted: 1})
 		b.rows("patient", "north Patient/1 Ann")
 	}},
+	{"a resource of which a line is withheld is gone, and counted so", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann", "a"), pat("2", t1, "Bob", "b"), pat("3", t1, "Cy")))
+		b.publish(deliver("south", "e1", pat("1", t1, "Sam")))
+		r := b.publish(deliver("north", "e2").withholds(pat("1", t2, ""), pat("9", t2, "")).deletes("Patient/3"))
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", Deleted: 2, Withheld: 1})
+		b.rows("patient", "north Patient/2 Bob", "south Patient/1 Sam")
+		b.rows("patient_identifier", "north Patient/2 b")
+	}},
+	{"a line that is no later than a withheld one of its resource is not delivered", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann"), pat("2", t1, "Bob")))
+		r := b.publish(deliver("north", "e2", pat("1", t1, "Ann"), pat("3", t1, "old"), pat("4", t2, "same"), pat("5", "", "unknown"), pat("6", t2, "who knows")).
+			withholds(pat("1", t2, ""), pat("3", t2, ""), pat("4", t2, ""), pat("5", t1, ""), pat("6", t1, ""), pat("6", "", "")))
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", Double: 5, Deleted: 1, Withheld: 1})
+		b.rows("patient", "north Patient/2 Bob")
+	}},
+	{"a line that is later than every withheld one of its resource is delivered", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann")))
+		r := b.publish(deliver("north", "e2", pat("1", t3, "An"), pat("2", t1, "old"), pat("2", t3, "Bob")).
+			withholds(pat("1", t2, ""), pat("1", t1, ""), pat("2", t2, "")))
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", New: 1, Changed: 1, Double: 1})
+		b.rows("patient", "north Patient/1 An", "north Patient/2 Bob")
+	}},
+	{"a partial line that is later than a withheld one is delivered beside a complete older one", func(b *bench) {
+		r := b.publish(deliver("north", "e1", pat("1", t1, "whole"), part(pat("1", t3, "part"))).withholds(pat("1", t2, "")))
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", New: 1, Double: 1})
+		b.rows("patient", "north Patient/1 part")
+	}},
+	{"a line that was withheld and now is delivered holds nothing back", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann")))
+		r := b.publish(deliver("north", "e2", pat("1", t2, "An"), pat("2", "", "Bob")).withholds(pat("1", t2, ""), pat("2", "", "")).takesThem())
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", New: 1, Changed: 1})
+		b.rows("patient", "north Patient/1 An", "north Patient/2 Bob")
+	}},
+	{"lines that are taken again take out nothing that is later than a withheld one", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t3, "Ann"), pat("2", t2, "Bob"), pat("3", "", "Cy")))
+		r := b.publish(deliver("north", "e2", pat("1", t1, "old")).withholds(pat("1", t2, ""), pat("2", t2, ""), pat("3", t2, "")).retakes())
+		b.counts(r, sink.TypeCount{ResourceType: "Patient", Double: 1, Deleted: 2, Withheld: 2})
+		b.rows("patient", "north Patient/1 Ann")
+	}},
+	{"what a later delivery withheld is left as it is by one of an earlier time", func(b *bench) {
+		b.publish(deliver("north", "e1", pat("1", t1, "Ann")))
+		early := deliver("north", "e0", pat("1", t3, "old"), pat("2", t3, "old")).withholds(pat("1", t3, ""))
+		early.laterWithheld = []string{"Patient/1", "Patient/2"}
+		b.counts(b.publish(early), sink.TypeCount{ResourceType: "Patient", Unchanged: 1, Double: 1})
+		b.rows("patient", "north Patient/1 Ann")
+	}},
 }

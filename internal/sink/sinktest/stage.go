@@ -34,7 +34,7 @@ type stage struct {
 func (s *stage) write(d *delivery) sink.Delivery {
 	s.Helper()
 	out := sink.Delivery{
-		Tenant: d.tenant, Export: d.export, Mode: d.mode(), Partial: d.partial, Replace: d.replace,
+		Tenant: d.tenant, Export: d.export, Mode: d.mode(), Partial: d.partial, Again: d.again, Replace: d.replace,
 		TransactionTime: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
 	}
 	staged := map[string][]sink.File{}
@@ -55,6 +55,12 @@ func (s *stage) write(d *delivery) sink.Delivery {
 		name := d.export + "/0-deleted-0-Bundle"
 		out.Files = append(out.Files, name)
 		out.Deleted = append(out.Deleted, s.file(table.Deleted, deletedRows(d.tenant, name, d.deleted)))
+	}
+	if len(d.withheld) > 0 {
+		out.Withheld = append(out.Withheld, s.file(table.Withheld, d.withheldRows()))
+	}
+	if len(d.laterWithheld) > 0 {
+		out.LaterWithheld = append(out.LaterWithheld, s.file(table.Withheld, deletedRows(d.tenant, "since/0-output-0-Patient", d.laterWithheld)))
 	}
 	if len(d.later) > 0 {
 		since := deliver(d.tenant, "since")
@@ -81,6 +87,22 @@ func (d *delivery) indexRows(i int) (rows []Row) {
 		rows = append(rows, Row{
 			table.TenantID: tenant, "resource_type": l.resourceType, "id": l.id, "last_updated_ts": l.ts(),
 			"content_hash": l.contentHash(), "partial": l.partial, table.SourceFile: d.sourceFile(i), table.SourceLine: int64(n + 1),
+		})
+	}
+	return rows
+}
+
+// withheldRows are those of lines of the first file: far behind its end, or the
+// lines that it has.
+func (d *delivery) withheldRows() (rows []Row) {
+	file, behind := d.export+"/0-output-0-Patient", int64(1000)
+	if d.taken {
+		file, behind = d.sourceFile(0), 0
+	}
+	for n, l := range d.withheld {
+		rows = append(rows, Row{
+			table.TenantID: d.tenant, "resource_type": l.resourceType, "id": l.id, "last_updated_ts": l.ts(),
+			table.SourceFile: file, table.SourceLine: behind + int64(n+1),
 		})
 	}
 	return rows

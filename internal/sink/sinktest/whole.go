@@ -98,7 +98,7 @@ func (b *bench) lands(x *landing) sink.Receipt {
 	for _, t := range append(set.TablesOf(fhir.TypeSet(types)), table.Resource) {
 		d.Tables = append(d.Tables, sink.Table{Table: t, Files: staged[t.Name]})
 	}
-	d.Index, d.Deleted = staged[table.Index.Name], staged[table.Deleted.Name]
+	d.Index, d.Deleted, d.Withheld = staged[table.Index.Name], staged[table.Deleted.Name], staged[table.Withheld.Name]
 	r, err := b.sink.Publish(b.Context(), d)
 	if err != nil {
 		b.Fatalf("Publish of export %s: %v", x.export, err)
