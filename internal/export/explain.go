@@ -144,7 +144,11 @@ func explainAnswer(t *config.Tenant, w Work, err error) *problem.Problem {
 	}
 	switch status.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return problem.Wrap(status, accessCode(w), fmt.Sprintf("the server answered %d: it does not let us", status.Status),
+		if status.Op == bulkdata.OpFile && !status.WithToken {
+			return problem.Wrap(status, codeOf(w), fmt.Sprintf("the server answered %d to a link that opens without a token", status.Status),
+				"The link has lapsed, or is not valid: start a new export with bulkhead export "+t.ID+"; if it happens again, ask the vendor how long its links last.")
+		}
+		return problem.Wrap(status, problem.AccessDenied, fmt.Sprintf("the server answered %d: it does not let us", status.Status),
 			"Check with the practice that the app is still activated"+groupHint(w)+" and that the token's scopes cover the types.")
 	case http.StatusNotFound, http.StatusGone:
 		return problem.Wrap(status, missingCode(w), fmt.Sprintf("the server answered %d: %s is not there", status.Status, whatOf(w)), missingRemedy(t, w))
@@ -178,13 +182,6 @@ func codeOf(w Work) problem.Code {
 		return problem.ExportFailed
 	}
 	return problem.ProtocolViolated
-}
-
-func accessCode(w Work) problem.Code {
-	if w.Lease.Kind == Download {
-		return problem.DownloadFailed
-	}
-	return problem.AccessDenied
 }
 
 func missingCode(w Work) problem.Code {

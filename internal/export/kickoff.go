@@ -179,11 +179,30 @@ func saidAtKickoff(k *bulkdata.Kickoff) []Note {
 }
 
 // refused reports whether an error status says that nothing was started. A
-// time-out, the server's own or a gateway's, says no such thing.
+// time-out, the server's own or a gateway's, says no such thing; nor does a
+// gateway to which the server said something that it could not read, unless the
+// server itself says so.
+// https://www.rfc-editor.org/rfc/rfc9110#name-502-bad-gateway
 func refused(cause error) bool {
 	status, ok := errors.AsType[*bulkdata.StatusError](cause)
-	return ok && status.Status != http.StatusRequestTimeout && status.Status != http.StatusGatewayTimeout
+	if !ok {
+		return false
+	}
+	switch status.Status {
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout, timedOut:
+		return false
+	case http.StatusBadGateway, unreadable:
+		return status.Outcome != nil
+	}
+	return true
 }
+
+// What gateways answer besides the statuses of RFC 9110 when they have reached
+// the server: it answered too late, or something that is no HTTP.
+const (
+	timedOut   = 524
+	unreadable = 520
+)
 
 // kickoffFailed tells what is lost from what can be sent again.
 func (s *Steps) kickoffFailed(ctx context.Context, t *config.Tenant, w Work, cause error) (Outcome, error) {
@@ -230,6 +249,9 @@ func (s *Steps) busy(t *config.Tenant, w Work, b *bulkdata.BusyError) (Outcome, 
 
 func lost(w Work, cause error) *problem.Problem {
 	what := "was requested from the server, but no answer came"
+	if status, ok := errors.AsType[*bulkdata.StatusError](cause); ok {
+		what = fmt.Sprintf("was requested from the server, but a gateway or a time-out answered in its place (%d)", status.Status)
+	}
 	_, broken := errors.AsType[*bulkdata.ProtocolError](cause)
 	_, foreign := errors.AsType[*bulkdata.OriginError](cause)
 	if broken || foreign {

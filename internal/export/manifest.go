@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -76,12 +77,16 @@ func saidTime(text string) string {
 	return text
 }
 
-// saidType gives what outputOrganizedBy names, if it can be a resource type.
+// otherType stands in the place of a type that R4 does not know: what the ledger
+// keeps and people see is no text of a server's choice.
+const otherType = "other"
+
+// saidType gives a type that a server names, if there is such a one.
 func saidType(text string) string {
-	if text == "" || fhir.IsTypeName(text) {
+	if text == "" || quarantine.KnownType(text) {
 		return text
 	}
-	return "other"
+	return otherType
 }
 
 // countable refuses a manifest of more files than one export may have.
@@ -227,8 +232,8 @@ func (l *Listed) read(t *config.Tenant, i store.Intent, m *bulkdata.Manifest, kn
 			if m.Organized() {
 				resourceType = organized
 			} else if !wanted(t, i, resourceType) {
-				if len(l.NotPermitted) < remarksAtMost && !slices.Contains(l.NotPermitted, resourceType) {
-					l.NotPermitted = append(l.NotPermitted, resourceType)
+				if said := saidType(resourceType); len(l.NotPermitted) < remarksAtMost && !slices.Contains(l.NotPermitted, said) {
+					l.NotPermitted = append(l.NotPermitted, said)
 				}
 				continue
 			}
