@@ -45,7 +45,8 @@ type export struct {
 	cancelled atomic.Bool
 	early     atomic.Bool // deleted before every file was given
 
-	pages waits
+	pages  waits
+	listed atomic.Int32 // how often the first page of the manifest was given whole
 
 	turns turns
 }

@@ -24,7 +24,7 @@ const (
 	// server gives up; with AtByte, after that many bytes of the body.
 	ActionHang Action = "hang"
 	// ActionLost does what was asked and breaks the connection instead of
-	// answering.
+	// answering; with Status it answers that in its place, with a web page.
 	ActionLost Action = "lost"
 	// ActionGone answers 404 as if the thing had never been.
 	ActionGone Action = "gone"
@@ -66,7 +66,7 @@ type Fault struct {
 	Clock FaultClock    `yaml:"clock"`
 
 	Do     Action `yaml:"do"`
-	Status int    `yaml:"status"` // for ActionStatus, ActionGarbage and ActionHTML
+	Status int    `yaml:"status"` // for ActionStatus, ActionLost, ActionGarbage and ActionHTML
 	Stage  Stage  `yaml:"stage"`  // for ActionReset, ActionHang, ActionTruncate and ActionStall
 	AtByte int64  `yaml:"atByte"` // bytes of the body that pass before it happens
 	// RetryAfter goes with ActionStatus: a duration is told in seconds, of the

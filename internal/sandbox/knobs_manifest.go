@@ -25,6 +25,8 @@ type ManifestKnobs struct {
 	Deletions bool `yaml:"deletions" quirk:"M11" does:"with _since the manifest has a deleted section"`
 	Deleted   int  `yaml:"deleted" quirk:"M11" does:"so many resources of the practice are named as deleted and not exported"`
 
+	Relisted Relisting `yaml:"relisted" quirk:"M12" values:"same|turned|opaque|opaqueTurned|opaqueFewer" does:"what is another in a manifest that is asked for again: the order of the files of a type, their URLs, of which nothing stays, or their number"`
+
 	Pages        int  `yaml:"pages" quirk:"P12" does:"the manifest comes in so many pages"`
 	PageWaits    int  `yaml:"pageWaits" quirk:"P12" does:"a page after the first answers so many requests with 202 before it answers 200"`
 	PageLoop     bool `yaml:"pageLoop" quirk:"P12" does:"the last page names itself as the next"`
@@ -94,6 +96,19 @@ const (
 	OutcomesMixed   Outcomes = "mixed" // every severity, several issues in a line
 )
 
+// Relisting is what is another in a finished export's manifest each time it is
+// asked for again.
+type Relisting string
+
+// The differences of a manifest that is asked for again.
+const (
+	RelistedSame         Relisting = ""
+	RelistedTurned       Relisting = "turned"       // the files of each type are in the other order
+	RelistedOpaque       Relisting = "opaque"       // nothing in a URL says which file it is, from the first time on
+	RelistedOpaqueTurned Relisting = "opaqueTurned" // both
+	RelistedOpaqueFewer  Relisting = "opaqueFewer"  // the URLs are opaque, and the first file is not there any more
+)
+
 // URLs is how output items name their files.
 type URLs string
 
@@ -126,6 +141,8 @@ func (k ManifestKnobs) check() error {
 		return fmt.Errorf("unknown txTime %q", k.TxTime)
 	case !slices.Contains([]Outcomes{OutcomesNone, OutcomesInfo, OutcomesWarning, OutcomesError, OutcomesMixed}, k.Outcomes):
 		return fmt.Errorf("unknown error %q", k.Outcomes)
+	case !slices.Contains([]Relisting{RelistedSame, RelistedTurned, RelistedOpaque, RelistedOpaqueTurned, RelistedOpaqueFewer}, k.Relisted):
+		return fmt.Errorf("unknown relisted %q", k.Relisted)
 	case !slices.Contains([]URLs{URLsAbsolute, URLsRelative, URLsOtherHost}, k.URLs):
 		return fmt.Errorf("unknown urls %q", k.URLs)
 	}

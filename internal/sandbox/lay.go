@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +34,7 @@ type file struct {
 func (e *export) file(name string) *file {
 	select {
 	case <-e.prepared:
+		name, _, _ = strings.Cut(name, ticketMark)
 		return e.named[name]
 	default:
 		return nil

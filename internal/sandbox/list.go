@@ -83,7 +83,7 @@ var actionTexts = []ActionText{
 	{ActionReset, "breaks the connection: at once, or after atByte bytes"},
 	{ActionTruncate, "ends the body after atByte bytes as if it were whole"},
 	{ActionHang, "answers nothing until the client or the server gives up; with atByte, after that many bytes"},
-	{ActionLost, "does what was asked and breaks the connection instead of answering (quirk K5 for a kick-off)"},
+	{ActionLost, "does what was asked and breaks the connection instead of answering, or answers status in its place (quirk K5 for a kick-off)"},
 	{ActionGone, "answers 404 as if the thing had never been"},
 	{ActionStall, "sends the body, after atByte bytes, one byte at a time with pace between two of them"},
 	{ActionSlow, "sends rate bytes of the body in a second"},

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"crypto/rand"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 func (e *export) manifest(x *exchange, status, page int) map[string]any {
 	k, pages := x.k, e.pageCount(x.k)
 	from, to := len(e.files)*(page-1)/pages, len(e.files)*page/pages
-	m := map[string]any{"output": e.items(x, e.files[from:to])}
+	m := map[string]any{"output": e.items(x, e.relist(k, status, page, e.files[from:to]))}
 	e.tellTime(m, k)
 	e.tellAccess(m, k)
 	if e.wish.dialect != STU4 {
@@ -48,6 +49,36 @@ func (e *export) manifest(x *exchange, status, page int) map[string]any {
 		delete(m, name)
 	}
 	return m
+}
+
+// relist gives the files of a page as it lists them this time.
+func (e *export) relist(k Knobs, status, page int, files []*file) []*file {
+	if page != 1 || status != http.StatusOK || e.listed.Add(1) == 1 {
+		return files
+	}
+	files = slices.Clone(files)
+	switch k.Relisted {
+	case RelistedTurned, RelistedOpaqueTurned:
+		slices.SortStableFunc(files, func(a, b *file) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(b.index, a.index)) })
+	case RelistedOpaqueFewer:
+		files = files[min(1, len(files)):]
+	case RelistedSame, RelistedOpaque:
+	}
+	return files
+}
+
+// ticketMark stands between a file's name and what makes its URL another each
+// time.
+const ticketMark = "~"
+
+// called is a file's name in a URL.
+func (f *file) called(k Knobs) string {
+	switch k.Relisted {
+	case RelistedOpaque, RelistedOpaqueTurned, RelistedOpaqueFewer:
+		return f.name + ticketMark + rand.Text()
+	case RelistedSame, RelistedTurned:
+	}
+	return f.name
 }
 
 func (e *export) organized() bool { return e.k.Organized || e.wish.organizeBy == "Patient" }
@@ -164,12 +195,13 @@ func countSeverity(counts map[string]int) []any {
 
 // fileURL is what the manifest says where f is.
 func (e *export) fileURL(k Knobs, f *file) string {
-	u := e.p.base + "/bulkdata/download?job_id=" + e.id + "&file_name=" + f.name
+	name := f.called(k)
+	u := e.p.base + "/bulkdata/download?job_id=" + e.id + "&file_name=" + name
 	switch {
 	case k.Access == AccessPresigned:
-		u = e.storageURL(k, f.name)
+		u = e.storageURL(k, name)
 	case k.URLs == URLsOtherHost:
-		u = e.p.s.storage.url + "/" + e.p.cfg.Code + "/" + e.id + "/" + f.name
+		u = e.p.s.storage.url + "/" + e.p.cfg.Code + "/" + e.id + "/" + name
 	case k.LinkLife > 0 && k.Access != AccessRedirect:
 		u += "&" + e.p.s.storage.signature(e.p.path()+"/bulkdata/download", k.LinkLife)
 	}

@@ -133,13 +133,16 @@ func suffer(a *answer, fault Fault, serve func()) {
 	case ActionLost:
 		a.mute = true
 		serve()
-		reset(a.ResponseWriter)
+		if fault.Status == 0 {
+			reset(a.ResponseWriter)
+		}
+		a.mute, a.status = false, 0
+		clear(a.Header())
+		writePage(a, fault.Status)
 	case ActionGarbage:
 		writeGarbage(a, cmp.Or(fault.Status, http.StatusOK))
 	case ActionHTML:
-		a.Header().Set("Content-Type", "text/html")
-		a.WriteHeader(cmp.Or(fault.Status, http.StatusBadGateway))
-		a.Write([]byte("<html><body><h1>Something went wrong</h1></body></html>\n")) // an error here means that the client has gone
+		writePage(a, cmp.Or(fault.Status, http.StatusBadGateway))
 	case ActionTruncate, ActionStall, ActionSlow, ActionWrongLength:
 		a.fault = fault
 		serve()
@@ -168,6 +171,13 @@ func sufferStatus(a *answer, fault Fault, serve func()) {
 	default: // ActionReset
 		reset(a.ResponseWriter)
 	}
+}
+
+// writePage answers with a web page, as gateways do.
+func writePage(a *answer, status int) {
+	a.Header().Set("Content-Type", "text/html")
+	a.WriteHeader(status)
+	a.Write([]byte("<html><body><h1>Something went wrong</h1></body></html>\n")) // an error here means that the client has gone
 }
 
 // writeGarbage answers with bytes that are neither JSON nor text.
