@@ -103,6 +103,49 @@ func TestARefusalThatTheServerCallsAnExceptionIsARefusal(t *testing.T) {
 	}
 }
 
+func TestAnActivationThatIsRevokedInMidExportIsThePractices(t *testing.T) {
+	t.Attr("fault", "server: the activation is revoked while files are downloaded: 401 or 403 whatever the token, from files and status -> failed with access_denied, which names the practice, after few requests; activated again and resumed, complete, with the same kick-off")
+	t.Attr("fault", "server: the activation is revoked while files are downloaded by links that lapse, so that only the status says so -> failed with access_denied; activated again and resumed, complete")
+	t.Attr("shows", "P11")
+	for name, c := range map[string]struct {
+		access sandbox.Access
+		status int
+	}{
+		"403, files with a token": {sandbox.AccessBearer, 403}, "401, files with a token": {sandbox.AccessBearer, 401},
+		"403, links that lapse": {sandbox.AccessPresigned, 403}, "403, files that lead to the storage": {sandbox.AccessRedirect, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := odd(func(k *sandbox.Knobs) {
+				k.Access, k.Takes, k.FilesPer, k.LinkLife = c.access, 0, 5, 2*time.Minute
+				k.Faults = []sandbox.Fault{{On: sandbox.KindStorage, Do: sandbox.ActionSlow, Rate: 16}, {On: sandbox.KindFile, Do: sandbox.ActionSlow, Rate: 64}}
+			})
+			scenario.Run(t, p.Spec, func(w *scenario.World) {
+				x := w.Await(w.Request(w.Tenant().ID, export.Wish{}), life.Downloading)
+				w.Pass(5 * time.Second)
+				w.Change(func(k *sandbox.Knobs) {
+					k.Faults = []sandbox.Fault{{On: sandbox.KindStorage, Do: sandbox.ActionSlow, Rate: 16}}
+					for _, on := range []sandbox.Kind{sandbox.KindFile, sandbox.KindPoll} {
+						k.Faults = append(k.Faults, sandbox.Fault{On: on, Do: sandbox.ActionStatus, Status: c.status})
+					}
+				})
+				before := w.Count(sandbox.KindFile) + w.Count(sandbox.KindPoll)
+				complains(t, w, w.Settle(x), life.Failed, problem.AccessDenied)
+				if n := w.Count(sandbox.KindFile) + w.Count(sandbox.KindPoll) - before; n > 12 {
+					t.Errorf("%d requests to a server that does not let us", n)
+				}
+				if !strings.Contains(x.ProblemRemedy, "practice") || !strings.Contains(x.ProblemRemedy, "activated") {
+					t.Errorf("who must act is not said: %s", x.ProblemRemedy)
+				}
+				w.Change(func(k *sandbox.Knobs) { k.Faults = nil })
+				p.complete(w, w.Want(w.Resume(x), life.Completed))
+				if x.Kickoffs != 1 {
+					t.Errorf("%d kick-offs", x.Kickoffs)
+				}
+			})
+		})
+	}
+}
+
 func TestTheAlgorithmIsTheServers(t *testing.T) {
 	t.Attr("shows", "A4")
 	scenario.Run(t, vendor("ecw", "token: {algorithms: [RS384]}"), func(w *scenario.World) {

@@ -32,6 +32,7 @@ var canaries = map[string][]string{
 			`"telecom":[{"system":"email","value":"WORD@example.org"},{"system":"phone","value":"WORD"}],"address":[{"line":["1 WORD Street"],"city":"WORD","postalCode":"WORD"}],"gender":"WORD","birthDate":"WORD",` +
 			`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">WORD</div>"},"photo":[{"contentType":"image/png","title":"WORD","data":"CODED"}],` +
 			`"extension":[{"url":"http://WORD","valueString":"WORD"}],"WORD":{"WORD":"WORD"}}`,
+		`{"resourceType":"Patient","xWORD1970":{"_yWORD":[{"zWORD":1}]},"WORD":2}`, // says it in names that could be those of elements
 		`{"resourceType":"Patient","id":"ID-2","name":[{"family":"WORD"}],"generalPractitioner":[{"reference":"Practitioner/ID-9","display":"WORD"}]}`,
 		`{"resourceType":"Patient","id":"ID-3","name":[{"family":"WORD`,                               // ends in the midst
 		`{"resourceType":"Patient","id":"ID-4","WORD":1,"WORD":2}`,                                    // says a name twice

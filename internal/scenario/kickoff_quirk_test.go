@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -320,4 +321,39 @@ func TestACommaWithinAFilterReachesTheSearch(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAGatewaysAnswerToAKickoffMayHideAnExport(t *testing.T) {
+	t.Attr("fault", "server: takes the kick-off, and its gateway answers 502 or 504 in its place -> unknown, a person decides; the server has one export, and a resume waits for its end")
+	t.Attr("fault", "server: answers 503 to a kick-off without beginning an export -> asked again after a pause, complete, with one export at the server")
+	t.Attr("shows", "BD-064 K5")
+	for _, status := range []int{502, 504} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			p := odd(func(k *sandbox.Knobs) {
+				k.Duplicate, k.Takes = sandbox.Duplicate429, time.Hour
+				k.Faults = []sandbox.Fault{{On: sandbox.KindKickoff, Times: 1, Do: sandbox.ActionLost, Status: status}}
+			})
+			p.Spec.Kickoffs = 20
+			scenario.Run(t, p.Spec, func(w *scenario.World) {
+				x := w.Export()
+				complains(t, w, x, life.Unknown, problem.KickoffUnknown)
+				w.Pass(12 * time.Hour)
+				if n := w.Count(sandbox.KindKickoff); n != 1 {
+					t.Errorf("%d kick-offs before anybody has decided", n)
+				}
+				if !strings.Contains(w.Problem(x).Summary, fmt.Sprint(status)) {
+					t.Errorf("problem %v", w.Problem(x))
+				}
+				p.complete(w, w.Want(w.Resume(x), life.Completed))
+			})
+		})
+	}
+	t.Run("503", func(t *testing.T) {
+		p := odd(func(k *sandbox.Knobs) {
+			k.Takes = 0
+			k.Faults = []sandbox.Fault{{On: sandbox.KindKickoff, Times: 2, Do: sandbox.ActionHTML, Status: 503}}
+		})
+		p.Spec.Kickoffs = 3
+		scenario.Run(t, p.Spec, func(w *scenario.World) { p.complete(w, w.Want(w.Export(), life.Completed)) })
+	})
 }

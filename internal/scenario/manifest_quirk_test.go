@@ -404,6 +404,45 @@ func TestLinksAreRenewedByTheManifest(t *testing.T) {
 	}
 }
 
+func TestAManifestThatIsGivenAnewMayBeAnother(t *testing.T) {
+	t.Attr("fault", "server: links lapse, and the manifest that renews them has the files in another order, or under other URLs -> each file is found again, or by its place where nothing says more; complete")
+	t.Attr("fault", "server: links lapse, and the manifest that renews them has other URLs and another order or number, and nothing says which file is which -> failed with download_failed or manifest_invalid, nothing published; the next export completes")
+	t.Attr("shows", "M12 D4")
+	for relisted, c := range map[sandbox.Relisting]struct {
+		access sandbox.Access
+		ends   []problem.Code // none: it completes
+	}{
+		sandbox.RelistedTurned:       {sandbox.AccessBearer, nil},
+		sandbox.RelistedOpaque:       {sandbox.AccessPresigned, nil},
+		sandbox.RelistedOpaqueTurned: {sandbox.AccessBearer, []problem.Code{problem.ManifestInvalid, problem.DownloadFailed}},
+		sandbox.RelistedOpaqueFewer:  {sandbox.AccessPresigned, []problem.Code{problem.DownloadFailed}},
+	} {
+		t.Run(string(relisted), func(t *testing.T) {
+			p := odd(func(k *sandbox.Knobs) {
+				k.Access, k.LinkLife, k.FilesPer, k.Relisted, k.Count = c.access, 3*time.Minute, 5, relisted, sandbox.CountNone
+				k.Rate, k.RateWindow = 5, time.Minute // the queue outlives the links
+				k.Faults = []sandbox.Fault{{On: sandbox.KindStorage, Do: sandbox.ActionSlow, Rate: 12}}
+			})
+			p.Spec.Kickoffs = 3 // the server holds the place of an export that failed
+			scenario.Run(t, p.Spec, func(w *scenario.World) {
+				x := w.Export()
+				if len(c.ends) == 0 {
+					p.complete(w, w.Want(x, life.Completed))
+					if x.Happened("links_renewed") == 0 {
+						t.Errorf("no link was renewed: %s", x)
+					}
+					return
+				}
+				if w.Want(x, life.Failed); !slices.Contains(c.ends, problem.Code(x.ProblemCode)) || len(w.Rows("patient")) > 0 {
+					t.Errorf("%s, %d patients in the table", x, len(w.Rows("patient")))
+				}
+				w.Change(func(k *sandbox.Knobs) { k.LinkLife = 0 })
+				p.complete(w, w.Want(w.Export(), life.Completed))
+			})
+		})
+	}
+}
+
 func TestFilesOrganizedByPatientGiveTheSameTables(t *testing.T) {
 	t.Attr("shows", "BD-145 BD-146 BD-147 BD-148")
 	p := odd(func(k *sandbox.Knobs) { k.Dialect, k.FilesPer = sandbox.STU3, 7 })

@@ -1,15 +1,17 @@
 package scenario
 
 import (
+	"strings"
+
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// RequestReplay asks that the refused lines of an export be taken again and
-// does not wait for it.
-func (w *World) RequestReplay(of *Export) *Export {
+// RequestReplay asks that the refused lines of an export be taken again, or
+// those refused for a reason, and does not wait for it.
+func (w *World) RequestReplay(of *Export, reason ...string) *Export {
 	w.t.Helper()
-	id, err := w.Engine.Replay(w.t.Context(), of.Tenant, export.Retake{Origin: of.ID, By: "scenario"})
+	id, err := w.Engine.Replay(w.t.Context(), of.Tenant, export.Retake{Origin: of.ID, Reason: strings.Join(reason, ""), By: "scenario"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
