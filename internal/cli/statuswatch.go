@@ -15,7 +15,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
-	"github.com/bulkhead-fhir/bulkhead/internal/web"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 )
 
 // lookEvery is how often a board looks at the ledger.
@@ -107,7 +107,7 @@ func (b *board) look(ctx context.Context, now time.Time) error {
 	}
 	stands, running, ground := make([]stand, len(list)), map[string]bool{}, schedule.NewGround(b.config, pauses, nil)
 	for i, s := range list {
-		mark, held := web.Mark(s, ground, now)
+		mark, held := look.Mark(s, ground, now)
 		stands[i] = stand{Standing: s, mark: mark, done: -1}
 		if err := b.detail(ctx, &stands[i], now); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (b *board) look(ctx context.Context, now time.Time) error {
 		running[s.Export] = true
 	}
 	b.tally.keep(running)
-	rank := web.Marks()
+	rank := look.Marks()
 	slices.SortStableFunc(stands, func(x, y stand) int { return cmp.Compare(slices.Index(rank, x.mark), slices.Index(rank, y.mark)) })
 	if !b.live {
 		return b.say(stands, now)
@@ -209,7 +209,7 @@ func (b *board) colour(mark string) string {
 func (b *board) overview(stands []stand, now time.Time) []string {
 	_, height := sizeOf(b.screen.out)
 	var counts []string
-	for _, mark := range web.Marks() {
+	for _, mark := range look.Marks() {
 		n := 0
 		for i := range stands {
 			if stands[i].mark == mark {

@@ -32,6 +32,13 @@ func Wrap(err error, code Code, summary, remedy string) *Problem {
 	return &Problem{Code: code, Summary: summary, Remedy: remedy, Err: err}
 }
 
+// ErrAsked is the cause of a problem that lies in what was asked for.
+var ErrAsked = errors.New("it cannot be read")
+
+// Asked returns the problem Usage of what was asked for, and not of how things
+// stand: asked again in the same way, it would be refused again.
+func Asked(summary, remedy string) *Problem { return Wrap(ErrAsked, Usage, summary, remedy) }
+
 // For returns a copy of p that names the tenant.
 func (p *Problem) For(tenant string) *Problem {
 	q := *p

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,14 +11,13 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
-// overFor is how long an alert that is over is still shown.
-const overFor = 7 * 24 * time.Hour
-
-// overShown is how many of them.
+// overShown is how many alerts that are over the page lists.
 const overShown = 100
 
 // alerts is what the page of alerts shows.
@@ -33,7 +31,7 @@ type alerts struct {
 // alertsPage shows what needs somebody, the worst first; then what somebody has
 // taken on, and what was over of late.
 func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.seenAlerts(r.Context(), r.FormValue("practice"))
+	list, err := s.look.Alerts(r.Context(), r.FormValue("practice"))
 	if err != nil {
 		return err
 	}
@@ -42,7 +40,7 @@ func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case !one.ClosedAt.IsZero():
 			a.Over = append(a.Over, one)
-		case quiet(one, now):
+		case look.Quiet(one, now):
 			a.Quiet = append(a.Quiet, one)
 		default:
 			a.Open = append(a.Open, one)
@@ -51,27 +49,7 @@ func (s *Server) alertsPage(w http.ResponseWriter, r *http.Request) error {
 	if n := len(a.Over) - overShown; n > 0 {
 		a.Over, a.More = a.Over[:overShown], n
 	}
-	return s.show(w, r, http.StatusOK, "alerts", a)
-}
-
-// quiet reports whether somebody has taken an alert on.
-func quiet(a store.Alert, now time.Time) bool { return a.AckBy != "" && a.AckUntil.After(now) }
-
-// seenAlerts gives the alerts that who asks may see, the worst first: of one
-// practice, or of all and of none.
-func (s *Server) seenAlerts(ctx context.Context, tenant string) ([]store.Alert, error) {
-	all, err := s.opts.Store.Alerts(ctx, time.Now().Add(-overFor))
-	if err != nil {
-		return nil, err
-	}
-	actor, severities := actorOf(ctx), config.Severities()
-	all = slices.DeleteFunc(all, func(a store.Alert) bool {
-		return tenant != "" && a.Tenant != tenant || !actor.May(access.See, a.Tenant)
-	})
-	slices.SortStableFunc(all, func(x, y store.Alert) int {
-		return cmp.Or(y.ClosedAt.Compare(x.ClosedAt), cmp.Compare(slices.Index(severities, y.Severity), slices.Index(severities, x.Severity)), y.Since.Compare(x.Since))
-	})
-	return all, nil
+	return s.pages.Show(w, r, http.StatusOK, "alerts", a)
 }
 
 // openOf gives those that are not over.
@@ -92,7 +70,7 @@ func (s *Server) ackAlert(w http.ResponseWriter, r *http.Request) error {
 	}
 	next := "/alerts"
 	if r.FormValue("next") != "" {
-		next = local(r.FormValue("next"))
+		next = door.Local(r.FormValue("next"))
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
@@ -107,28 +85,20 @@ func (s *Server) acknowledge(ctx context.Context, tenant, id, long, note string)
 		return err
 	}
 	if !slices.ContainsFunc(open, func(a store.Alert) bool { return a.ID == number && a.Tenant == tenant }) {
-		return errNotFound
+		return access.ErrNotFound
 	}
 	var d config.Duration
 	note = strings.TrimSpace(note)
 	switch {
 	case d.UnmarshalText([]byte(cmp.Or(long, "3d"))) != nil, d.Std() < time.Minute, d.Std() > ackAtMost:
-		return usage("an alert is taken on for a time such as 12h or 3d, 90 days at most", "Choose one of the times that the form offers.", tenant)
+		return problem.Asked("an alert is taken on for a time such as 12h or 3d, 90 days at most", "Choose one of the times that the form offers.").For(tenant)
 	case len(note) > noteAtMost || note != audit.Line(note):
-		return usage("the note is longer than 300 characters, or not one line", "Say in one short line what is being done; it must name no patient.", tenant)
+		return problem.Asked("the note is longer than 300 characters, or not one line", "Say in one short line what is being done; it must name no patient.").For(tenant)
 	}
-	by := actorOf(ctx).ID
+	by := access.ActorOf(ctx).ID
 	err = s.opts.Store.In(tenant).Acknowledge(ctx, number, store.Ack{By: by, Until: time.Now().Add(d.Std()), Note: note})
 	if err == nil {
 		s.opts.Log.InfoContext(ctx, "alert acknowledged", "tenant", tenant, "alert", number, "by", by)
 	}
 	return err
-}
-
-// errAsked is the cause of a problem that lies in what was asked for.
-var errAsked = errors.New("it cannot be read")
-
-// usage is the problem that lies in what was asked for.
-func usage(summary, remedy, tenant string) error {
-	return problem.Wrap(errAsked, problem.Usage, summary, remedy).For(tenant)
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -41,7 +44,7 @@ func (p *apiProblem) GetStatus() int { return p.Status }
 // ContentType is that of problem details.
 func (p *apiProblem) ContentType(string) string { return problemKind }
 
-func problemOf(f failure) *apiProblem {
+func problemOf(f page.Failure) *apiProblem {
 	p := &apiProblem{Type: "about:blank", Title: f.Summary, Status: f.Status, Code: string(f.Code), Tenant: f.Tenant, Remedy: f.Remedy}
 	if f.Code != "" {
 		p.Type = problemsPage + "#" + string(f.Code)
@@ -58,7 +61,7 @@ func (s *Server) told(err error) error {
 	if err == nil {
 		return nil
 	}
-	f := failureOf(err)
+	f := page.FailureOf(err)
 	if f.Status >= http.StatusInternalServerError && f.Code == problem.Internal {
 		s.opts.Log.Error("request failed", "error", err)
 	}
@@ -107,7 +110,7 @@ func asOurs(_ huma.Context, _ string, v any) (any, error) {
 	}
 	for i, d := range m.Errors {
 		if i < 10 && d != nil {
-			p.Title += " " + sentence(errors.New(strings.TrimPrefix("at "+d.Location+": "+d.Message, "at : ")))
+			p.Title += " " + page.Sentence(errors.New(strings.TrimPrefix("at "+d.Location+": "+d.Message, "at : ")))
 		}
 	}
 	return p, nil
@@ -118,25 +121,15 @@ func (s *Server) allowed(a huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		act, _ := ctx.Operation().Metadata[actKey].(access.Act)
-		actor, v, is, err := s.who(r)
-		tenant := ctx.Param("tenant")
-		if err == nil && act == anybody {
-			err = errNotFound // an operation that says nothing is for nobody
-		}
-		if err == nil {
-			err = allow(route{Act: act}, actor, is, tenant)
-		}
-		if err == nil {
-			err = s.unsettled(v)
-		}
-		if err == nil && tenant != "" {
-			err = s.known(r.Context(), tenant)
+		r, err := s.door.Admit(r.WithContext(ctx.Context()), door.Route{Act: act}, ctx.Param("tenant"))
+		if act == door.Anybody {
+			err = access.ErrNotFound // an operation that says nothing is for nobody
 		}
 		if err != nil {
-			if errors.Is(err, errNobody) {
+			if errors.Is(err, access.ErrNobody) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="bulkhead"`)
 			}
-			p := problemOf(failureOf(err))
+			p := problemOf(page.FailureOf(err))
 			ctx.SetHeader("Content-Type", p.ContentType(""))
 			ctx.SetStatus(p.Status)
 			if err := a.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
@@ -144,7 +137,7 @@ func (s *Server) allowed(a huma.API) func(huma.Context, func(huma.Context)) {
 			}
 			return
 		}
-		next(huma.WithContext(ctx, as(r.WithContext(ctx.Context()), actor)))
+		next(huma.WithContext(ctx, r.Context()))
 	}
 }
 
@@ -152,7 +145,7 @@ func (s *Server) allowed(a huma.API) func(huma.Context, func(huma.Context)) {
 type apiPractice struct {
 	Tenant          string     `json:"tenant"`
 	Name            string     `json:"name"`
-	Stands          mark       `json:"stands" doc:"In one word." enum:"needs somebody,late,waits,runs,paused,never exported,stopped,fresh,frozen"`
+	Stands          string     `json:"stands" doc:"In one word." enum:"needs somebody,late,waits,runs,paused,never exported,stopped,fresh,frozen"`
 	TransactionTime string     `json:"transaction_time,omitempty" doc:"The records that are here are as of then, in the server's own words."`
 	CompletedAt     *time.Time `json:"completed_at,omitempty" doc:"When the last delivery completed."`
 	NextAt          *time.Time `json:"next_at,omitempty" doc:"When its schedule is due."`
@@ -163,7 +156,7 @@ type apiPractice struct {
 	Remedy          string     `json:"remedy,omitempty"`
 }
 
-func apiPracticeOf(r row) apiPractice {
+func apiPracticeOf(r look.Row) apiPractice {
 	return apiPractice{
 		Tenant: r.Tenant, Name: r.Name, Stands: r.Mark, TransactionTime: r.TransactionTime,
 		CompletedAt: maybe(r.CompletedAt), NextAt: maybe(r.NextAt), Export: r.Export, State: string(r.State),
@@ -225,7 +218,7 @@ func (s *Server) exportWithFiles(ctx context.Context, tenant, id string) (apiExp
 	in := s.opts.Store.In(tenant)
 	x, err := in.Export(ctx, id)
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.Usage {
-		return apiExport{}, errNotFound
+		return apiExport{}, access.ErrNotFound
 	}
 	if err != nil {
 		return apiExport{}, err

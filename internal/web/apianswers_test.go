@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
@@ -217,7 +218,7 @@ func TestAnswersAreAsTheAPIDescribesThem(t *testing.T) {
 				op.checkAnswer(t, check, op.ask(may, o, askings[op.id]), status)
 				o.work.refuse = nil
 			case "413":
-				op.checkAnswer(t, check, op.ask(may, o, `{"reason":"`+strings.Repeat("x", maxBody)+`"}`), status)
+				op.checkAnswer(t, check, op.ask(may, o, `{"reason":"`+strings.Repeat("x", door.MaxBody)+`"}`), status)
 			case "415":
 				fill := strings.NewReplacer("{tenant}", "riverbend", "{export}", o.newest, "{alert}", "2")
 				op.checkAnswer(t, check, may.ask(op.method, fill.Replace(op.path), "text/plain", "{}"), status)

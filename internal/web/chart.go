@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -61,9 +63,9 @@ type lane struct {
 // same measure.
 func lanesOf(exports []store.Export, moves map[string][]store.Moved, now time.Time) []lane {
 	lanes, longest := make([]lane, len(exports)), time.Duration(1)
-	spells := make([][]spell, len(exports))
+	spells := make([][]look.Spell, len(exports))
 	for i, x := range exports {
-		spells[i] = spellsOf(x, moves[x.ID], now)
+		spells[i] = look.SpellsOf(x, moves[x.ID], now)
 		lanes[i] = lane{Export: x, Lasts: !x.State.Settled()}
 		for _, s := range spells[i] {
 			lanes[i].Took += s.To.Sub(s.From)
@@ -77,14 +79,14 @@ func lanesOf(exports []store.Export, moves map[string][]store.Moved, now time.Ti
 }
 
 // barsOf draws spells side by side; longest is how long the whole width is.
-func barsOf(spells []spell, longest time.Duration) []bar {
+func barsOf(spells []look.Spell, longest time.Duration) []bar {
 	var list []bar
-	at := 0.0
+	at, stages := 0.0, look.Stages()
 	for _, s := range spells {
 		width := s.To.Sub(s.From).Seconds() / longest.Seconds() * wide
 		if s.Stage >= 0 && width > 0 {
 			stage := stages[s.Stage]
-			list = append(list, bar{number(at), number(max(width, 1.5)), "in-" + stage.Key, stage.Name + " " + span(s.To.Sub(s.From))})
+			list = append(list, bar{number(at), number(max(width, 1.5)), "in-" + stage.Key, stage.Name + " " + page.Span(s.To.Sub(s.From))})
 		}
 		at += width
 	}

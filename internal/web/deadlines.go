@@ -93,7 +93,7 @@ func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) error {
 	d.All = s.agreements(r.Context(), now)
 	d.Practices = len(d.All)
 	d.narrow(all, now)
-	return s.show(w, r, http.StatusOK, "deadlines", d)
+	return s.pages.Show(w, r, http.StatusOK, "deadlines", d)
 }
 
 // narrow keeps what is near enough and what is looked for, and counts.
@@ -122,7 +122,7 @@ func (d *deadlines) narrow(all []deadline, now time.Time) {
 // deadlines gives everything with a date that who asks may see, the nearest
 // first.
 func (s *Server) deadlines(ctx context.Context, now time.Time) ([]deadline, error) {
-	c, actor := s.opts.Config(), actorOf(ctx)
+	c, actor := s.opts.Config(), access.ActorOf(ctx)
 	var list []deadline
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
@@ -157,7 +157,7 @@ func (s *Server) deadlines(ctx context.Context, now time.Time) ([]deadline, erro
 			list = append(list, deadline{At: a.Since, Kind: a.Kind, Tenant: a.Tenant, Says: a.Summary, Who: a.Party, Do: a.Remedy})
 		}
 	}
-	names, err := s.names(ctx)
+	names, err := s.look.Names(ctx)
 	for i := range list {
 		if list[i].Tenant != "" {
 			list[i].Name = cmp.Or(names[list[i].Tenant], list[i].Tenant)
@@ -243,7 +243,7 @@ func endsOfTokens(tokens []store.Token, now time.Time) (list []deadline) {
 // agreements gives how every practice's agreement stands that who asks may see,
 // by practice.
 func (s *Server) agreements(ctx context.Context, now time.Time) []standingAgreement {
-	c, actor := s.opts.Config(), actorOf(ctx)
+	c, actor := s.opts.Config(), access.ActorOf(ctx)
 	list := []standingAgreement{}
 	for i := range c.Tenants {
 		t := &c.Tenants[i]

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -24,7 +25,7 @@ const (
 
 type exportView struct {
 	store.Export
-	Progress  progress
+	Progress  look.Progress
 	Bytes     curve // as they came into raw
 	Lines     curve // as they were ingested
 	Files     []store.File
@@ -64,7 +65,7 @@ func (s *Server) exportPage(w http.ResponseWriter, r *http.Request) error {
 	if err := s.fillExport(r.Context(), &v, time.Now()); err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, "export", v)
+	return s.pages.Show(w, r, http.StatusOK, "export", v)
 }
 
 func (s *Server) fillExport(ctx context.Context, v *exportView, now time.Time) (err error) {
@@ -79,12 +80,12 @@ func (s *Server) fillExport(ctx context.Context, v *exportView, now time.Time) (
 		return err
 	}
 	v.Recent = lanesOf(recent, moves, now)
-	if v.Progress, err = s.progressOf(ctx, v.Export, moves[v.ID], now); err != nil {
+	if v.Progress, err = s.look.ProgressOf(ctx, v.Export, moves[v.ID], now); err != nil {
 		return err
 	}
 	v.Bytes = curveOf(v.Progress.Bytes, "bytes stored over time")
 	v.Lines = curveOf(v.Progress.Lines, "lines ingested over time")
-	if v.Files, err = filesOfInterest(ctx, in, v.ID); err != nil {
+	if v.Files, err = look.FilesOfInterest(ctx, in, v.ID, filesShown); err != nil {
 		return err
 	}
 	if v.Timeline, err = in.LastEntries(ctx, v.ID, entriesShown); err != nil {
@@ -111,28 +112,6 @@ func idsOf(exports []store.Export) []string {
 		ids[i] = x.ID
 	}
 	return ids
-}
-
-// fileStates are the states of output files, those that a person wants to see
-// first.
-var fileStates = []string{
-	store.FileFailed, store.FileDownloading, store.FileIngesting, store.FileStored, store.FileListed, store.FileIngested,
-}
-
-// filesOfInterest gives a few output files: those that failed, those in hand,
-// and of the others the first.
-func filesOfInterest(ctx context.Context, in *store.Scope, export string) ([]store.File, error) {
-	var files []store.File
-	for _, state := range fileStates {
-		some, err := in.FilesIn(ctx, export, state, -1, filesShown-len(files))
-		if err != nil {
-			return nil, err
-		}
-		if files = append(files, some...); len(files) == filesShown {
-			break
-		}
-	}
-	return files, nil
 }
 
 // summaryOf reads a summary of quality; nil when there is none.
@@ -174,7 +153,7 @@ func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, state := range fileStates {
+	for _, state := range look.FileStates() {
 		if n := counts[state]; n > 0 {
 			v.States = append(v.States, fileState{state, n})
 		}
@@ -182,22 +161,11 @@ func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
 	if v.State == "" && len(v.States) > 0 {
 		v.State = v.States[0].State
 	}
-	v.Files, v.After, err = pageOfFiles(r.Context(), in, x.ID, v.State, whole(r.FormValue("after"), -1), filesPaged)
+	v.Files, v.After, err = look.PageOfFiles(r.Context(), in, x.ID, v.State, whole(r.FormValue("after"), -1), filesPaged)
 	if err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, "files", v)
-}
-
-// pageOfFiles gives a page of files, and behind which position the next begins;
-// -1 after the last.
-func pageOfFiles(ctx context.Context, in *store.Scope, export, state string, after int64, most int) ([]store.File, int64, error) {
-	list, err := in.FilesIn(ctx, export, state, after, most+1)
-	if err != nil || len(list) <= most {
-		return list, -1, err
-	}
-	list = list[:most]
-	return list, list[most-1].Position, nil
+	return s.pages.Show(w, r, http.StatusOK, "files", v)
 }
 
 // whole reads a whole number, or gives another where there is none.
@@ -216,4 +184,10 @@ func reasonsOf(by map[string]int64) []reason {
 	}
 	slices.SortFunc(all, func(a, b reason) int { return cmp.Or(cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Text, b.Text)) })
 	return all
+}
+
+// export gives the export that the path names, access.ErrNotFound when the
+// practice has none of that id.
+func (s *Server) export(r *http.Request) (store.Export, error) {
+	return s.look.Export(r.Context(), r.PathValue("tenant"), r.PathValue("export"))
 }

@@ -9,9 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/trigger"
@@ -44,7 +47,7 @@ var errNoHook = problem.New(problem.ConfigMissing, "this hook cannot check signa
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 	h, ask, err := s.hooked(r)
 	if err == nil {
-		who := audit.Identity{Actor: store.FromHook + ":" + h.Name, Source: address(r)}
+		who := audit.Identity{Actor: store.FromHook + ":" + h.Name, Source: door.Address(r)}
 		ask, err = s.opts.Triggers.Ask(audit.As(r.Context(), who), ask)
 	}
 	if err != nil {
@@ -62,7 +65,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) hooked(r *http.Request) (h config.Hook, ask store.ExportRequest, err error) {
 	h, ok := s.opts.Config().Hook(r.PathValue("hook"))
 	if !ok || s.opts.Triggers == nil {
-		return h, ask, errNotFound
+		return h, ask, access.ErrNotFound
 	}
 	body, err := io.ReadAll(r.Body) // bounded, as all bodies are
 	if err != nil {
@@ -75,7 +78,7 @@ func (s *Server) hooked(r *http.Request) (h config.Hook, ask store.ExportRequest
 	}
 	id, err := trigger.Verify(key, r.Header, body, time.Now())
 	if err != nil {
-		if often := s.knock("hook "+h.Name, r); often != nil {
+		if often := s.door.Knock("hook "+h.Name, r); often != nil {
 			err = often
 		}
 		return h, ask, err
@@ -104,12 +107,12 @@ func hookRequest(h config.Hook, id string, body []byte) (store.ExportRequest, er
 
 // hookProblem says what was wrong with a call of a hook.
 func hookProblem(err error) *apiProblem {
-	p := problemOf(failureOf(err))
+	p := problemOf(page.FailureOf(err))
 	if errors.Is(err, trigger.ErrUnsigned) || errors.Is(err, trigger.ErrStale) {
-		p.Status, p.Title, p.Code, p.Type = http.StatusUnauthorized, sentence(err), "", "about:blank"
+		p.Status, p.Title, p.Code, p.Type = http.StatusUnauthorized, page.Sentence(err), "", "about:blank"
 		p.Remedy = "Sign id, time and body with the hook's secret, as docs/triggers.md shows."
 	}
-	if errors.Is(err, errTooOften) {
+	if errors.Is(err, door.ErrTooOften) {
 		p.Title = "Too many messages that were not signed as they must be."
 	}
 	if errors.Is(err, errNoHook) {

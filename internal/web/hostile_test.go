@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -29,6 +30,13 @@ func TestNothingIsServedBesideTheListsOfRoutes(t *testing.T) {
 	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, room := range []string{"door", "page"} {
+		more, err := filepath.Glob(filepath.Join("..", room, "*.go"))
+		if err != nil || len(more) == 0 {
+			t.Fatal(room, err)
+		}
+		names = append(names, more...)
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
@@ -79,13 +87,13 @@ func TestAFormThatCannotBeReadWholeDoesNothing(t *testing.T) {
 	}{
 		"a field that is cut":    {"/queue/pause", "registration=%zz&reason=x", http.StatusUnprocessableEntity},
 		"a field within another": {"/queue/unpause", "registration=a;b&reason=x", http.StatusUnprocessableEntity},
-		"a form that is long":    {"/queue/pause", "registration=ecw&reason=" + strings.Repeat("x", maxBody), http.StatusRequestEntityTooLarge},
+		"a form that is long":    {"/queue/pause", "registration=ecw&reason=" + strings.Repeat("x", door.MaxBody), http.StatusRequestEntityTooLarge},
 	} {
 		if got := v.ask("POST", c.path, form, c.body); got.code != c.want {
 			t.Errorf("%s: status %d", name, got.code)
 		}
 	}
-	parts := "--x\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n" + strings.Repeat("x", maxBody)
+	parts := "--x\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\n" + strings.Repeat("x", door.MaxBody)
 	if got := v.ask("POST", "/queue/pause", "multipart/form-data; boundary=x", parts); got.code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a long form in parts: status %d", got.code)
 	}

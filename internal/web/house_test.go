@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -202,7 +203,7 @@ func (h *house) person(id string, grants ...string) *visitor {
 	h.Helper()
 	p := store.Person{ID: id, Name: "The " + id, PasswordHash: passwordHash()}
 	p.Grants = grantsFor(h.T, grants)
-	if err := h.store.PutPerson(h.Context(), p, accessChanged("person", p.ID, p.Grants)); err != nil {
+	if err := h.store.PutPerson(h.Context(), p, audit.Event{Action: audit.AccessChanged, Object: "person:" + p.ID}); err != nil {
 		h.Fatal(err)
 	}
 	v := h.visit()
@@ -210,6 +211,13 @@ func (h *house) person(id string, grants ...string) *visitor {
 		h.Fatalf("%s could not sign in: %d %s", id, got.code, got.body)
 	}
 	return v
+}
+
+func (v *visitor) want(what string, got got, code int) {
+	v.Helper()
+	if got.code != code {
+		v.Errorf("%s: status %d, want %d", what, got.code, code)
+	}
 }
 
 // program makes a token with these roles.
@@ -224,7 +232,7 @@ func tokenFor(t testing.TB, s *store.Store, grants ...string) string {
 	t.Helper()
 	token, id, hash := access.NewToken()
 	known := store.Token{ID: id, Name: "a program", Hash: hash, ExpiresAt: farAway, Grants: grantsFor(t, grants)}
-	if err := s.AddToken(t.Context(), known, accessChanged("token", id, known.Grants)); err != nil {
+	if err := s.AddToken(t.Context(), known, audit.Event{Action: audit.AccessChanged, Object: "token:" + id}); err != nil {
 		t.Fatal(err)
 	}
 	return token

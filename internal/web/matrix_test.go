@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 )
 
 var farAway = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -129,7 +130,7 @@ func checkDecision(t *testing.T, a ask, who access.Actor, opens, known bool, got
 		}
 	}
 	switch {
-	case a.act == anybody:
+	case a.act == door.Anybody:
 		if got.code != http.StatusOK && got.code != http.StatusNotFound {
 			t.Errorf("%s %s: status %d of an open page", a.method, a.path, got.code)
 		}

@@ -8,6 +8,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 )
 
 // An answer is a body of the API.
@@ -59,7 +62,7 @@ func (s *Server) operations(a huma.API) {
 		func(ctx context.Context, _ *struct{}) (*answer[[]apiPractice], error) {
 			ctx, cancel := context.WithTimeout(ctx, ledgerWaits)
 			defer cancel()
-			rows, err := s.visible(ctx)
+			rows, err := s.look.Practices(ctx)
 			practices := make([]apiPractice, len(rows))
 			for i, r := range rows {
 				practices[i] = apiPracticeOf(r)
@@ -69,14 +72,11 @@ func (s *Server) operations(a huma.API) {
 	huma.Register(a, operation("get-practice", "GET", "/api/v1/practices/{tenant}", access.See, "How one practice stands"),
 		func(ctx context.Context, q *Named) (*answer[apiPractice], error) {
 			standing, _, err := s.opts.Store.Standing(ctx, q.Tenant)
-			return &answer[apiPractice]{apiPracticeOf(rowOf(standing, time.Now()))}, s.told(err)
+			return &answer[apiPractice]{apiPracticeOf(look.RowOf(standing, schedule.Ground{}, time.Now()))}, s.told(err)
 		})
 	huma.Register(a, operation("list-exports", "GET", "/api/v1/practices/{tenant}/exports", access.See, "The exports of a practice"),
 		func(ctx context.Context, q *listed) (*answer[[]apiExport], error) {
-			all, err := s.opts.Store.In(q.Tenant).ExportsBefore(ctx, q.Before, q.Limit)
-			if q.Before != "" && isUsage(err) {
-				err = errNotFound
-			}
+			all, _, err := look.PageOfExports(ctx, s.opts.Store.In(q.Tenant), q.Before, q.Limit)
 			exports := make([]apiExport, len(all))
 			for i, x := range all {
 				exports[i] = apiExportOf(x)
@@ -111,7 +111,7 @@ func operation(id, method, path string, act access.Act, summary string) huma.Ope
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Metadata: map[string]any{actKey: act},
 		Extensions:   map[string]any{"x-permission": string(act)},
-		MaxBodyBytes: maxBody, Errors: refused,
+		MaxBodyBytes: door.MaxBody, Errors: refused,
 	}
 }
 
@@ -132,7 +132,7 @@ func (s *Server) apiChange(ctx context.Context, q *Exact, change func(by string)
 	if _, err := s.exportWithFiles(ctx, q.Tenant, q.Export); err != nil {
 		return nil, s.told(err)
 	}
-	if err := change(actorOf(ctx).ID); err != nil {
+	if err := change(access.ActorOf(ctx).ID); err != nil {
 		return nil, s.told(err)
 	}
 	x, err := s.exportWithFiles(ctx, q.Tenant, q.Export)

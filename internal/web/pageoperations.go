@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -18,8 +19,8 @@ import (
 // the API does not give.
 func (s *Server) pageOperations(a huma.API) {
 	register(s, a, operation("get-export-progress", "GET", "/api/v1/practices/{tenant}/exports/{export}/progress", access.See, "How far an export is: stages, files by type, and how they came over time"),
-		func(ctx context.Context, q *Exact) (p progress, err error) {
-			x, err := s.exportOf(ctx, q.Tenant, q.Export)
+		func(ctx context.Context, q *Exact) (p look.Progress, err error) {
+			x, err := s.look.Export(ctx, q.Tenant, q.Export)
 			if err != nil {
 				return p, err
 			}
@@ -27,34 +28,36 @@ func (s *Server) pageOperations(a huma.API) {
 			if err != nil {
 				return p, err
 			}
-			return s.progressOf(ctx, x, moves[x.ID], time.Now())
+			return s.look.ProgressOf(ctx, x, moves[x.ID], time.Now())
 		})
 	register(s, a, operation("list-export-files", "GET", "/api/v1/practices/{tenant}/exports/{export}/files", access.See, "The output files of an export in one state, a page at a time"), s.apiFiles)
 	register(s, a, operation("get-quarantine", "GET", "/api/v1/practices/{tenant}/quarantine", access.See, "What is refused of a practice's exports, and what it means"),
 		func(ctx context.Context, q *refusedQuery) (apiRefused, error) {
-			list, older, err := s.refusedExports(ctx, q.Tenant, q.Export, q.Reason, q.Before)
+			list, older, err := s.look.RefusedExports(ctx, q.Tenant, q.Export, q.Reason, q.Before)
 			return apiRefused{list, older}, err
 		})
 	register(s, a, operation("list-refused-lines", "GET", "/api/v1/practices/{tenant}/exports/{export}/quarantine", access.See, "Refused lines without what they say; that somebody looked is on record"), s.apiLines)
 	register(s, a, operation("list-refused", "GET", "/api/v1/quarantine", access.See, "Which practices have refused lines"),
-		func(ctx context.Context, _ *struct{}) ([]refusedPractice, error) { return s.refusedPractices(ctx) })
+		func(ctx context.Context, _ *struct{}) ([]look.RefusedPractice, error) {
+			return s.look.RefusedPractices(ctx)
+		})
 	register(s, a, operation("list-quality", "GET", "/api/v1/quality", access.See, "What each practice's last delivery was worth"),
-		func(ctx context.Context, _ *struct{}) ([]judged, error) { return s.judged(ctx) })
+		func(ctx context.Context, _ *struct{}) ([]look.Judged, error) { return s.look.Judged(ctx) })
 	register(s, a, operation("get-quality", "GET", "/api/v1/practices/{tenant}/quality", access.See, "What a practice's last deliveries were worth, the oldest first"),
-		func(ctx context.Context, q *Named) ([]qualityPoint, error) {
+		func(ctx context.Context, q *Named) ([]look.QualityPoint, error) {
 			list, err := s.opts.Store.In(q.Tenant).Qualities(ctx, pointsShown)
 			if err != nil {
 				return nil, err
 			}
-			return pointsOf(list)
+			return look.PointsOf(list)
 		})
 	register(s, a, operation("get-roster", "GET", "/api/v1/practices/{tenant}/roster", access.See, "Who is in a practice's group, in numbers"),
-		func(ctx context.Context, q *Named) (rosterView, error) {
-			v, _, err := s.roster(ctx, q.Tenant)
+		func(ctx context.Context, q *Named) (look.RosterView, error) {
+			v, _, err := s.look.Roster(ctx, q.Tenant)
 			return v, err
 		})
 	register(s, a, operation("get-queue", "GET", "/api/v1/queue", access.See, "What runs, what waits and why"),
-		func(ctx context.Context, _ *struct{}) (queue, error) { return s.queue(ctx, time.Now()) })
+		func(ctx context.Context, _ *struct{}) (look.Queue, error) { return s.look.Queue(ctx, time.Now()) })
 	register(s, a, operation("list-deadlines", "GET", "/api/v1/deadlines", access.See, "What ends, or is broken already, the nearest first"),
 		func(ctx context.Context, _ *struct{}) ([]deadline, error) {
 			list, err := s.deadlines(ctx, time.Now())
@@ -62,7 +65,7 @@ func (s *Server) pageOperations(a huma.API) {
 		})
 	register(s, a, operation("list-alerts", "GET", "/api/v1/alerts", access.See, "What needs somebody now, the worst first"),
 		func(ctx context.Context, _ *struct{}) ([]apiAlert, error) {
-			all, err := s.seenAlerts(ctx, "")
+			all, err := s.look.Alerts(ctx, "")
 			return apiAlertsOf(openOf(all)), err
 		})
 	register(s, a, operation("search-audit", "GET", "/api/v1/audit", access.Examine, "Rows of the audit record, the latest first"), s.apiTrail)
@@ -74,10 +77,10 @@ func (s *Server) pageActs(a huma.API) {
 	began := operation("replay-export", "POST", "/api/v1/practices/{tenant}/exports/{export}/replay", access.Operate, "Take the refused lines of an export again")
 	began.DefaultStatus = http.StatusAccepted
 	register(s, a, began, func(ctx context.Context, q *replayed) (apiExport, error) {
-		if _, err := s.exportOf(ctx, q.Tenant, q.Export); err != nil {
+		if _, err := s.look.Export(ctx, q.Tenant, q.Export); err != nil {
 			return apiExport{}, err
 		}
-		id, err := s.opts.Work.Replay(ctx, q.Tenant, export.Retake{Origin: q.Export, Reason: q.Body.Reason, By: actorOf(ctx).ID})
+		id, err := s.opts.Work.Replay(ctx, q.Tenant, export.Retake{Origin: q.Export, Reason: q.Body.Reason, By: access.ActorOf(ctx).ID})
 		if err != nil {
 			return apiExport{}, err
 		}
@@ -143,10 +146,10 @@ type apiFilePage struct {
 }
 
 func (s *Server) apiFiles(ctx context.Context, q *filesQuery) (page apiFilePage, err error) {
-	if _, err := s.exportOf(ctx, q.Tenant, q.Export); err != nil {
+	if _, err := s.look.Export(ctx, q.Tenant, q.Export); err != nil {
 		return page, err
 	}
-	list, next, err := pageOfFiles(ctx, s.opts.Store.In(q.Tenant), q.Export, q.State, q.After, q.Limit)
+	list, next, err := look.PageOfFiles(ctx, s.opts.Store.In(q.Tenant), q.Export, q.State, q.After, q.Limit)
 	page.Files = []apiFile{}
 	for _, f := range list {
 		page.Files = append(page.Files, apiFile{
@@ -168,8 +171,8 @@ type refusedQuery struct {
 }
 
 type apiRefused struct {
-	Exports []refusedExport `json:"exports" doc:"The latest first."`
-	Next    string          `json:"next,omitempty" doc:"Give it as before to get the next page; absent after the last."`
+	Exports []look.RefusedExport `json:"exports" doc:"The latest first."`
+	Next    string               `json:"next,omitempty" doc:"Give it as before to get the next page; absent after the last."`
 }
 
 // A linesQuery asks for refused lines.
@@ -181,17 +184,17 @@ type linesQuery struct {
 }
 
 type apiLinePage struct {
-	Lines []refusedLine `json:"lines"`
-	More  bool          `json:"more"`
+	Lines []look.RefusedLine `json:"lines"`
+	More  bool               `json:"more"`
 }
 
 func (s *Server) apiLines(ctx context.Context, q *linesQuery) (page apiLinePage, err error) {
-	x, err := s.exportOf(ctx, q.Tenant, q.Export)
+	x, err := s.look.Export(ctx, q.Tenant, q.Export)
 	if err != nil {
 		return page, err
 	}
-	list, more, err := s.refusedLines(ctx, x, q.File, q.Reason, q.From)
-	return apiLinePage{append([]refusedLine{}, list...), more}, err
+	list, more, err := s.look.RefusedLines(ctx, x, q.File, q.Reason, q.From)
+	return apiLinePage{append([]look.RefusedLine{}, list...), more}, err
 }
 
 // A trailQuery searches the audit record.
@@ -211,7 +214,6 @@ type apiTrail struct {
 }
 
 func (s *Server) apiTrail(ctx context.Context, q *trailQuery) (page apiTrail, err error) {
-	t := trailSearch{Chain: q.Practice, Actor: q.Actor, Action: q.Action, Below: q.Below, since: q.Since, until: q.Until}
-	f, err := s.searchTrail(ctx, t)
+	f, err := s.look.SearchTrail(ctx, look.TrailSearch{Chain: q.Practice, Actor: q.Actor, Action: q.Action, Since: q.Since, Until: q.Until, Below: q.Below})
 	return apiTrail{append([]audit.Entry{}, f.Entries...), f.Below, maybe(f.Back)}, err
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -151,24 +150,6 @@ func TestAnAdminGivesAndTakesAccess(t *testing.T) {
 	}
 	if got := program.get("/api/v1/practices/lakeside"); got.code != http.StatusUnauthorized {
 		t.Errorf("the revoked token: status %d", got.code)
-	}
-}
-
-func TestAPracticeIsMarkedByWhatItNeeds(t *testing.T) {
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	for want, s := range map[mark]store.Standing{
-		frozen:  {Frozen: true, Export: "x", State: life.Failed},
-		trouble: {Export: "x", State: life.Unknown},
-		waiting: {Export: "x", State: life.Waiting},
-		running: {Export: "x", State: life.Downloading},
-		late:    {Export: "x", State: life.Completed, Completed: "x", NextAt: now.Add(-time.Hour)},
-		stopped: {Export: "x", State: life.Cancelled, Completed: "w"},
-		never:   {NextAt: now.Add(time.Hour)},
-		fresh:   {Export: "x", State: life.Completed, Completed: "x", NextAt: now.Add(time.Hour)},
-	} {
-		if got := markOf(s, now); got != want {
-			t.Errorf("%+v is %q, want %q", s, got, want)
-		}
 	}
 }
 

@@ -1,8 +1,8 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
@@ -10,20 +10,19 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
 // pageWords are further things that pages say of values.
-var pageWords = map[string]any{
-	"span": span,
-	"passwordRules": func() (string, error) {
-		text, err := json.Marshal(access.PasswordRules())
-		return string(text), err
-	},
+var pageWords = template.FuncMap{
+	"span":     page.Span,
+	"alertFor": alertFor,
 	"days":     days,
 	"retained": retained,
 	"tabs":     tabsOf,
-	"stages":   func() any { return stages },
+	"stages":   look.Stages,
 	"within":   func() []int { return []int{7, 30, 90, 180, withinAtMost} },
 	"hour":     func(t time.Time) string { return t.UTC().Format("2 Jan 15:04") + " UTC" },
 	"asof":     asOf,
@@ -65,16 +64,10 @@ func happened(kind string) string {
 	return strings.ReplaceAll(kind, "_", " ")
 }
 
-// A tab leads to one page of a practice.
-type tab struct {
-	Path, Name string
-	Here       bool
-}
-
 // tabsOf gives the pages of a practice; here is which one is shown.
-func tabsOf(tenant, here string) []tab {
+func tabsOf(tenant, here string) []page.Tab {
 	base := "/practices/" + tenant
-	list := []tab{{base, "practice", false}, {base + "/quality", "quality", false}, {base + "/quarantine", "quarantine", false}, {base + "/roster", "roster", false}, {base + "/requests", "requests", false}}
+	list := []page.Tab{{Path: base, Name: "practice"}, {Path: base + "/quality", Name: "quality"}, {Path: base + "/quarantine", Name: "quarantine"}, {Path: base + "/roster", Name: "roster"}, {Path: base + "/requests", Name: "requests"}}
 	for i := range list {
 		list[i].Here = list[i].Name == here
 	}
@@ -108,26 +101,24 @@ type alertView struct {
 	Ack   string // where the form of taking it on goes
 }
 
-// Alert is an alert for who looks, on the page next.
-func (f frame) Alert(a store.Alert, next string) alertView {
+// alertFor is an alert for who looks at a frame, on the page next.
+func alertFor(f page.Frame, a store.Alert, next string) alertView {
 	ack := fmt.Sprintf("/alerts/%d/acknowledge", a.ID)
 	if a.Tenant != "" {
 		ack = "/practices/" + a.Tenant + ack
 	}
-	return alertView{Alert: a, Quiet: quiet(a, f.Now), May: f.Actor.May(access.Operate, a.Tenant), Link: next == "/alerts", Next: next, Ack: ack}
+	return alertView{Alert: a, Quiet: look.Quiet(a, f.Now), May: f.Actor.May(access.Operate, a.Tenant), Link: next == "/alerts", Next: next, Ack: ack}
 }
 
-// Until is the end of what charts show.
-func (p progress) Until() time.Time { return p.until }
-
-// Pages are those that lead from every page, for who looks.
-func (f frame) Pages() []tab {
-	list := []tab{{Path: "/", Name: "Practices"}, {Path: "/alerts", Name: "Alerts"}, {Path: "/queue", Name: "Queue"}, {Path: "/deadlines", Name: "Deadlines"}, {Path: "/quality", Name: "Quality"}, {Path: "/quarantine", Name: "Quarantine"}}
-	if f.Actor.Somewhere(access.Examine) {
-		list = append(list, tab{Path: "/audit", Name: "Audit"})
+// leading are the pages that lead from every page, for who looks at the page of a
+// path.
+func leading(who access.Actor, path string) []page.Tab {
+	list := []page.Tab{{Path: "/", Name: "Practices"}, {Path: "/alerts", Name: "Alerts"}, {Path: "/queue", Name: "Queue"}, {Path: "/deadlines", Name: "Deadlines"}, {Path: "/quality", Name: "Quality"}, {Path: "/quarantine", Name: "Quarantine"}}
+	if who.Somewhere(access.Examine) {
+		list = append(list, page.Tab{Path: "/audit", Name: "Audit"})
 	}
 	for i := range list {
-		list[i].Here = list[i].Path == f.Path || list[i].Path == "/queue" && f.Path == "/requests"
+		list[i].Here = list[i].Path == path || list[i].Path == "/queue" && path == "/requests"
 	}
 	return list
 }

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -63,7 +65,7 @@ const reasonAtMost = 300
 func reasonOf(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	if len(text) > reasonAtMost || text != audit.Line(text) {
-		return "", usage("the reason is longer than 300 characters, or not one line", "Say it in one short line that names no patient.", "")
+		return "", problem.Asked("the reason is longer than 300 characters, or not one line", "Say it in one short line that names no patient.")
 	}
 	return text, nil
 }
@@ -79,12 +81,12 @@ func (s *Server) pause(ctx context.Context, scope, object, reason, long string) 
 	if long != "" {
 		var d config.Duration
 		if d.UnmarshalText([]byte(long)) != nil || d.Std() <= 0 {
-			return usage("how long the pause lasts cannot be read", "Give a time such as 12h or 3d, or none.", "")
+			return problem.Asked("how long the pause lasts cannot be read", "Give a time such as 12h or 3d, or none.")
 		}
 		p.Until = time.Now().Add(d.Std())
 	}
 	if _, err = s.opts.Work.Pause(ctx, p); err == nil {
-		s.opts.Log.InfoContext(ctx, "paused", "scope", scope, "object", object, "by", actorOf(ctx).ID)
+		s.opts.Log.InfoContext(ctx, "paused", "scope", scope, "object", object, "by", access.ActorOf(ctx).ID)
 	}
 	return err
 }
@@ -96,10 +98,10 @@ func (s *Server) unpause(ctx context.Context, scope, object, reason string) erro
 	}
 	ok, err := s.opts.Work.Unpause(ctx, scope, object, reason)
 	if err == nil && !ok {
-		return usage("there is no such pause now", "Look at the page again: somebody may have ended it, or its time may be over.", "")
+		return problem.Asked("there is no such pause now", "Look at the page again: somebody may have ended it, or its time may be over.")
 	}
 	if err == nil {
-		s.opts.Log.InfoContext(ctx, "pause ended", "scope", scope, "object", object, "by", actorOf(ctx).ID)
+		s.opts.Log.InfoContext(ctx, "pause ended", "scope", scope, "object", object, "by", access.ActorOf(ctx).ID)
 	}
 	return err
 }

@@ -1,15 +1,18 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -19,7 +22,7 @@ import (
 const exportsShown = 25
 
 type practice struct {
-	row
+	look.Row
 	Tenant  *config.Tenant // nil for one that is no longer configured
 	Exports []store.Export
 	Older   string // the export behind which the next page begins; empty: there is none
@@ -49,10 +52,14 @@ func (s *Server) practicePage(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("tenant")
 	standing, ok, err := s.opts.Store.Standing(r.Context(), id)
 	if err != nil || !ok {
-		return orElse(err, errNotFound)
+		return cmp.Or(err, access.ErrNotFound)
 	}
 	now := time.Now()
-	p := practice{row: rowOf(standing, now), Before: r.FormValue("before")}
+	ground, err := s.look.Ground(r.Context())
+	if err != nil {
+		return err
+	}
+	p := practice{Row: look.RowOf(standing, ground, now), Before: r.FormValue("before")}
 	if p.Tenant, err = s.opts.Config().Tenant(id); err != nil {
 		p.Tenant = nil
 	}
@@ -62,21 +69,21 @@ func (s *Server) practicePage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if p.Tenant != nil {
 		p.Permits = agreementOf(p.Tenant, now)
-		if err := s.fillNext(r.Context(), &p, now); err != nil {
+		if err := s.fillNext(r.Context(), &p, ground, now); err != nil {
 			return err
 		}
 	}
-	if p.Alerts, err = s.seenAlerts(r.Context(), id); err != nil {
+	if p.Alerts, err = s.look.Alerts(r.Context(), id); err != nil {
 		return err
 	}
 	p.Alerts = openOf(p.Alerts)
-	return s.show(w, r, http.StatusOK, "practice", p)
+	return s.pages.Show(w, r, http.StatusOK, "practice", p)
 }
 
 // fillHistory reads a page of the practice's exports and draws their phases.
 func (s *Server) fillHistory(ctx context.Context, p *practice, id string, now time.Time) (err error) {
 	in := s.opts.Store.In(id)
-	p.Exports, p.Older, err = pageOfExports(ctx, in, p.Before, exportsShown)
+	p.Exports, p.Older, err = look.PageOfExports(ctx, in, p.Before, exportsShown)
 	if err != nil {
 		return err
 	}
@@ -86,22 +93,8 @@ func (s *Server) fillHistory(ctx context.Context, p *practice, id string, now ti
 	return err
 }
 
-// pageOfExports gives a page of exports, and behind which one the next begins;
-// empty after the last. An export that is not the practice's is errNotFound.
-func pageOfExports(ctx context.Context, in *store.Scope, before string, most int) ([]store.Export, string, error) {
-	list, err := in.ExportsBefore(ctx, before, most+1)
-	if isUsage(err) {
-		return nil, "", errNotFound
-	}
-	if err != nil || len(list) <= most {
-		return list, "", err
-	}
-	list = list[:most]
-	return list, list[most-1].ID, nil
-}
-
 // fillNext says when the next export is due and why it is what it is.
-func (s *Server) fillNext(ctx context.Context, p *practice, now time.Time) error {
+func (s *Server) fillNext(ctx context.Context, p *practice, g schedule.Ground, now time.Time) error {
 	c, t := s.opts.Config(), p.Tenant
 	p.Next = nextExport{Schedule: t.Schedule, Zone: t.TimeZone}
 	mark, ok, err := s.opts.Store.In(t.ID).Watermark(ctx, export.Order{Config: c, Tenant: t, Wish: export.Wish{By: schedule.BySchedule}}.Stream())
@@ -121,11 +114,6 @@ func (s *Server) fillNext(ctx context.Context, p *practice, now time.Time) error
 	default:
 		p.Next.Why = "it goes on where the last one ended"
 	}
-	g, err := s.ground(ctx)
-	if err != nil {
-		return err
-	}
-	p.row = held(p.row, g, now)
 	if h, ok := g.Holds(t, schedule.Start, now); ok {
 		p.Hold = &h
 	}
@@ -133,13 +121,6 @@ func (s *Server) fillNext(ctx context.Context, p *practice, now time.Time) error
 		p.Pause = &g.Pauses[i]
 	}
 	return nil
-}
-
-func orElse(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // Barred reports whether the agreement permits nothing, and the latest export
@@ -163,7 +144,7 @@ func (n nextExport) SinceAt() time.Time {
 
 func (s *Server) startExport(w http.ResponseWriter, r *http.Request) error {
 	tenant := r.PathValue("tenant")
-	id, err := s.opts.Work.Request(r.Context(), tenant, export.Wish{Full: r.FormValue("full") != "", By: actorOf(r.Context()).ID})
+	id, err := s.opts.Work.Request(r.Context(), tenant, export.Wish{Full: r.FormValue("full") != "", By: access.ActorOf(r.Context()).ID})
 	if err != nil {
 		return err
 	}
@@ -179,7 +160,7 @@ func (s *Server) resumeExport(w http.ResponseWriter, r *http.Request) error {
 	if err := s.opts.Work.Resume(r.Context(), x.Tenant, x.ID); err != nil {
 		return err
 	}
-	s.opts.Log.Info("export resumed", "tenant", x.Tenant, "export", x.ID, "by", actorOf(r.Context()).ID)
+	s.opts.Log.Info("export resumed", "tenant", x.Tenant, "export", x.ID, "by", access.ActorOf(r.Context()).ID)
 	http.Redirect(w, r, "/practices/"+x.Tenant+"/exports/"+x.ID, http.StatusSeeOther)
 	return nil
 }
@@ -189,7 +170,7 @@ func (s *Server) cancelExport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.opts.Work.Cancel(r.Context(), x.Tenant, x.ID, actorOf(r.Context()).ID); err != nil {
+	if err := s.opts.Work.Cancel(r.Context(), x.Tenant, x.ID, access.ActorOf(r.Context()).ID); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/practices/"+x.Tenant+"/exports/"+x.ID, http.StatusSeeOther)

@@ -67,10 +67,7 @@ func (s *Server) requestOperations(a huma.API) {
 		})
 	huma.Register(a, operation("get-request", "GET", "/api/v1/practices/{tenant}/requests/{request}", access.See, "What another program asked for, and what came of it"),
 		func(ctx context.Context, q *numbered) (*answer[apiRequest], error) {
-			r, err := s.opts.Store.In(q.Tenant).Request(ctx, q.Request)
-			if isUsage(err) {
-				err = errNotFound
-			}
+			r, err := s.look.Request(ctx, q.Tenant, q.Request)
 			return &answer[apiRequest]{apiRequestOf(r)}, s.told(err)
 		})
 }
@@ -78,7 +75,7 @@ func (s *Server) requestOperations(a huma.API) {
 // begin asks for an export at once: by the engine, or as a request where the
 // caller gives it a reference or wants a call-back.
 func (s *Server) begin(ctx context.Context, q *wished) (string, error) {
-	b, by := &q.Body, actorOf(ctx).ID
+	b, by := &q.Body, access.ActorOf(ctx).ID
 	if b.Reference == "" && b.Callback == "" {
 		return s.opts.Work.Request(ctx, q.Tenant, export.Wish{Full: b.Full, Since: b.Since, Types: b.Types, Group: b.Group, By: by})
 	}
@@ -88,6 +85,6 @@ func (s *Server) begin(ctx context.Context, q *wished) (string, error) {
 	}
 	return s.opts.Triggers.Start(ctx, store.ExportRequest{
 		Tenant: q.Tenant, Kind: kind, Since: b.Since, Types: strings.Join(b.Types, ","), Group: b.Group,
-		By: cmp.Or(by, nobody), Reference: b.Reference, Callback: b.Callback, Source: store.FromAPI,
+		By: cmp.Or(by, access.Nobody), Reference: b.Reference, Callback: b.Callback, Source: store.FromAPI,
 	})
 }

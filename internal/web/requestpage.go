@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,12 +49,12 @@ func (v requests) Path() string {
 // practice, or of all that who asks may see.
 func (s *Server) requestsPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, v := r.Context(), requests{Tenant: r.PathValue("tenant"), Only: r.FormValue("only"), Below: max(whole(r.FormValue("below"), 0), 0)}
-	names, err := s.names(ctx)
+	names, err := s.look.Names(ctx)
 	if err != nil {
 		return err
 	}
 	v.Name = cmp.Or(names[v.Tenant], v.Tenant)
-	list, err := s.requestsBelow(ctx, v.Tenant, names, store.RequestPage{Below: v.Below, State: v.Only, Most: requestsShown + 1})
+	list, err := s.look.RequestsBelow(ctx, v.Tenant, names, store.RequestPage{Below: v.Below, State: v.Only, Most: requestsShown + 1})
 	if err != nil {
 		return err
 	}
@@ -70,36 +69,12 @@ func (s *Server) requestsPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Rows = append(v.Rows, row)
 	}
-	if v.Tenant == "" && actorOf(ctx).May(access.See, "") {
+	if v.Tenant == "" && access.ActorOf(ctx).May(access.See, "") {
 		if v.Untold, err = s.opts.Store.NotCalledBack(ctx, time.Now().Add(-untoldFor)); err != nil {
 			return err
 		}
 	}
-	return s.show(w, r, http.StatusOK, "requests", v)
-}
-
-// requestsBelow reads a page of requests. Those for practices that are not there
-// are shown to who may see every practice: nobody else can know of them.
-func (s *Server) requestsBelow(ctx context.Context, tenant string, names map[string]string, p store.RequestPage) (list []store.ExportRequest, err error) {
-	actor := actorOf(ctx)
-	switch {
-	case tenant != "":
-		return s.opts.Store.In(tenant).RequestsBelow(ctx, p)
-	case actor.May(access.See, ""):
-		return s.opts.Store.RequestsBelow(ctx, p)
-	}
-	for id := range names {
-		if !actor.May(access.See, id) {
-			continue
-		}
-		some, err := s.opts.Store.In(id).RequestsBelow(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	slices.SortFunc(list, func(a, b store.ExportRequest) int { return cmp.Compare(b.ID, a.ID) })
-	return list[:min(len(list), p.Most)], nil
+	return s.pages.Show(w, r, http.StatusOK, "requests", v)
 }
 
 func (s *Server) asked(ctx context.Context, r store.ExportRequest, names map[string]string) (asked, error) {

@@ -12,10 +12,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/agreement"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/disclosure"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
@@ -52,12 +55,12 @@ func (s *Server) lineGlass(r *http.Request) (g glass, f store.File, err error) {
 		return g, f, err
 	}
 	line, bad := strconv.ParseInt(r.PathValue("line"), 10, 64)
-	f, refused, err := s.refusedFile(r.Context(), g.Export, r.PathValue("file"))
+	f, refused, err := s.look.RefusedFile(r.Context(), g.Export, r.PathValue("file"))
 	if err != nil {
 		return g, f, err
 	}
 	if bad != nil || !refused || s.opts.Files == nil {
-		return g, f, errNotFound
+		return g, f, access.ErrNotFound
 	}
 	g.File, g.Line = f.Name, line
 	return g, f, nil
@@ -68,10 +71,10 @@ func (s *Server) revealPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !visitOf(r).fresh() {
-		return errProof
+	if err := door.Fresh(r); err != nil {
+		return err
 	}
-	return s.show(w, r, http.StatusOK, "reveal", g)
+	return s.pages.Show(w, r, http.StatusOK, "reveal", g)
 }
 
 // reveal shows one refused line as it was received.
@@ -80,12 +83,12 @@ func (s *Server) reveal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !visitOf(r).fresh() {
-		return errProof
+	if err := door.Fresh(r); err != nil {
+		return err
 	}
 	if g.Reason, err = reasonIn(r); err != nil {
-		g.Wrong = sentence(err)
-		return s.show(w, r, http.StatusUnprocessableEntity, "reveal", g)
+		g.Wrong = page.Sentence(err)
+		return s.pages.Show(w, r, http.StatusUnprocessableEntity, "reveal", g)
 	}
 	scope, err := s.opts.Files.Tenant(g.Tenant)
 	if err != nil {
@@ -108,15 +111,15 @@ func (s *Server) reveal(w http.ResponseWriter, r *http.Request) error {
 		if err := g.read(e); err != nil {
 			return err
 		}
-		return s.show(w, r, http.StatusOK, "reveal", g)
+		return s.pages.Show(w, r, http.StatusOK, "reveal", g)
 	}
-	return errNotFound
+	return access.ErrNotFound
 }
 
 // recordSight puts on record that a person sees a line, and in the export's
 // timeline.
 func (s *Server) recordSight(r *http.Request, g *glass, rule agreement.Rule) error {
-	who, what := actorOf(r.Context()).ID, fmt.Sprintf("%s line %d", g.File, g.Line)
+	who, what := access.ActorOf(r.Context()).ID, fmt.Sprintf("%s line %d", g.File, g.Line)
 	return s.opts.Store.In(g.Tenant).Do(r.Context(), func(tx *store.Tx) error {
 		if err := tx.Audit(audit.Event{Action: audit.LinesRevealed, Export: g.ID, Object: what, Reason: g.Reason, Rule: string(rule)}); err != nil {
 			return err
@@ -180,10 +183,10 @@ func (s *Server) patientsPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !visitOf(r).fresh() {
-		return errProof
+	if err := door.Fresh(r); err != nil {
+		return err
 	}
-	return s.show(w, r, http.StatusOK, "patients", glass{Export: x})
+	return s.pages.Show(w, r, http.StatusOK, "patients", glass{Export: x})
 }
 
 // patients lists whose records an export holds. The list is on record as a keyed
@@ -193,16 +196,16 @@ func (s *Server) patients(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !visitOf(r).fresh() {
-		return errProof
+	if err := door.Fresh(r); err != nil {
+		return err
 	}
 	g := glass{Export: x}
 	if g.Reason, err = reasonIn(r); err != nil {
-		g.Wrong = sentence(err)
-		return s.show(w, r, http.StatusUnprocessableEntity, "patients", g)
+		g.Wrong = page.Sentence(err)
+		return s.pages.Show(w, r, http.StatusUnprocessableEntity, "patients", g)
 	}
 	if s.opts.Files == nil {
-		return errNotFound
+		return access.ErrNotFound
 	}
 	scope, err := s.opts.Files.Tenant(x.Tenant)
 	if err != nil {
@@ -233,5 +236,5 @@ func (s *Server) patients(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	g.Shown, g.Patients, g.Notes = true, people.IDs, people.Says()
-	return s.show(w, r, http.StatusOK, "patients", g)
+	return s.pages.Show(w, r, http.StatusOK, "patients", g)
 }

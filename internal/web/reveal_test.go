@@ -68,13 +68,13 @@ func TestSeeingRecordsAsksForAProofThatIsNew(t *testing.T) {
 	t.Attr("asvs", "3.7.1")
 	o := newTown(t)
 	v := o.person("anna", "privacy_officer")
-	o.sql(`UPDATE web_session SET proved_at = ?`, o.ms(proofHolds+time.Minute))
+	o.sql(`UPDATE web_session SET proved_at = ?`, o.ms(time.Hour))
 	path := "/practices/riverbend/exports/" + o.newest + "/patients"
 	if got := v.get(path); got.header.Get("Location") != "/me/proof?next="+strings.ReplaceAll(path, "/", "%2F") {
 		t.Errorf("status %d, to %s", got.code, got.header.Get("Location"))
 	}
 	v.want("the list without a proof", v.post(path, "reason", "why"), http.StatusForbidden)
-	v.want("a wrong proof", v.post("/me/proof", "password", another, "next", path), http.StatusUnprocessableEntity)
+	v.want("a wrong proof", v.post("/me/proof", "password", "not this one", "next", path), http.StatusUnprocessableEntity)
 	v.want("still without", v.post(path, "reason", "why"), http.StatusForbidden)
 	if got := v.post("/me/proof", "password", password, "next", path); got.header.Get("Location") != path {
 		t.Errorf("status %d, to %s", got.code, got.header.Get("Location"))

@@ -2,23 +2,27 @@
 // practice stands, what its exports brought, what went wrong and who must act;
 // and starting, resuming and cancelling exports.
 //
-// Everybody signs in or brings a token; each route says what one must be allowed
-// to do, in which practice, and a test walks all of them. It shows nothing of
-// any patient, and reads the ledger only through a practice's own scope.
+// Who asks, and whether they may, is the door's to say: each route and operation
+// says what one must be allowed to do, in which practice, and a test walks all of
+// them. It shows nothing of any patient but behind glass, and reads the ledger
+// only through a practice's own scope.
 //
-// Model of its defences: https://owasp.org/www-project-application-security-verification-standard/
-// (level 2). The API describes itself as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.0
+// The API describes itself as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.0
 package web
 
 import (
 	"context"
-	"html/template"
+	"embed"
 	"log/slog"
 	"net/http"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/trigger"
 )
@@ -62,16 +66,18 @@ type Options struct {
 }
 
 // A Server answers requests. It is safe for concurrent use and keeps no
-// goroutine; its sessions are in the ledger.
+// goroutine.
 type Server struct {
-	opts     Options
-	pages    map[string]*template.Template
-	doors    *doors
-	desk     desk
-	provider *provider // nil: people sign in with passwords only
-	keys     keyEnds
-	handler  http.Handler
+	opts    Options
+	pages   *page.Book
+	door    *door.Door
+	look    *look.Reader
+	keys    keyEnds
+	handler http.Handler
 }
+
+//go:embed page/*.html
+var pageFiles embed.FS
 
 // New makes a server. The error is the problem of a file that the configuration
 // names for the identity provider; or of a page that is not a template, or of an
@@ -80,14 +86,16 @@ func New(o Options) (*Server, error) {
 	if o.Config == nil {
 		o.Config = func() *config.Config { return &config.Config{} }
 	}
-	s := &Server{opts: o, doors: newDoors(), desk: newDesk()}
+	s := &Server{opts: o, look: &look.Reader{Config: o.Config, Store: o.Store, Files: o.Files}}
 	var err error
-	if w := o.Config().Web; w.OIDC != nil {
-		if s.provider, err = newProvider(w); err != nil {
-			return nil, err
-		}
+	if s.pages, err = page.NewBook(leading); err != nil {
+		return nil, err
 	}
-	if s.pages, err = parsePages(); err != nil {
+	if err := s.pages.Add(pageFiles, pageWords); err != nil {
+		return nil, err
+	}
+	s.door, err = door.New(door.Options{Config: o.Config, Store: o.Store, Pages: s.pages, Log: o.Log, TLS: o.TLS, Code: o.Code})
+	if err != nil {
 		return nil, err
 	}
 	s.handler, err = s.build()
@@ -100,43 +108,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) build() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
-		mux.Handle(r.Method+" "+r.Path, s.guard(r))
+		mux.Handle(r.Method+" "+r.Path, s.door.Guard(r))
 	}
 	if err := s.api(mux); err != nil {
 		return nil, err
 	}
-	mux.Handle("GET /asset/", assets())
-	mux.Handle("/", s.guard(route{Act: anybody, serve: func(w http.ResponseWriter, r *http.Request) error { return errNotFound }}))
-	crossOrigin := http.NewCrossOriginProtection()
-	return s.headers(limitBody(crossOrigin.Handler(mux))), nil
-}
-
-// maxBody is how long a request's body may be, in bytes: forms and wishes are
-// short.
-const maxBody = 64 << 10
-
-func limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
-}
-
-// headers say what a browser may do with an answer: nothing but show it here.
-func (s *Server) headers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin") // with no-referrer Safari says of our own forms that they are from nowhere
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Vary", "Cookie")
-		if s.opts.TLS {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
-		next.ServeHTTP(w, r)
-	})
+	mux.Handle("GET /asset/", page.Assets())
+	mux.Handle("/", s.door.Guard(door.Route{Act: door.Anybody, Serve: func(http.ResponseWriter, *http.Request) error { return access.ErrNotFound }}))
+	return s.door.Front(mux), nil
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/door"
 )
 
 // Names from the configuration, and texts of servers, programs and people, are
@@ -28,7 +30,7 @@ func TestTextsFromElsewhereAreOnlyTextOnEveryPage(t *testing.T) {
 	fill := strings.NewReplacer("{tenant}", "riverbend", "{export}", o.newest, "{$}", "", "{file}", "0-output-1-Condition", "{line}", "17")
 	looked, shown := 0, 0
 	for _, r := range (&Server{}).routes() {
-		if r.Method != http.MethodGet || r.Act == anybody {
+		if r.Method != http.MethodGet || r.Act == door.Anybody {
 			continue
 		}
 		path := fill.Replace(r.Path)

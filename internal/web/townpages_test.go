@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -32,9 +33,9 @@ func TestAnExportAtWorkSaysHowFarItIs(t *testing.T) {
 		t.Error("the page of an export that has ended looks for news, or offers to cancel it")
 	}
 	var p struct {
-		Phases []phase
-		Files  FileSums
-		Types  []typeFiles
+		Phases []look.Phase
+		Files  look.FileSums
+		Types  []look.TypeFiles
 		Bytes  []int64 `json:"bytes_in"`
 	}
 	if err := json.Unmarshal([]byte(o.program("viewer@hillcrest").get("/api/v1"+path+"/progress").body), &p); err != nil {
@@ -144,7 +145,7 @@ func TestDeadlinesAreSortedAndSayWhoMustAct(t *testing.T) {
 		t.Errorf("who sees riverbend alone sees %+v, %v", list, err)
 	}
 	_, id, hash := access.NewToken()
-	if err := o.store.AddToken(t.Context(), store.Token{ID: id, Name: "mirth", Hash: hash, ExpiresAt: o.now.Add(72 * time.Hour)}, accessChanged("token", id, nil)); err != nil {
+	if err := o.store.AddToken(t.Context(), store.Token{ID: id, Name: "mirth", Hash: hash, ExpiresAt: o.now.Add(72 * time.Hour)}, audit.Event{Action: audit.AccessChanged}); err != nil {
 		t.Fatal(err)
 	}
 	has(t, o.person("anna", "admin").get("/deadlines").body, "API token mirth")
@@ -305,7 +306,7 @@ func (o *town) keepsApart(t *testing.T, v *visitor, path string, act access.Act)
 func TestWaitsSayWhy(t *testing.T) {
 	o := newTown(t)
 	o.put("lakeside", "w1", "full", "requested", time.Minute, "ecw-production", "https://fhir.example.com/LAKESD")
-	var q queue
+	var q look.Queue
 	read := func() map[string]string {
 		t.Helper()
 		if err := json.Unmarshal([]byte(o.program("viewer").get("/api/v1/queue").body), &q); err != nil {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,14 +11,10 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
-
-// rowsLooked is how many rows of the record one search looks at.
-const rowsLooked = 20_000
-
-// houseName is how forms and queries name the house's chain.
-const houseName = "house"
 
 // A trailSearch is what somebody looks for in the record.
 type trailSearch struct {
@@ -52,7 +47,12 @@ func dayOf(text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usage("a time cannot be read", "Give a date such as 2026-01-31, or an instant such as 2026-01-31T08:00:00Z.", "")
+	return time.Time{}, problem.Asked("a time cannot be read", "Give a date such as 2026-01-31, or an instant such as 2026-01-31T08:00:00Z.")
+}
+
+// asked is the search as the ledger is asked.
+func (t trailSearch) asked() look.TrailSearch {
+	return look.TrailSearch{Chain: t.Chain, Actor: t.Actor, Action: t.Action, Since: t.since, Until: t.until, Below: t.Below}
 }
 
 // query is the search as the query of a URL, without its cursor.
@@ -73,40 +73,13 @@ func (t trailSearch) Older(below int64) string {
 	return v.Encode()
 }
 
-// examined gives the chains that who asks may examine: nil means all of them. A
-// chain that is named must be there: what is put on record stays so.
-func (s *Server) examined(ctx context.Context, chain string) ([]string, error) {
-	actor := actorOf(ctx)
-	if chain == houseName {
-		chain = audit.House
-	} else if chain == "" {
-		if actor.May(access.Examine, "") {
-			return nil, nil
-		}
-		some := []string{}
-		for _, g := range actor.Grants {
-			if actor.May(access.Examine, g.Tenant) && g.Tenant != access.Every {
-				some = append(some, g.Tenant)
-			}
-		}
-		return some, nil
-	}
-	if !actor.May(access.Examine, chain) {
-		return nil, errNotFound
-	}
-	if chain == audit.House {
-		return []string{chain}, nil
-	}
-	return []string{chain}, s.known(ctx, chain)
-}
-
 // chosenChain gives the chain that a form names, if who asks may examine it.
 func (s *Server) chosenChain(r *http.Request) (string, error) {
 	name := r.FormValue("chain")
 	if name == "" {
-		return "", usage("no chain of the record is named", "Name a practice, or house.", "")
+		return "", problem.Asked("no chain of the record is named", "Name a practice, or house.")
 	}
-	chains, err := s.examined(r.Context(), name)
+	chains, err := s.look.Examined(r.Context(), name)
 	if err != nil {
 		return "", err
 	}
@@ -132,11 +105,11 @@ func (s *Server) trailPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t := trail{Search: search, Actions: audit.Actions(), House: actorOf(r.Context()).May(access.Examine, "")}
-	if t.Found, err = s.searchTrail(r.Context(), search); err != nil {
+	t := trail{Search: search, Actions: audit.Actions(), House: access.ActorOf(r.Context()).May(access.Examine, "")}
+	if t.Found, err = s.look.SearchTrail(r.Context(), search.asked()); err != nil {
 		return err
 	}
-	if t.Chains, err = s.chains(r.Context()); err != nil {
+	if t.Chains, err = s.look.Chains(r.Context()); err != nil {
 		return err
 	}
 	t.Count = len(t.Chains)
@@ -155,10 +128,10 @@ func (s *Server) trailPage(w http.ResponseWriter, r *http.Request) error {
 	if t.Every = r.FormValue("chains") == "all" || len(t.Chains) <= chainsShown; !t.Every {
 		t.Chains = chosen(t.Chains, search.Chain)
 	}
-	if t.Names, err = s.names(r.Context()); err != nil {
+	if t.Names, err = s.look.Names(r.Context()); err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, "trail", t)
+	return s.pages.Show(w, r, http.StatusOK, "trail", t)
 }
 
 // chainsShown is how many chains the page lists.
@@ -168,51 +141,11 @@ const chainsShown = 12
 func chosen(all []store.Chain, chain string) []store.Chain {
 	some := slices.Clone(all[:chainsShown])
 	for _, c := range all[chainsShown:] {
-		if cmp.Or(c.Tenant, houseName) == chain {
+		if cmp.Or(c.Tenant, look.HouseName) == chain {
 			some = append([]store.Chain{c}, some...)
 		}
 	}
 	return some
-}
-
-// searchTrail searches the record. That somebody did is on record before
-// anything is read, in the chains that they look at, or the house's for all.
-func (s *Server) searchTrail(ctx context.Context, t trailSearch) (store.Found, error) {
-	chains, err := s.examined(ctx, t.Chain)
-	if err != nil {
-		return store.Found{}, err
-	}
-	looked := chains
-	if looked == nil {
-		looked = []string{audit.House}
-	}
-	if err := s.opts.Store.Record(ctx, audit.Event{Action: audit.RecordRead, Reason: "search"}, looked...); err != nil {
-		return store.Found{}, err
-	}
-	return s.opts.Store.AuditSearch(ctx, store.AuditSearch{
-		Tenants: chains, Actor: t.Actor, Action: audit.Action(t.Action), Since: t.since, Until: t.until, Below: t.Below, Looked: rowsLooked,
-	})
-}
-
-// chains gives how the chains stand that who asks may examine: those that
-// nobody looked over for longest first.
-func (s *Server) chains(ctx context.Context) ([]store.Chain, error) {
-	all, err := s.opts.Store.AuditStandings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	actor := actorOf(ctx)
-	all = slices.DeleteFunc(all, func(c store.Chain) bool { return !actor.May(access.Examine, c.Tenant) })
-	broken := func(c store.Chain) int {
-		if c.Verified.By != "" && !c.Whole {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(all, func(a, b store.Chain) int {
-		return cmp.Or(cmp.Compare(broken(a), broken(b)), a.Reviewed.At.Compare(b.Reviewed.At), cmp.Compare(a.Tenant, b.Tenant))
-	})
-	return all, nil
 }
 
 // verifyTrail walks one chain from its first row, and puts on record what came
@@ -233,7 +166,7 @@ func (s *Server) lookOver(w http.ResponseWriter, r *http.Request, act audit.Acti
 	}
 	note := strings.TrimSpace(r.FormValue("note"))
 	if len(note) > noteAtMost || note != audit.Line(note) {
-		return usage("the note is longer than 300 characters, or not one line", "Say what you found in one short line that names no patient.", chain)
+		return problem.Asked("the note is longer than 300 characters, or not one line", "Say what you found in one short line that names no patient.").For(chain)
 	}
 	anchors, _, err := audit.ReadAnchors(s.opts.Anchors)
 	if err != nil {
@@ -253,6 +186,6 @@ func (s *Server) lookOver(w http.ResponseWriter, r *http.Request, act audit.Acti
 	if fault != nil {
 		return brokenTrail(*fault)
 	}
-	http.Redirect(w, r, "/audit?"+url.Values{"chain": {cmp.Or(chain, houseName)}}.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, "/audit?"+url.Values{"chain": {cmp.Or(chain, look.HouseName)}}.Encode(), http.StatusSeeOther)
 	return nil
 }

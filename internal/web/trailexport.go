@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -38,7 +39,7 @@ func (s *Server) exportTrail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name, kind, write := "bulkhead-audit-"+cmp.Or(chain, houseName)+"-"+time.Now().UTC().Format("20060102"), "application/x-ndjson", rowsAsJSON(w)
+	name, kind, write := "bulkhead-audit-"+cmp.Or(chain, look.HouseName)+"-"+time.Now().UTC().Format("20060102"), "application/x-ndjson", rowsAsJSON(w)
 	ending := ".ndjson"
 	if r.FormValue("form") == "csv" {
 		ending, kind, write = ".csv", "text/csv; charset=utf-8", rowsAsCSV(w)

@@ -1,0 +1,27 @@
+package look
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/store"
+)
+
+func TestAPracticeIsMarkedByWhatItNeeds(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for want, s := range map[string]store.Standing{
+		frozen:  {Frozen: true, Export: "x", State: life.Failed},
+		trouble: {Export: "x", State: life.Unknown},
+		waiting: {Export: "x", State: life.Waiting},
+		running: {Export: "x", State: life.Downloading},
+		late:    {Export: "x", State: life.Completed, Completed: "x", NextAt: now.Add(-time.Hour)},
+		stopped: {Export: "x", State: life.Cancelled, Completed: "w"},
+		never:   {NextAt: now.Add(time.Hour)},
+		fresh:   {Export: "x", State: life.Completed, Completed: "x", NextAt: now.Add(time.Hour)},
+	} {
+		if got := markOf(s, now); got != want {
+			t.Errorf("%+v is %q, want %q", s, got, want)
+		}
+	}
+}
