@@ -48,6 +48,10 @@ const (
 	Callback   Kind = "callback"   // another program cannot be told how exports end
 	Glass      Kind = "glass"      // somebody looked at records, or signed in beside the identity provider
 	Credential Kind = "credential" // how somebody signs in was changed
+
+	Certificate Kind = "certificate" // a certificate of ours ends soon, or cannot be used
+	Audit       Kind = "audit"       // the audit record is not what was recorded
+	Unrecorded  Kind = "unrecorded"  // what an export came to cannot be recorded
 )
 
 // A Party is on whose side somebody must act: one of config's contacts.

@@ -23,6 +23,9 @@ type Facts struct {
 	Credentials   []CredentialFact
 	Circuits      []CircuitFacts
 	Refusals      []RefusalFacts
+	Certificates  []CertificateFacts
+	Record        RecordFacts
+	Jams          []JamFacts
 }
 
 // PracticeFacts are what is known of one practice.
@@ -151,10 +154,8 @@ type KeyWarning struct {
 
 // MachineFacts are what is known of the machine.
 type MachineFacts struct {
-	Free        int64     // bytes on the state folder's disk; negative: unknown
-	Least       int64     // bytes that no download may take
-	Certificate time.Time // until when that of the published keys is good; zero: there is none
-	Unread      bool      // the certificate could not be read this time
+	Free  int64 // bytes on the state folder's disk; negative: unknown
+	Least int64 // bytes that no download may take
 }
 
 // CalleeFacts are call-backs that do not arrive.

@@ -19,6 +19,7 @@ import (
 // five hundred practices reads some five hundred rows and not their history.
 type gatherer struct {
 	o       Options
+	began   time.Time
 	pauses  map[string]time.Duration // by schedule and zone
 	counted map[string]counted       // by export
 	groups  map[string]knownGroup    // by tenant
@@ -54,7 +55,7 @@ func newGatherer(o Options) gatherer {
 		o.Free = blob.Free
 	}
 	return gatherer{
-		o: o, pauses: map[string]time.Duration{}, counted: map[string]counted{}, groups: map[string]knownGroup{}, wholes: map[string]wholeAt{}, budgets: budgets{spent: map[string]map[int64]bool{}},
+		o: o, began: time.Now(), pauses: map[string]time.Duration{}, counted: map[string]counted{}, groups: map[string]knownGroup{}, wholes: map[string]wholeAt{}, budgets: budgets{spent: map[string]map[int64]bool{}},
 	}
 }
 

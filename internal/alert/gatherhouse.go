@@ -49,7 +49,17 @@ func (g *gatherer) house(ctx context.Context, c *config.Config, f *Facts, now ti
 		f.Circuits = append(f.Circuits, circuitFacts(c, o))
 	}
 	refused, err := g.o.Store.RefusedRequests(ctx, now.Add(-refusalTold))
+	if err != nil {
+		return err
+	}
 	f.Refusals = refusalFacts(c, refused)
+	if g.o.Jams != nil {
+		f.Jams = g.o.Jams()
+	}
+	if g.o.Verifies {
+		f.Record.Since = g.began
+	}
+	f.Record.Chains, err = g.o.Store.AuditWatched(ctx)
 	return err
 }
 

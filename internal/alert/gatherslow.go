@@ -11,13 +11,13 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
-// slowFacts are read from files, once an hour.
+// slowFacts are read from files, once an hour; certificates that cannot be used
+// each time: whoever renews one writes two files.
 type slowFacts struct {
-	at          time.Time
-	config      *config.Config
-	keys        []RegistrationFacts
-	certificate time.Time
-	unread      bool
+	at           time.Time
+	config       *config.Config
+	keys         []RegistrationFacts
+	certificates []CertificateFacts
 }
 
 // of puts them among the facts.
@@ -25,7 +25,10 @@ func (s *slowFacts) of(c *config.Config, now time.Time, f *Facts) {
 	if s.config != c || now.Sub(s.at) >= time.Hour {
 		s.read(c, now)
 	}
-	f.Registrations, f.Machine.Certificate, f.Machine.Unread = s.keys, s.certificate, s.unread
+	if slices.ContainsFunc(s.certificates, func(f CertificateFacts) bool { return f.Unusable != "" }) {
+		s.certificates = certificateFacts(c, s.certificates, now)
+	}
+	f.Registrations, f.Certificates = s.keys, s.certificates
 }
 
 func (s *slowFacts) read(c *config.Config, now time.Time) {
@@ -38,8 +41,25 @@ func (s *slowFacts) read(c *config.Config, now time.Time) {
 		}
 		s.keys = append(s.keys, f)
 	}
-	s.certificate = keyring.CertificateEnd(c.JWKS.TLSCert)
-	s.unread = c.JWKS.TLSCert != "" && s.certificate.IsZero()
+	s.certificates = certificateFacts(c, s.certificates, now)
+}
+
+// certificateFacts reads the certificates; before is what was known of them.
+func certificateFacts(c *config.Config, before []CertificateFacts, now time.Time) []CertificateFacts {
+	var list []CertificateFacts
+	for _, file := range keyring.Certificates(c) {
+		f := CertificateFacts{Certificate: file}
+		life, err := file.Life()
+		f.Life = life
+		if err != nil {
+			f.Unusable, f.Since = problem.Of(err).Summary, now
+			if i := slices.IndexFunc(before, func(o CertificateFacts) bool { return o.Field == f.Field && o.Unusable != "" }); i >= 0 {
+				f.Since = before[i].Since
+			}
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 func registration(name string, r config.Registration) RegistrationFacts {

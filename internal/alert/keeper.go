@@ -18,6 +18,11 @@ type Options struct {
 	// Trouble gives why the ledger cannot be written at present, nil when it
 	// can. Nil: it always can.
 	Trouble func() error
+	// Jams gives the steps whose outcome cannot be recorded though the ledger can
+	// be written. Nil: there are none.
+	Jams func() []JamFacts
+	// Verifies says that the process verifies the audit record by itself.
+	Verifies bool
 	// Free gives the free bytes on the disk of a folder. Nil: blob.Free.
 	Free func(folder string) (int64, error)
 	// Disposal gives how the last look at what must go of a practice ended;

@@ -94,6 +94,8 @@ var headlines = map[Kind]string{
 	Callback:   "call-backs do not arrive",
 	Glass:      "somebody looked behind the glass",
 	Credential: "how somebody signs in was changed",
+
+	Certificate: "a certificate of ours needs somebody", Audit: "the audit record needs somebody", Unrecorded: "what an export came to cannot be recorded",
 }
 
 func (b *bundle) subject() string {

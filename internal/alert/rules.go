@@ -31,7 +31,9 @@ func Evaluate(now time.Time, f Facts, r Rules) []Condition {
 	for _, reg := range f.Registrations {
 		list = append(list, keys(now, reg)...)
 	}
-	list = append(list, certificate(now, f.Machine, r)...)
+	list = append(list, certificates(now, f.Certificates, r)...)
+	list = append(list, onRecord(now, f.Record)...)
+	list = append(list, jams(now, f.Jams)...)
 	list = append(list, disk(now, f.Machine, r)...)
 	list = append(list, delivery(now, f.Routes)...)
 	list = append(list, callback(now, f.Callees)...)

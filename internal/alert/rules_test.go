@@ -218,10 +218,6 @@ func TestTheMachineHasRulesOfItsOwn(t *testing.T) {
 		{Facts{Machine: MachineFacts{Free: -1}}, []string{"disk pending"}},
 		{Facts{Machine: MachineFacts{Free: 1 << 30, Least: 1 << 28}}, []string{"disk warning"}},
 		{Facts{Machine: MachineFacts{Free: 1 << 20, Least: 1 << 28}}, []string{"disk critical"}},
-		{Facts{Machine: MachineFacts{Free: 6 << 30, Certificate: noon.Add(20 * day1)}}, []string{"jwks warning"}},
-		{Facts{Machine: MachineFacts{Free: 6 << 30, Certificate: ago(day1)}}, []string{"jwks critical"}},
-		{Facts{Machine: MachineFacts{Free: 6 << 30, Certificate: noon.Add(40 * day1)}}, nil},
-		{Facts{Machine: MachineFacts{Free: 6 << 30, Unread: true}}, []string{"jwks pending"}},
 		{
 			Facts{Machine: MachineFacts{Free: 6 << 30}, Registrations: []RegistrationFacts{{Name: "ecw", Warnings: []KeyWarning{{KeyID: "k1", Text: "it is old"}, {About: "signing", Text: "no key may sign now"}, {Text: "the vendor takes the key until tomorrow"}, {About: "file", Text: "others can read it"}}}, {Name: "epic", Unread: "there is no file"}}},
 			[]string{"key warning ecw/k1", "key warning ecw signing", "key warning ecw", "key warning ecw file", "key warning epic unread"},

@@ -75,28 +75,6 @@ func keys(now time.Time, reg RegistrationFacts) []Condition {
 	return list
 }
 
-func certificate(now time.Time, m MachineFacts, r Rules) []Condition {
-	ends := m.Certificate
-	if m.Unread {
-		return one(Condition{Kind: JWKS, Pending: true})
-	}
-	if ends.IsZero() || now.Before(ends.Add(-r.Notice.Std())) {
-		return nil
-	}
-	c := Condition{
-		Kind: JWKS, Severity: config.SeverityWarning, Party: Us, Since: ends.Add(-r.Notice.Std()),
-		Summary: "the certificate under which our public keys are published is good until " + day(ends) + " only",
-		Remedy:  "Put a new one at jwks.tls_cert and restart: vendors that cannot fetch the keys refuse every token.",
-	}
-	if !now.Before(ends.Add(-min(r.Notice.Std(), lastWeek))) {
-		c.Severity = config.SeverityCritical
-	}
-	if !now.Before(ends) {
-		c.Summary = "the certificate under which our public keys are published is no longer good, since " + day(ends)
-	}
-	return one(c)
-}
-
 func disk(now time.Time, m MachineFacts, r Rules) []Condition {
 	if m.Free < 0 {
 		return one(Condition{Kind: Disk, Pending: true})

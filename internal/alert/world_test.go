@@ -27,6 +27,7 @@ type world struct {
 	sender   *Sender
 	free     int64
 	disposal func(string) (Disposed, bool)
+	jams     func() []JamFacts
 	fail     error // what every route answers
 	sent     []store.Notice
 }
@@ -105,7 +106,7 @@ func (w *world) begin() {
 		}
 		return w.fail
 	}, slog.New(slog.DiscardHandler))
-	w.keeper = New(Options{Config: current, Store: w.store, Send: w.sender, Disposal: w.disposal, Free: func(string) (int64, error) { return w.free, nil }})
+	w.keeper = New(Options{Config: current, Store: w.store, Send: w.sender, Disposal: w.disposal, Jams: w.jams, Free: func(string) (int64, error) { return w.free, nil }})
 }
 
 // pass lets time pass with a look every so often.

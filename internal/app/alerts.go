@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/alert"
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
 
 // watch makes what tells people, without being asked, what needs them. It
@@ -15,9 +16,19 @@ func (a *App) watch() engine.Follower {
 	a.sender = alert.NewSender(a.Store, a.InForce, alert.Post, a.log)
 	a.Alerts = alert.New(alert.Options{
 		Config: a.InForce, Store: a.Store, Send: a.sender,
-		Trouble: func() error { return a.Engine.Trouble() }, Disposal: a.looked.of,
+		Trouble: func() error { return a.Engine.Unwritable() }, Disposal: a.looked.of, Jams: a.jams, Verifies: a.serve,
 	})
 	return a.Alerts
+}
+
+// jams gives the steps whose outcome cannot be recorded.
+func (a *App) jams() []alert.JamFacts {
+	var list []alert.JamFacts
+	for _, j := range a.Engine.Jams() {
+		p := problem.Of(j.Err)
+		list = append(list, alert.JamFacts{Tenant: j.Tenant, Export: j.Export, Step: j.Step, Since: j.Since, Code: p.Code, Why: p.Summary})
+	}
+	return list
 }
 
 // startTelling begins to send messages, those of before too.

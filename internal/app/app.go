@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/alert"
 	"github.com/bulkhead-fhir/bulkhead/internal/atrest"
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/duckdbsink"
@@ -150,7 +151,11 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	}
 	a.useSinks()
 	logs := &exportlog.Files{Store: a.Store, Files: a.Files}
-	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: []engine.Follower{logs, a.Quality, a.answer(), a.watch(), a.Metrics, a.Store.Anchors(store.AnchorsOf(Ledger(c)))}, Point: o.Point, Retry: engine.Retry{
+	followers := []engine.Follower{logs, a.Quality, a.answer(), a.watch(), a.Metrics, a.Store.Anchors(store.AnchorsOf(Ledger(c)))}
+	if a.serve { // whoever runs for long looks whether the record is whole
+		followers = append(followers, audit.NewWatch(a.Store, store.AnchorsOf(Ledger(c))))
+	}
+	a.Engine, err = engine.New(engine.Options{Config: c, Store: a.Store, Log: a.log, Steps: steps, Followers: followers, Point: o.Point, Retry: engine.Retry{
 		Base: c.Limits.Retry.FirstWait.Std(), Cap: c.Limits.Retry.LongestWait.Std(), Attempts: int64(c.Limits.Retry.Attempts),
 	}})
 	return a, err

@@ -18,7 +18,7 @@ func (a *App) serveKeys(ctx context.Context) (*listener, error) {
 	a.publishKeys(a.InForce())
 	j := a.Config.JWKS
 	return listen(ctx, listening{
-		Section: "jwks", What: "public keys", Address: j.Listen, Cert: j.TLSCert, Key: j.TLSKey,
+		Section: "jwks", What: "public keys", Address: j.Listen, Cert: j.TLSCert, Key: j.TLSKey, Log: a.log,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*a.published.Load()).ServeHTTP(w, r) }),
 	})
 }

@@ -19,11 +19,13 @@ type listening struct {
 
 	Address, Cert, Key string // Cert and Key are files; empty for no TLS
 	Handler            http.Handler
+	Log                *slog.Logger // nil: nothing is logged
 }
 
 // A listener serves. A nil listener does nothing.
 type listener struct {
 	server *http.Server
+	pair   *pair      // nil: without TLS
 	ended  chan error // what Serve said, once
 }
 
@@ -43,12 +45,11 @@ func listen(ctx context.Context, l listening) (*listener, error) {
 	}}
 	serve := func() error { return s.server.Serve(at) }
 	if l.Cert != "" {
-		if _, err := tls.LoadX509KeyPair(l.Cert, l.Key); err != nil {
-			err = problem.Wrap(err, problem.ConfigInvalid, "the certificate with which "+l.What+" should be served cannot be used",
-				"Correct "+l.Section+".tls_cert and "+l.Section+".tls_key.")
+		if s.pair, err = newPair(l); err != nil {
 			return nil, errors.Join(err, at.Close())
 		}
-		serve = func() error { return s.server.ServeTLS(at, l.Cert, l.Key) }
+		s.server.TLSConfig = &tls.Config{GetCertificate: s.pair.get, MinVersion: tls.VersionTLS12}
+		serve = func() error { return s.server.ServeTLS(at, "", "") }
 	}
 	go func() { s.ended <- serve() }()
 	return s, nil

@@ -11,7 +11,7 @@ import (
 func (a *App) measure(c *config.Config) {
 	a.Metrics = telemetry.New(telemetry.Options{
 		Config: a.InForce, Store: a.Store, Ledger: Ledger(c), Version: a.options.Version,
-		Trouble: func() error { return a.Engine.Trouble() },
+		Trouble: func() error { return a.Engine.Unwritable() },
 	})
 	a.Connections.Tell(a.Metrics.Answered)
 }
@@ -28,6 +28,6 @@ func (a *App) serveMetrics(ctx context.Context) (*listener, error) {
 		return nil, err
 	}
 	return listen(ctx, listening{
-		Section: "metrics", What: "metrics", Address: m.Listen, Cert: m.TLSCert, Key: m.TLSKey, Handler: handler,
+		Section: "metrics", What: "metrics", Address: m.Listen, Cert: m.TLSCert, Key: m.TLSKey, Handler: handler, Log: a.log,
 	})
 }

@@ -36,7 +36,7 @@ func (a *App) beginServing(ctx context.Context) (err error) {
 		return err
 	}
 	a.pages, err = listen(ctx, listening{
-		Section: "web", What: "pages and API", Address: w.Listen, Cert: w.TLSCert, Key: w.TLSKey, Handler: pages,
+		Section: "web", What: "pages and API", Address: w.Listen, Cert: w.TLSCert, Key: w.TLSKey, Handler: pages, Log: a.log,
 	})
 	return err
 }

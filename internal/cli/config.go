@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
+	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
 )
@@ -102,8 +103,11 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 	if err == nil || untrusted == nil || problem.Of(err).Summary != problem.Of(untrusted).Summary { // told once
 		note("encryption", err)
 	}
-	for _, o := range cfg.Overlaps() {
-		list = append(list, sight{About: o.Tenant, Text: "it asks the same server for the same patients as " + o.Earlier + ": give it its own fhir_base_url or group, unless that is meant"})
+	for _, d := range cfg.Doubts() {
+		list = append(list, sight{About: d.About, Text: fmt.Sprintf("%s (%s:%d)", d.Text, d.File, d.Line), Next: d.Next})
+	}
+	for _, c := range keyring.Certificates(cfg) {
+		note(c.Field, c.Doubt(now))
 	}
 	for _, text := range cfg.Alerts.Unheard(cfg.Tenants) {
 		list = append(list, sight{About: "alerts", Text: text})

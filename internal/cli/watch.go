@@ -57,7 +57,7 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		if ended(exports) && released {
 			return exports, w.finish(ctx, exports)
 		}
-		if err := a.Engine.Trouble(); err != nil {
+		if err := a.Engine.Hindered(idsOf(exports)...); err != nil {
 			return exports, err
 		}
 		if a.Joined && !store.Held(app.Ledger(a.Config)) {
@@ -70,6 +70,14 @@ func (g *Globals) watch(ctx context.Context, a *app.App, refs []ref) ([]store.Ex
 		case <-pace.C:
 		}
 	}
+}
+
+func idsOf(exports []store.Export) []string {
+	ids := make([]string, len(exports))
+	for i := range exports {
+		ids[i] = exports[i].ID
+	}
+	return ids
 }
 
 // parting is how long a command waits for servers to be told that they may

@@ -19,6 +19,7 @@ import (
 type reader struct {
 	files    []string // in the order in which they were read
 	mistakes Mistakes
+	doubts   []Doubt
 }
 
 // miss notes a mistake at a place. Of a file that could not be read as one

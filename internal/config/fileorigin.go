@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 )
 
 // FileAllowed reports whether an output file of the tenant's server may be
@@ -19,8 +20,11 @@ func (c *Config) FileAllowed(t *Tenant, file string) bool {
 	if err != nil {
 		return false
 	}
-	origin := u.Scheme + "://" + u.Host
-	if base, err := url.Parse(t.FHIRBaseURL); err == nil && origin == base.Scheme+"://"+base.Host || slices.Contains(t.AllowedOrigins, origin) {
+	origin := u.Scheme + "://" + strings.ToLower(u.Host)
+	if base, err := url.Parse(t.FHIRBaseURL); err == nil && origin == base.Scheme+"://"+strings.ToLower(base.Host) {
+		return true
+	}
+	if slices.ContainsFunc(t.AllowedOrigins, func(o string) bool { return strings.EqualFold(o, origin) }) {
 		return true
 	}
 	return slices.ContainsFunc(patterns, func(p string) bool {
@@ -37,7 +41,7 @@ func (c *Config) FollowsRedirect(t *Tenant, from, to *url.URL) bool {
 	case Refuse:
 		return false
 	case SameOrigin:
-		return from.Scheme == to.Scheme && from.Host == to.Host
+		return from.Scheme == to.Scheme && strings.EqualFold(from.Host, to.Host)
 	default:
 		return c.FileAllowed(t, to.String())
 	}

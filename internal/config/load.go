@@ -66,6 +66,8 @@ func Parse(name string, text []byte) (*Config, error) {
 	if len(r.mistakes) > 0 {
 		return nil, invalid(name, r.mistakes.inOrder(r.files))
 	}
+	r.question(root, tenants, c)
+	c.doubts = r.doubts
 	c.fill(base)
 	return c, nil
 }

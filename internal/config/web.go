@@ -7,7 +7,8 @@ type Web struct {
 	// Without a certificate it must be of this machine only: 127.0.0.1 or ::1.
 	// Default: none, nothing is served.
 	Listen string `yaml:"listen"`
-	// TLSCert is a file with the certificate and its chain, as PEM.
+	// TLSCert is a file with the certificate and its chain, as PEM. One that is
+	// renewed in its place is served within seconds, without a restart.
 	TLSCert string `yaml:"tls_cert"`
 	// TLSKey is a file with the certificate's private key, as PEM.
 	TLSKey string `yaml:"tls_key"`

@@ -77,6 +77,8 @@ type Engine struct {
 	changed    chan struct{}        // closed and replaced whenever an export moved
 	passedOver map[string]bool      // exports that could not be admitted, of which the log has said so
 	trouble    error                // why the ledger could not be written last; nil when it could
+	jams       map[int64]jam        // by step
+	recordedAt time.Time            // when it could be written last
 
 	letGo     atomic.Int64 // when a pause was ended last, in Unix milliseconds
 	heldUntil atomic.Int64 // when admission may look at those held back again, in Unix milliseconds; 0: nothing ends by itself
@@ -106,7 +108,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		store: o.Store, log: o.Log, retry: o.Retry.withDefaults(), followers: o.Followers, point: o.Point,
 		owner:   fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:6]),
-		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, passedOver: map[string]bool{}, changed: make(chan struct{}),
+		running: map[int64]running{}, unrecorded: map[int64]unrecorded{}, jams: map[int64]jam{}, passedOver: map[string]bool{}, changed: make(chan struct{}),
 	}
 	e.setup.Store(&Setup{Config: o.Config, Steps: o.Steps})
 	workers := river.NewWorkers()
@@ -253,21 +255,25 @@ func (e *Engine) Changed() <-chan struct{} {
 	return e.changed
 }
 
-// Trouble gives why outcomes cannot be recorded at present, nil when they can.
-// The engine goes on trying: nothing is lost, and nothing moves.
+// Trouble gives why an outcome cannot be recorded at present, nil when all can;
+// see Unwritable and Jams.
 func (e *Engine) Trouble() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.trouble
+	if e.trouble != nil {
+		return e.trouble
+	}
+	for _, j := range e.jams {
+		return j.Err
+	}
+	return nil
 }
 
 func (e *Engine) setTrouble(err error) {
 	e.mu.Lock()
 	e.trouble = err
 	e.mu.Unlock()
-	if err != nil {
-		e.announce()
-	}
+	e.announce()
 }
 
 func (e *Engine) announce() {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -122,6 +123,7 @@ type bench struct {
 	folder string
 	yaml   string // with %FOLDER%
 	steps  *script
+	retry  engine.Retry // the zero value: impatient
 	store  *store.Store
 	*engine.Engine
 }
@@ -145,7 +147,7 @@ func (b *bench) start() {
 	}
 	b.Engine, err = engine.New(engine.Options{
 		Config: cfg, Store: b.store, Steps: b.steps, Log: slog.New(slog.DiscardHandler),
-		Retry: engine.Retry{Base: time.Millisecond, Cap: 5 * time.Millisecond, Attempts: 3},
+		Retry: cmp.Or(b.retry, engine.Retry{Base: time.Millisecond, Cap: 5 * time.Millisecond, Attempts: 3}),
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -58,7 +58,7 @@ func (e *Engine) warnOfExpiry(tx *store.Tx, x *store.Export) error {
 	if end := tx.Now().Add(pace * time.Duration(left)); end.Before(x.ExpiresAt) {
 		return nil
 	}
-	return tx.NoteOnce(x.ID, "engine", "links_may_lapse", fmt.Sprintf("%d files are left, the links end at %s", left, x.ExpiresAt.Format(time.RFC3339)))
+	return tx.NoteOnce(x.ID, "engine", "links_may_lapse", fmt.Sprintf("%d files are left, the links end at %s", left, x.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")))
 }
 
 func filesFailed(x *store.Export, totals store.FileTotals) *problem.Problem {

@@ -192,7 +192,7 @@ func (e *Engine) Wait(ctx context.Context, tenant, id string) (store.Export, err
 		if id != x.ID {
 			continue
 		}
-		if err := e.Trouble(); err != nil {
+		if err := e.Hindered(x.ID); err != nil {
 			return x, err
 		}
 		select {

@@ -61,9 +61,9 @@ func (e *Engine) complain(what string, err error) {
 	}
 }
 
-// beat renews the leases of the steps that run here, ends those that are no
-// longer ours, because another process cancelled their export, and takes up
-// those whose runner could not record its outcome.
+// beat renews the leases of the steps that run here, or are to be recorded
+// again, ends those that are no longer ours, because another process cancelled
+// their export, and takes up those whose runner is gone.
 func (e *Engine) beat(ctx context.Context) error {
 	ours := map[int64]int64{}
 	e.mu.Lock()
@@ -73,7 +73,7 @@ func (e *Engine) beat(ctx context.Context) error {
 		}
 	}
 	e.mu.Unlock()
-	held, err := e.store.Beat(ctx, slices.Collect(maps.Keys(ours)))
+	held, err := e.store.Beat(ctx, append(slices.Collect(maps.Keys(ours)), e.paused(time.Now())...))
 	if err != nil {
 		return err
 	}

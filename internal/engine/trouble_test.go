@@ -91,6 +91,32 @@ func TestWhatAStepFoundOutIsKeptUntilTheLedgerTakesIt(t *testing.T) {
 	}
 }
 
+func TestAStepThatIsToBeRecordedAgainLaterIsNotRunAgainBefore(t *testing.T) {
+	t.Attr("fault", "machine: the ledger does not take the outcome of one step -> it is recorded again with growing pauses, is not run again meanwhile, and others are recorded")
+	s := newScript(1)
+	b := newBenchOf(t, s, practices)
+	b.stop()
+	b.retry = engine.Retry{Base: time.Hour, Cap: time.Hour, Attempts: 3}
+	b.start()
+	b.exec(`CREATE TRIGGER broken BEFORE UPDATE OF status_url ON export WHEN NEW.tenant_id = 'lakeside' BEGIN SELECT RAISE(ABORT, 'broken'); END`)
+	b.request("lakeside", export.Wish{})
+	b.until("it cannot be recorded", func() bool { return len(b.Jams()) == 1 })
+	b.wait("hillcrest", b.request("hillcrest", export.Wish{}), life.Completed)
+	b.until("the executor puts it off", func() bool {
+		return b.exec(`UPDATE river_job SET priority = priority WHERE state = 'scheduled'`) == 1
+	})
+	b.exec(`UPDATE step SET heartbeat_at = 1 WHERE state = 'running'`)
+	if err := engine.Beat(b.Engine, t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.exec(`UPDATE step SET kind = kind WHERE tenant_id = 'lakeside' AND state = 'running'`); n != 1 || s.count("lakeside kickoff") != 1 {
+		t.Errorf("%d steps are kept, kicked off %d times", n, s.count("lakeside kickoff"))
+	}
+	if jams := b.Jams(); len(jams) != 1 || jams[0].Tenant != "lakeside" || b.Unwritable() != nil {
+		t.Errorf("%+v, %v", jams, b.Unwritable())
+	}
+}
+
 func TestAStepThatTheExecutorLostIsTakenUp(t *testing.T) {
 	t.Attr("fault", "step: the executor loses a step -> it is taken up when it is overdue")
 	s := newScript(1)

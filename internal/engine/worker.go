@@ -69,19 +69,20 @@ func (w *worker) Work(ctx context.Context, rj *river.Job[stepArgs]) error {
 		return err
 	}
 	again, err := e.runStep(ctx, ref, complete)
-	if err == nil || ctx.Err() == nil {
-		e.setTrouble(err)
-	}
 	switch {
-	case err == nil && again == 0:
-		return nil
 	case err == nil:
+		e.recorded(ref)
+		if again == 0 {
+			return nil
+		}
 		return river.JobSnooze(again)
 	case ctx.Err() != nil || errors.Is(err, errStopping):
 		return river.JobSnooze(0) // the next process takes it up
 	}
-	e.log.Error("step could not be recorded; it will run again", "tenant", ref.Tenant, "export", ref.Export, "step", ref.Kind, "error", err)
-	return river.JobSnooze(5 * time.Second)
+	pause := e.jammed(ref, err)
+	e.setTrouble(err)
+	e.log.Error("step could not be recorded; it will be tried again", "tenant", ref.Tenant, "export", ref.Export, "step", ref.Kind, "after", pause.Round(time.Second).String(), "error", err)
+	return river.JobSnooze(pause)
 }
 
 // runStep leases a step, runs it and records what came of it. again is how

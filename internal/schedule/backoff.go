@@ -70,5 +70,5 @@ func (b Backoff) Says() string {
 	if b.Until.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%d exports in a row failed, the last with %s: not before %s, a completed export or a changed configuration ends this", b.Failures, b.Code, instant(b.Until))
+	return fmt.Sprintf("%d exports in a row failed, the last with %s: not before %s, a completed export or a changed configuration ends this", b.Failures, b.Code, clock(b.Until))
 }

@@ -98,7 +98,7 @@ func (k Timing) Next(after time.Time) (Due, error) {
 			return d, nil
 		}
 		d.At = over
-		d.Why = append(d.Why, fmt.Sprintf("%s, until %s", why, over.In(k.Zone).Format("2006-01-02 15:04")))
+		d.Why = append(d.Why, fmt.Sprintf("%s, until %s", why, over.In(k.Zone).Format("2006-01-02 15:04 MST")))
 		if moves < movesAtMost {
 			d.At = d.At.Add(k.Offset)
 		} else if moves > 2*movesAtMost {

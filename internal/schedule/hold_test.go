@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -81,5 +82,29 @@ func TestWhatHoldsWhat(t *testing.T) {
 	}
 	if h, _ := NewGround(cfg, paused(store.PauseAll, "", time.Time{}), nil).Holds(&cfg.Tenants[0], Work, noon); !strings.Contains(h.Says, "anna") || !strings.Contains(h.Says, "they move") {
 		t.Errorf("a pause says %q", h.Says)
+	}
+}
+
+func TestTimesInSentencesAreWrittenAsPeopleReadThem(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Parse("/x/bulkhead.yaml", []byte(holding))
+	if err != nil {
+		t.Fatal(err)
+	}
+	night := time.Date(2026, 1, 6, 3, 0, 0, 0, time.FixedZone("", -5*3600))
+	pause := store.Pause{Scope: store.PauseAll, Until: night.Add(time.Hour), By: "anna", Reason: "they move", At: night}
+	paused, _ := NewGround(cfg, []store.Pause{pause}, nil).Holds(&cfg.Tenants[0], Work, night)
+	cut, _ := NewGround(cfg, nil, []store.Circuit{{Origin: "https://ehr.example", OpenedAt: night, ProbeAt: night.Add(time.Hour), LastError: "no answer"}}).Holds(&cfg.Tenants[0], Ask, night)
+	past := Pausable(cfg, pause, night.Add(2*time.Hour))
+	back := Backoff{Failures: 2, Code: "token_refused", Until: night}
+	for want, got := range map[string]string{
+		"everything is paused by anna since 2026-01-06 08:00 UTC: they move":              paused.Says,
+		"https://ehr.example cannot be reached since 2026-01-06 08:00 UTC (no answer)":    cut.Says,
+		"the pause would be over at 2026-01-06 09:00 UTC, which has passed":               problem.Of(past).Summary,
+		"2 exports in a row failed, the last with token_refused: not before 2026-01-06 08:00 UTC, a completed export or a changed configuration ends this": back.Says(),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

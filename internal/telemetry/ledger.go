@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
+	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -23,6 +24,7 @@ var read = struct {
 	exports, succeeded, asOf, agreement, tenant, window, budget              *prometheus.Desc
 	queue, steps, alerts, unsent, untold, untaken, circuits, pauses, endings *prometheus.Desc
 	free, ledger, trouble, build, failed, took, routines, heap, began        *prometheus.Desc
+	verified, whole, broken, certificate                                     *prometheus.Desc
 }{
 	exports:   describe("bulkhead_exports", "Exports in the ledger, by practice and state.", "tenant", "state"),
 	succeeded: describe("bulkhead_last_success_timestamp_seconds", "When a practice's last delivery completed.", "tenant"),
@@ -48,6 +50,11 @@ var read = struct {
 	routines:  describe("bulkhead_goroutines", "Goroutines of the process."),
 	heap:      describe("bulkhead_heap_bytes", "Memory of the process's live and dead objects."),
 	began:     describe("bulkhead_start_timestamp_seconds", "When the process began."),
+	verified:  describe("bulkhead_audit_verified_timestamp_seconds", "When the chains of the audit record that are not broken were last verified up to their ends: of that which was so longest ago."),
+	whole:     describe("bulkhead_audit_whole_timestamp_seconds", "When all rows of these chains were last verified: of that chain which was so longest ago."),
+	broken:    describe("bulkhead_audit_broken_chains", "Chains of the audit record that were found broken, and that nobody has found whole since."),
+
+	certificate: describe("bulkhead_certificate_end_timestamp_seconds", "Until when a certificate is good that the configuration names, by its field; absent for one that cannot be used.", "field"),
 	took:      describe("bulkhead_scrape_duration_seconds", "How long reading the ledger took for these metrics."),
 }
 
@@ -66,6 +73,7 @@ func (r reading) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		read.exports, read.succeeded, read.asOf, read.agreement, read.tenant, read.window, read.budget,
 		read.queue, read.steps, read.alerts, read.unsent, read.untold, read.untaken, read.circuits, read.pauses, read.endings,
+		read.verified, read.whole, read.broken, read.certificate,
 		read.free, read.ledger, read.trouble, read.build, read.failed, read.took, read.routines, read.heap, read.began,
 	} {
 		ch <- d
@@ -145,6 +153,36 @@ func (m *Metrics) holds(ctx context.Context, p page) error {
 	return nil
 }
 
+// record tells when the audit record was verified, and whether it was whole.
+func (m *Metrics) record(ctx context.Context, p page) error {
+	chains, err := m.o.Store.AuditWatched(ctx)
+	if err != nil {
+		return err
+	}
+	broken, sound, verified, whole := 0, 0, time.Now(), time.Now()
+	for _, c := range chains {
+		if c.Fault != nil {
+			broken++
+			continue
+		}
+		sound++
+		if c.VerifiedAt.Before(verified) {
+			verified = c.VerifiedAt
+		}
+		if c.WholeAt.Before(whole) {
+			whole = c.WholeAt
+		}
+	}
+	p.gauge(read.broken, float64(broken))
+	if sound > 0 && !verified.IsZero() {
+		p.gauge(read.verified, seconds(verified))
+	}
+	if sound > 0 && !whole.IsZero() {
+		p.gauge(read.whole, seconds(whole))
+	}
+	return nil
+}
+
 func (m *Metrics) collect(ctx context.Context, p page) error {
 	counts, err := m.o.Store.Counts(ctx)
 	if err != nil {
@@ -160,6 +198,9 @@ func (m *Metrics) collect(ctx context.Context, p page) error {
 	p.gauge(read.unsent, float64(counts.Unsent))
 	p.gauge(read.untold, float64(counts.Untold))
 	if err := m.waits(ctx, p); err != nil {
+		return err
+	}
+	if err := m.record(ctx, p); err != nil {
 		return err
 	}
 	if err := m.holds(ctx, p); err != nil {
@@ -265,6 +306,11 @@ func (m *Metrics) practice(p page, c *config.Config, t *config.Tenant) {
 }
 
 func (m *Metrics) machine(p page) {
+	for _, c := range keyring.Certificates(m.o.Config()) {
+		if life, err := c.Life(); err == nil {
+			p.gauge(read.certificate, seconds(life.Ends), c.Field)
+		}
+	}
 	if free, err := m.free(m.o.Config().Folder); err == nil {
 		p.gauge(read.free, float64(free))
 	}

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/ingest"
@@ -126,6 +128,8 @@ func (r *room) work() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.verified()
+	r.certified()
 	r.Answered("p1", 200)
 	r.Answered("p1", 429)
 	r.Answered("p2", 0)
@@ -136,6 +140,31 @@ func (r *room) work() {
 	r.Stepped(w, time.Second, export.Staged{Files: []export.StagedFile{{Summary: ingest.Summary{Lines: 9, Delivered: 6, Quarantined: 2, Blank: 1}}}}, nil)
 	r.Stepped(w, time.Second, nil, problem.New(problem.Internal, "canary", "canary"))
 	r.Stepped(w, time.Second, nil, &export.Later{})
+}
+
+// verified makes a record, and bulkhead look whether it is whole.
+func (r *room) verified() {
+	r.t.Helper()
+	watch := audit.NewWatch(r.o.Store, store.AnchorsOf(r.o.Ledger))
+	err := r.o.Store.Record(r.t.Context(), audit.Event{Action: audit.ConfigChanged}, "p1", "p2")
+	for range 4 {
+		err = errors.Join(err, watch.CatchUp(r.t.Context()))
+	}
+	broken := audit.Watched{Tenant: "p2", Fault: &audit.Fault{Tenant: "p2", Seq: 1, What: "it is missing"}, FoundAt: time.Now()}
+	if err = errors.Join(err, r.o.Store.PutAuditWatched(r.t.Context(), []audit.Watched{broken})); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// certified makes the configuration name a certificate, which is good until 2084.
+func (r *room) certified() {
+	r.t.Helper()
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	defer srv.Close()
+	r.config.TLS.CAFile = filepath.Join(r.t.TempDir(), "ca.pem")
+	if err := os.WriteFile(r.config.TLS.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func TestMetricsTellWhatTheLedgerAndTheProcessKnow(t *testing.T) {
@@ -170,7 +199,7 @@ func TestMetricsTellWhatTheLedgerAndTheProcessKnow(t *testing.T) {
 		`bulkhead_steps_total{kind="download",outcome="weather"} 1`, `bulkhead_steps_total{kind="ingest",outcome="problem"} 1`,
 		`bulkhead_steps_total{kind="ingest",outcome="later"} 1`, `bulkhead_step_duration_seconds_count{kind="download"} 2`,
 		`bulkhead_step_duration_seconds_bucket{kind="download",le="0.25"} 0`, `bulkhead_step_duration_seconds_bucket{kind="download",le="1"} 2`,
-		`bulkhead_disk_free_bytes 1.099511627776e+12`, `bulkhead_ledger_trouble 0`, `bulkhead_scrape_failed 0`, `bulkhead_build_info{version="v1"} 1`,
+		`bulkhead_disk_free_bytes 1.099511627776e+12`, `bulkhead_ledger_trouble 0`, `bulkhead_audit_broken_chains 1`, `bulkhead_certificate_end_timestamp_seconds{field="tls.ca_file"} 3.6e+09`, `bulkhead_scrape_failed 0`, `bulkhead_build_info{version="v1"} 1`,
 	} {
 		if !strings.Contains(text, strings.ReplaceAll(want, "1.8934560e", "1.893456e")+"\n") {
 			t.Errorf("no %s", want)

@@ -34,18 +34,27 @@ func (k *keyEnds) of(c *config.Config, now time.Time) []deadline {
 	for _, name := range slices.Sorted(maps.Keys(c.Registrations)) {
 		k.list = append(k.list, endsOfKeys(name, c.Registrations[name], now)...)
 	}
-	for _, file := range []struct{ path, what, field string }{
-		{c.JWKS.TLSCert, "the certificate under which our public keys are published", "jwks.tls_cert"},
-		{c.Web.TLSCert, "the certificate of these pages", "web.tls_cert"},
-		{c.Metrics.TLSCert, "the certificate of the metrics", "metrics.tls_cert"},
-	} {
-		if ends := keyring.CertificateEnd(file.path); !ends.IsZero() {
-			k.list = append(k.list, deadline{
-				At: ends, Kind: "certificate", Who: config.ContactUs, Says: file.what + " is no longer good", Do: "Put a new one at " + file.field + " and restart.",
-			})
-		}
+	for _, file := range keyring.Certificates(c) {
+		k.list = append(k.list, endOfCertificate(file, now))
 	}
 	return slices.Clone(k.list)
+}
+
+// endOfCertificate gives the date of a certificate.
+func endOfCertificate(file keyring.Certificate, now time.Time) deadline {
+	d := deadline{Kind: "certificate", Who: config.ContactUs}
+	life, err := file.Life()
+	if err != nil {
+		p := problem.Of(err)
+		d.At, d.Says, d.Do = now, p.Summary, p.Remedy
+		return d
+	}
+	d.At, d.Says = life.Ends, file.What+" is no longer good"
+	d.Do = "Put a new one at " + file.Field + ", with its key beside it: it is taken up by itself."
+	if file.Key == "" {
+		d.Do = "Put its successor into the file of " + file.Field + " and restart."
+	}
+	return d
 }
 
 // endsOfKeys gives the dates of the keys of one registration.
