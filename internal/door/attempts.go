@@ -102,12 +102,18 @@ func door(of map[string]*rate.Limiter, key string, every time.Duration, burst in
 	return made
 }
 
-// forget makes room: of those that have nothing to remember, or of any.
+// forget makes room for many: of those that have nothing to remember, or of any.
 func forget(of map[string]*rate.Limiter, burst int) {
 	for key, l := range of {
-		if l.Tokens() >= float64(burst) || len(of) >= doorsAtMost {
+		if l.Tokens() >= float64(burst) {
 			delete(of, key)
 		}
+	}
+	for key := range of {
+		if len(of) <= doorsAtMost-doorsAtMost/4 {
+			break
+		}
+		delete(of, key)
 	}
 }
 

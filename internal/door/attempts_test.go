@@ -91,10 +91,13 @@ func TestOneHolderOfAnIPv6NetworkHasOneDoor(t *testing.T) {
 
 func TestDoorsForgetBeforeTheyFillTheMemory(t *testing.T) {
 	d := newDoors()
-	for i := range 2 * doorsAtMost {
+	for i := range doorsAtMost + doorsAtMost/8 {
 		r := from(t, fmt.Sprintf("198.%d.%d.%d:1", 51+i/65536, i/256%256, i%256))
 		d.try(fmt.Sprint(i), r)
 		d.welcome(fmt.Sprint(i), r)
+	}
+	if len(d.addresses) > doorsAtMost-doorsAtMost/8 { // the last time that they were full was long ago
+		t.Errorf("%d of %d doors are held: room is made for one at a time, and each attempt looks at all of them", len(d.addresses), doorsAtMost)
 	}
 	if len(d.addresses) > doorsAtMost || len(d.pairs) > doorsAtMost || len(d.names) > doorsAtMost || len(d.known) > doorsAtMost {
 		t.Errorf("%d, %d, %d, %d are held", len(d.addresses), len(d.pairs), len(d.names), len(d.known))
