@@ -107,7 +107,9 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 		list = append(list, sight{About: d.About, Text: fmt.Sprintf("%s (%s:%d)", d.Text, d.File, d.Line), Next: d.Next})
 	}
 	for _, c := range keyring.Certificates(cfg) {
-		note(c.Field, c.Doubt(now))
+		if c.Section != "tls" || untrusted == nil { // told once
+			note(c.Field, c.Doubt(now))
+		}
 	}
 	for _, text := range cfg.Alerts.Unheard(cfg.Tenants) {
 		list = append(list, sight{About: "alerts", Text: text})
