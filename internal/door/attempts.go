@@ -61,6 +61,21 @@ func (d *doors) try(name string, r *http.Request) bool {
 	return door(d.names, name, nameEvery, nameBurst).Allow()
 }
 
+// held reports whether so much that came from where a request is from was refused
+// that it must wait. It counts nothing.
+func (d *doors) held(r *http.Request) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return door(d.addresses, network(r), addressEvery, addressBurst).Tokens() < 1
+}
+
+// refused counts a request that names nobody and was refused.
+func (d *doors) refused(r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	door(d.addresses, network(r), addressEvery, addressBurst).Allow()
+}
+
 // welcome notes that somebody signed in: their attempts there count no longer.
 func (d *doors) welcome(name string, r *http.Request) {
 	d.mu.Lock()
@@ -124,6 +139,11 @@ func (d *Door) Knock(name string, r *http.Request) error {
 	if len(name) <= 200 && d.doors.try(name, r) {
 		return nil
 	}
+	return d.tooOften(r)
+}
+
+// tooOften tells the log, now and then, that somebody must wait.
+func (d *Door) tooOften(r *http.Request) error {
 	if d.doors.told.Allow() {
 		d.opts.Log.Warn("sign-in refused", "why", "too many attempts", "path", r.URL.Path, "address", Address(r))
 	}

@@ -40,6 +40,7 @@ type login struct {
 	sign   func(payload []byte) string             // in the place of the provider's key
 	codes  map[string]url.Values                   // what each code was asked with; one that was taken is gone
 	asked  int                                     // for its discovery
+	keys   int                                     // how often its keys were asked for
 	more   map[string]any                          // of the discovery
 	answer func(back url.Values)                   // changes where a person is sent back
 	token  func(w http.ResponseWriter) (done bool) // in the place of the token endpoint
@@ -58,6 +59,9 @@ func newLogin(t *testing.T) *login {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", l.describe)
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.keys++
 		l.json(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: l.key.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}})
 	})
 	mux.HandleFunc("GET /authorize", l.authorize)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
+	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -35,6 +36,9 @@ func (d *Door) fromProvider(w http.ResponseWriter, r *http.Request) error {
 	if d.provider == nil {
 		return access.ErrNotFound
 	}
+	if d.doors.held(r) {
+		return d.tooOften(r)
+	}
 	f, ours := d.endFlow(w, r)
 	if !ours {
 		return refusal("this answer does not belong to a sign-in that began in this browser within ten minutes", nil)
@@ -48,6 +52,7 @@ func (d *Door) fromProvider(w http.ResponseWriter, r *http.Request) error {
 		e, err = d.provided(r, c)
 	}
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		d.doors.refused(r)
 		d.opts.Log.Warn("sign-in refused", "way", store.ByProvider, "why", p.Summary, "cause", p.Err, "address", Address(r))
 		ev := audit.Event{Action: audit.SignedIn, Object: knownAs(e.person.ID != "", e.person.ID), Outcome: audit.Refused, Reason: string(p.Code)}
 		return errors.Join(err, d.record(r, ev))
@@ -154,13 +159,25 @@ func (d *Door) signedOut(w http.ResponseWriter, r *http.Request, way string) err
 	return nil
 }
 
+// errNoLogout says that a logout token is not one, whatever the reason.
+// https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
+var errNoLogout = page.Refusal(http.StatusBadRequest, "this logout token ends no session here", "Sign it by the identity provider's keys for this bulkhead; the log has the reason.")
+
 // outAtProvider ends sessions of somebody who has signed out at the provider, on
 // its word.
 func (d *Door) outAtProvider(w http.ResponseWriter, r *http.Request) error {
 	if d.provider == nil {
 		return access.ErrNotFound
 	}
+	if d.doors.held(r) {
+		return d.tooOften(r)
+	}
 	subject, session, err := d.provider.signedOut(r.Context(), r.FormValue("logout_token"))
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		d.doors.refused(r)
+		d.opts.Log.Warn("sign-out refused", "way", store.ByProvider, "why", p.Summary, "cause", p.Err, "address", Address(r))
+		return errNoLogout
+	}
 	if err != nil {
 		return err
 	}
