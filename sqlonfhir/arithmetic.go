@@ -3,39 +3,32 @@ package sqlonfhir
 // concatExpr is left & right: strings, where nothing counts as an empty string.
 type concatExpr struct{ left, right expr }
 
-func (x *concatExpr) eval(m *machine, in item) error {
-	it, err := x.one(m, in)
-	if err == nil {
-		m.stack = append(m.stack, it)
-	}
-	return err
-}
+func (x *concatExpr) eval(m *machine, in item) error { return m.pushTextOf(x, in) }
 
-func (x *concatExpr) one(m *machine, in item) (item, error) {
-	a, err := m.single(x.left, in)
+func (x *concatExpr) textOf(m *machine, in *item) ([]byte, itemKind, error) {
+	a, left, err := m.textOf(x.left, in)
 	if err != nil {
-		return item{}, err
+		return nil, kindNone, err
 	}
-	b, err := m.single(x.right, in)
-	if err != nil {
-		return item{}, err
+	b, right, err := m.textOf(x.right, in)
+	switch {
+	case err != nil:
+		return nil, kindNone, err
+	case !isStringOrNone(left) || !isStringOrNone(right):
+		return nil, kindNone, errIncomparable
 	}
-	if !isStringOrNone(a.kind) || !isStringOrNone(b.kind) {
-		return item{}, errIncomparable
-	}
-	return m.concat(&a, &b), nil
+	return m.concat(a, b), kindString, nil
 }
 
 func isStringOrNone(k itemKind) bool { return k == kindString || k == kindNone }
 
-// concat returns the text of a and that of b as one string.
-func (m *machine) concat(a, b *item) item {
-	x, y := m.text(a), m.text(b)
+// concat returns x and y as one text.
+func (m *machine) concat(x, y []byte) []byte {
 	switch {
 	case len(y) == 0:
-		return stringItem(x)
+		return x
 	case len(x) == 0:
-		return stringItem(y)
+		return y
 	}
 	from := len(m.made) - len(x)
 	if from < 0 || &m.made[from] != &x[0] { // x was not made last
@@ -43,7 +36,7 @@ func (m *machine) concat(a, b *item) item {
 		m.made = append(m.made, x...)
 	}
 	m.made = append(m.made, y...)
-	return stringItem(m.made[from:])
+	return m.made[from:]
 }
 
 // arithmetic is one of + - * / and div (d) and mod (m); + also joins strings.
@@ -62,7 +55,7 @@ func (x *arithmetic) eval(m *machine, in item) error {
 		return err
 	}
 	if x.op == '+' && a.kind == kindString && b.kind == kindString {
-		m.stack = append(m.stack, m.concat(&a, &b))
+		m.pushText(m.concat(m.text(&a), m.text(&b)))
 		return nil
 	}
 	if a.kind != kindNumber || b.kind != kindNumber {

@@ -196,6 +196,20 @@ func (x *plainPath) one(m *machine, in item) (it item, ok bool) {
 	return item{kind: kindOf[f.Kind], typ: typ, node: -1, text: m.slotText(f, slot)}, true
 }
 
+// text returns the text and the kind of the value that a plain path gives. It
+// reports false when a slot alone does not tell.
+func (x *plainPath) text(m *machine, in *item) (text []byte, kind itemKind, ok bool) {
+	if x.form != formValue || in.kind != kindObject && !x.rooted {
+		return nil, kindNone, false
+	}
+	slot, _, ok := m.find(x)
+	if !ok {
+		return nil, kindNone, false
+	}
+	f := m.tape.Slot(slot)
+	return m.slotText(f, slot), kindOf[f.Kind], true
+}
+
 // eval pushes what a plain path gives.
 func (x *plainPath) eval(m *machine, in item) error {
 	it, ok := x.one(m, in)

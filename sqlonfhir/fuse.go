@@ -84,25 +84,17 @@ type textExpr struct {
 	trim bool
 }
 
-func (x *textExpr) eval(m *machine, in item) error {
-	it, err := x.one(m, in)
-	if err == nil && it.kind != kindNone {
-		m.stack = append(m.stack, it)
-	}
-	return err
-}
+func (x *textExpr) eval(m *machine, in item) error { return m.pushTextOf(x, in) }
 
-func (x *textExpr) one(m *machine, in item) (item, error) {
-	it, err := m.single(x.src, in)
+func (x *textExpr) textOf(m *machine, in *item) ([]byte, itemKind, error) {
+	text, kind, err := m.textOf(x.src, in)
 	switch {
-	case err != nil || it.kind == kindNone:
-		return item{}, err
-	case !x.trim && it.kind == kindObject:
-		return item{}, nil
+	case err != nil || kind == kindNone || !x.trim && kind == kindObject:
+		return nil, kindNone, err
 	case !x.trim:
-		return stringItem(m.text(&it)), nil
-	case it.kind != kindString:
-		return item{}, errIncomparable
+		return text, kindString, nil
+	case kind != kindString:
+		return nil, kindNone, errIncomparable
 	}
-	return stringItem(trimmed(m.text(&it))), nil
+	return trimmed(text), kindString, nil
 }

@@ -180,10 +180,12 @@ func (m *machine) single(x expr, in item) (it item, err error) {
 		if it, ok := x.one(m, in); ok {
 			return it, nil
 		}
-	case *textExpr:
-		return x.one(m, in)
-	case *concatExpr:
-		return x.one(m, in)
+	case *textExpr, *concatExpr:
+		text, kind, err := m.textOf(x, &in)
+		if err != nil || kind == kindNone {
+			return item{}, err
+		}
+		return stringItem(text), nil
 	case *narrowExpr:
 		next, err := x.next(m, in)
 		if err != nil {
@@ -211,6 +213,46 @@ func (m *machine) single(x expr, in item) (it item, err error) {
 		return it, nil
 	}
 	return item{}, errManyValues
+}
+
+// textOf is single for those who ask for no more than the text and the kind.
+func (m *machine) textOf(x expr, in *item) (text []byte, kind itemKind, err error) {
+	switch x := x.(type) {
+	case literal:
+		return x.item.text, x.item.kind, nil
+	case *plainPath:
+		if text, kind, ok := x.text(m, in); ok {
+			return text, kind, nil
+		}
+	case *textExpr:
+		return x.textOf(m, in)
+	case *concatExpr:
+		return x.textOf(m, in)
+	case *narrowExpr:
+		next, err := x.next(m, *in)
+		if err != nil {
+			return nil, kindNone, err
+		}
+		return m.textOf(next, in)
+	case *coalesceExpr:
+		for _, choice := range x.choices {
+			if text, kind, err = m.textOf(choice, in); err != nil || kind != kindNone {
+				break
+			}
+		}
+		return text, kind, err
+	}
+	it, err := m.single(x, *in)
+	return m.text(&it), it.kind, err
+}
+
+// pushTextOf pushes the string that x gives, or nothing.
+func (m *machine) pushTextOf(x expr, in item) error {
+	text, kind, err := m.textOf(x, &in)
+	if err == nil && kind != kindNone {
+		m.pushText(text)
+	}
+	return err
 }
 
 // test evaluates x to a truth. A single value that is not a boolean is true,
