@@ -96,6 +96,20 @@ func held(r Row, ground schedule.Ground, now time.Time) Row {
 // Class is the mark as a name that a style sheet can use.
 func (r Row) Class() string { return strings.ReplaceAll(r.Mark, " ", "-") }
 
+// Practice gives how one practice stands; access.ErrNotFound for one that the
+// ledger has never seen.
+func (rd *Reader) Practice(ctx context.Context, tenant string) (Row, error) {
+	standing, known, err := rd.Store.Standing(ctx, tenant)
+	if err != nil || !known {
+		return Row{}, cmp.Or(err, access.ErrNotFound)
+	}
+	ground, err := rd.Ground(ctx)
+	if err != nil {
+		return Row{}, err
+	}
+	return RowOf(standing, ground, time.Now()), nil
+}
+
 // Practices gives the practices that who asks may see, the worst first, then by
 // id.
 func (rd *Reader) Practices(ctx context.Context) ([]Row, error) {

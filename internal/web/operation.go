@@ -10,7 +10,6 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/door"
 	"github.com/bulkhead-fhir/bulkhead/internal/look"
-	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 )
 
 // An answer is a body of the API.
@@ -71,8 +70,8 @@ func (s *Server) operations(a huma.API) {
 		})
 	huma.Register(a, operation("get-practice", "GET", "/api/v1/practices/{tenant}", access.See, "How one practice stands"),
 		func(ctx context.Context, q *Named) (*answer[apiPractice], error) {
-			standing, _, err := s.opts.Store.Standing(ctx, q.Tenant)
-			return &answer[apiPractice]{apiPracticeOf(look.RowOf(standing, schedule.Ground{}, time.Now()))}, s.told(err)
+			r, err := s.look.Practice(ctx, q.Tenant)
+			return &answer[apiPractice]{apiPracticeOf(r)}, s.told(err)
 		})
 	huma.Register(a, operation("list-exports", "GET", "/api/v1/practices/{tenant}/exports", access.See, "The exports of a practice"),
 		func(ctx context.Context, q *listed) (*answer[[]apiExport], error) {

@@ -380,6 +380,24 @@ func TestAServerThatCannotBeReachedIsOnTheQueuePage(t *testing.T) {
 	}
 }
 
+func TestTheAPISaysTheSameOfOnePracticeAsOfAll(t *testing.T) {
+	o := newTown(t)
+	v := o.person("anna", "viewer")
+	var all []apiPractice
+	if err := json.Unmarshal([]byte(v.get("/api/v1/practices").body), &all); err != nil || len(all) < 5 {
+		t.Fatal(len(all), err)
+	}
+	for _, want := range all {
+		var one apiPractice
+		if err := json.Unmarshal([]byte(v.get("/api/v1/practices/"+want.Tenant).body), &one); err != nil {
+			t.Fatal(err)
+		}
+		if one.Stands != want.Stands {
+			t.Errorf("%s alone is %q, among all it is %q", want.Tenant, one.Stands, want.Stands)
+		}
+	}
+}
+
 func TestTheAPIGoesPageByPage(t *testing.T) {
 	o := newTown(t)
 	v, seen := o.program("viewer@riverbend"), map[string]bool{}
