@@ -106,3 +106,21 @@ func TestAGroupThatShrankExplainsAnExportThatDid(t *testing.T) {
 		}
 	}
 }
+
+func TestASubjectSaysWhatHappenedToTheGroup(t *testing.T) {
+	t.Parallel()
+	still, size := store.Alert{Tenant: "oak", Severity: config.SeverityInfo, Object: GroupStill}, store.Alert{Tenant: "oak", Severity: config.SeverityInfo, Object: GroupSize}
+	for want, alerts := range map[string][]store.Alert{
+		"[bulkhead] info: oak: the group does not change":         {still},
+		"[bulkhead] info: oak: the size of the group has changed": {size, size},
+		"[bulkhead] info: oak: groups need a look":                {still, size},
+	} {
+		b := bundle{kind: string(Roster), turn: store.Opened}
+		for _, a := range alerts {
+			b.news = append(b.news, store.News{Turn: store.Opened, Alert: a})
+		}
+		if got := b.subject(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

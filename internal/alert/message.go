@@ -107,11 +107,26 @@ func (b *bundle) subject() string {
 		lead = "still " + lead
 	case store.Opened, store.Worse:
 	}
-	what := headlines[Kind(b.kind)]
+	what := b.headline()
 	if who := b.who(); who != "" {
 		return fmt.Sprintf("[bulkhead] %s: %s: %s", lead, who, what)
 	}
 	return fmt.Sprintf("[bulkhead] %s: %s", lead, what)
+}
+
+// headline says in a few words what the alerts have in common.
+func (b *bundle) headline() string {
+	if Kind(b.kind) != Roster {
+		return headlines[Kind(b.kind)]
+	}
+	sized := func(n store.News) bool { return n.Alert.Object == GroupSize }
+	switch {
+	case !slices.ContainsFunc(b.news, sized):
+		return headlines[Roster]
+	case slices.ContainsFunc(b.news, func(n store.News) bool { return !sized(n) }):
+		return "groups need a look"
+	}
+	return "the size of the group has changed"
 }
 
 // who names the practice, or says how many there are and the one vendor that

@@ -40,7 +40,7 @@ func explain(t *config.Tenant, w Work, err error) error {
 		return p.For(t.ID)
 	}
 	if refused, ok := errors.AsType[*smart.TokenError](err); ok && !refused.Temporary() {
-		return explainToken(refused).For(t.ID)
+		return explainToken(t.ID, refused)
 	}
 	if p := explainKey(err); p != nil {
 		return p.For(t.ID)
@@ -85,8 +85,12 @@ func explainTLS(err error) *problem.Problem {
 	return nil
 }
 
-func explainToken(e *smart.TokenError) *problem.Problem {
-	return problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", remedyOf(e.Causes()))
+func explainToken(tenant string, e *smart.TokenError) *problem.Problem {
+	remedy := remedyOf(e.Causes()) + " bulkhead check " + tenant + " shows when a token is given; then go on with bulkhead export " + tenant + " --resume."
+	if e.Held {
+		remedy = "This is its answer of before: it is asked again at " + e.AskAgain.Local().Format(time.TimeOnly) + ". " + remedy
+	}
+	return problem.Wrap(e, problem.TokenRefused, "the authorization server gave no token", remedy).For(tenant)
 }
 
 // explainKey names what the server's own document rules out.
@@ -119,9 +123,9 @@ func remedyOf(causes []smart.Cause) string {
 	}
 	switch {
 	case len(evident) > 0 && unknown && recent != "":
-		return "It says or shows why: " + strings.Join(evident, "; ") + "; or, " + recent + "."
+		return "The server's answer points to this: " + strings.Join(evident, "; ") + "; or, " + recent + "."
 	case len(evident) > 0:
-		return "It says or shows why: " + strings.Join(evident, "; ") + "."
+		return "The server's answer points to this: " + strings.Join(evident, "; ") + "."
 	case len(texts) == 0:
 		return "Check the registration with the vendor."
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/bulkdata"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -49,5 +50,24 @@ func TestACertificateOfAnotherNameIsToldAsThat(t *testing.T) {
 	unknown := explainTLS(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})
 	if unknown.Summary != "the server's certificate is not trusted" || !strings.Contains(unknown.Remedy, "ca_file") {
 		t.Errorf("%q %q", unknown.Summary, unknown.Remedy)
+	}
+}
+
+// What a person does about a token that was refused ends with a command, and
+// says when it was not the server that refused.
+func TestARefusedTokenIsToldWithWhatToTypeNext(t *testing.T) {
+	t.Parallel()
+	again := time.Date(2026, 3, 1, 4, 5, 6, 0, time.Local)
+	for name, c := range map[string]struct {
+		err    smart.TokenError
+		starts string
+	}{
+		"an answer that says why": {smart.TokenError{Status: 401, Code: "invalid_client", KeyID: "k1"}, "Check, the likeliest first: "},
+		"one that is given again": {smart.TokenError{Status: 401, Code: "invalid_client", Held: true, AskAgain: again}, "This is its answer of before: it is asked again at 04:05:06. "},
+	} {
+		p := explainToken("oak", &c.err)
+		if !strings.HasPrefix(p.Remedy, c.starts) || !strings.HasSuffix(p.Remedy, "go on with bulkhead export oak --resume.") || p.Tenant != "oak" {
+			t.Errorf("%s: %q", name, p.Remedy)
+		}
 	}
 }
