@@ -21,12 +21,13 @@ import (
 )
 
 const (
-	awsName = "AWS KMS"
+	awsName        = "AWS KMS"
+	awsCredentials = "what gives AWS credentials"
 	// awsContext is the name under which the practice stands in the encryption
 	// context, which CloudTrail keeps and policies can ask for.
 	awsContext = "purpose"
 	// awsAttempts bounds how often the client asks before the engine waits.
-	awsAttempts = 3
+	awsAttempts = 2
 	awsPause    = 300 * time.Millisecond
 )
 
@@ -130,11 +131,11 @@ func uncredited(err error) error {
 	_, network := errors.AsType[*smithyhttp.RequestSendError](err)
 	switch {
 	case said != nil && weather:
-		return &unreached{"AWS, which gives credentials,", errors.New(said.ErrorCode())}
+		return &unreached{awsCredentials, errors.New(said.ErrorCode())}
 	case said != nil:
 		return problem.Wrap(errors.New(said.ErrorCode()), problem.HouseKeyMissing, "AWS gives no credentials for the role that is configured", remedy)
 	case network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		return noAnswer("what gives AWS credentials", err)
+		return noAnswer(awsCredentials, err)
 	}
 	return problem.New(problem.HouseKeyMissing, "there are no AWS credentials with which AWS KMS could be asked", remedy)
 }
@@ -176,7 +177,7 @@ func (k *awsKey) explain(permission string, err error) error {
 	case "IncorrectKeyException":
 		return errOtherKey
 	case "AccessDeniedException":
-		cause = fmt.Errorf("%s: %s", said.ErrorCode(), brief(said.ErrorMessage()))
+		cause = fmt.Errorf("%w: %s", cause, brief(said.ErrorMessage()))
 	}
 	refusal, known := awsRefusals[said.ErrorCode()]
 	if !known {

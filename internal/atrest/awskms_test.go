@@ -56,19 +56,20 @@ func wantWeather(t *testing.T, err error) {
 // empty in every other run, which asks the one of atresttest.
 var interop = struct{ endpoint, key, other string }{os.Getenv("INTEROP_AWS_KMS"), os.Getenv("INTEROP_AWS_KEY"), os.Getenv("INTEROP_AWS_OTHER_KEY")}
 
-// awsHouse gives a key of AWS KMS, and another one that does not open what it
-// wraps.
-func awsHouse(t *testing.T) (house, other config.Encryption) {
+// awsHouse gives a key of AWS KMS, another one that does not open what it wraps,
+// and the problem that says so. moto answers AccessDeniedException where AWS
+// answers IncorrectKeyException.
+func awsHouse(t *testing.T) (house, other config.Encryption, wrong problem.Code) {
 	t.Helper()
 	if interop.endpoint != "" {
 		(*atresttest.AWS)(nil).Environ(t)
 		return config.Encryption{KeyURL: "aws-kms://" + interop.key, Endpoint: interop.endpoint},
-			config.Encryption{KeyURL: "aws-kms://" + interop.other, Endpoint: interop.endpoint}
+			config.Encryption{KeyURL: "aws-kms://" + interop.other, Endpoint: interop.endpoint}, problem.HouseKeyMissing
 	}
 	a := atresttest.NewAWS(t)
 	a.Environ(t)
 	a.PointAlias()
-	return awsConfig(a, atresttest.AWSARN), awsConfig(a, atresttest.AWSAlias)
+	return awsConfig(a, atresttest.AWSARN), awsConfig(a, atresttest.AWSAlias), problem.HouseKeyWrong
 }
 
 func awsConfig(a *atresttest.AWS, arn string) config.Encryption {
@@ -76,7 +77,7 @@ func awsConfig(a *atresttest.AWS, arn string) config.Encryption {
 }
 
 func TestAKeyServiceOfAWSDoesAllThatAHouseKeyDoes(t *testing.T) {
-	house, other := awsHouse(t)
+	house, other, wrong := awsHouse(t)
 	p := newPlace(t)
 	stored := map[string][]byte{"north": seal(t, p.by(house), "north", "a", []byte("content")), "south": seal(t, p.by(house), "south", "a", []byte("content"))}
 	k := p.by(house)
@@ -90,7 +91,7 @@ func TestAKeyServiceOfAWSDoesAllThatAHouseKeyDoes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	wantCode(t, p.opens(other, "north", stored["north"]), problem.HouseKeyWrong)
+	wantCode(t, p.opens(other, "north", stored["north"]), wrong)
 
 	moved := other
 	moved.Former = &config.FormerKey{KeyURL: house.KeyURL, Endpoint: house.Endpoint}
@@ -106,7 +107,7 @@ func TestAKeyServiceOfAWSDoesAllThatAHouseKeyDoes(t *testing.T) {
 			t.Errorf("without the former key: %v", err)
 		}
 	}
-	wantCode(t, p.opens(house, "north", stored["north"]), problem.HouseKeyWrong)
+	wantCode(t, p.opens(house, "north", stored["north"]), wrong)
 
 	file, _, err := both.read("south")
 	if err != nil {

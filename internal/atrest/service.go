@@ -50,7 +50,7 @@ func Explain(err error) error {
 		return err
 	}
 	if away, ok := errors.AsType[*unreached](err); ok {
-		return problem.Wrap(away.err, problem.HouseKeyMissing, away.service+", which has the house key, gives no answer",
+		return problem.Wrap(away.err, problem.HouseKeyMissing, away.service+" gives no answer, and without it the house key cannot be used",
 			"Try again when it can be reached; exports wait for it by themselves. Nothing is lost.")
 	}
 	return err

@@ -34,10 +34,10 @@ type AWS struct {
 	keys *chest
 
 	mu       sync.Mutex
-	alias    int               // which key of the chest the alias names
-	refusal  string            // the code with which it refuses; empty when it does not
-	status   int               // of the refusal
-	session  string            // the session token that it wants; empty for none
+	alias    int                 // which key of the chest the alias names
+	refusal  string              // the code with which it refuses; empty when it does not
+	status   int                 // of the refusal
+	session  string              // the session token that it wants; empty for none
 	contexts []map[string]string // the encryption contexts that it saw
 }
 
