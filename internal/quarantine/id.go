@@ -23,12 +23,11 @@ func IDFault(id []byte) string {
 // would end the id in a reference.
 // https://hl7.org/fhir/R4/datatypes.html#id
 func legalID(id []byte) bool {
-	for i := range id {
-		c := id[i]
-		if c >= utf8.RuneSelf {
+	for _, c := range id {
+		switch {
+		case c >= utf8.RuneSelf:
 			return !bytes.ContainsFunc(id, cannotBeInID)
-		}
-		if cannotBeInID(rune(c)) {
+		case c <= ' ' || c == '/' || c == 0x7f:
 			return false
 		}
 	}
