@@ -1,6 +1,9 @@
 package quarantine
 
-import "testing"
+import (
+	"testing"
+	"unicode/utf8"
+)
 
 func TestAnIDIsOneThatAReferenceCanHold(t *testing.T) {
 	legal := []string{"1", "a.b-C", "x_y", "with:colon", "ä", string(make65())}
@@ -22,4 +25,12 @@ func make65() []byte {
 		id[i] = 'x'
 	}
 	return id
+}
+
+func TestEachCharacterOfASCIIIsTakenAsAllAre(t *testing.T) {
+	for c := range rune(utf8.RuneSelf) {
+		if id := string(c); legalID([]byte(id)) == cannotBeInID(c) || legalID([]byte(id+"ä")) == cannotBeInID(c) {
+			t.Errorf("legalID(%q) = %v", id, legalID([]byte(id)))
+		}
+	}
 }
