@@ -16,10 +16,10 @@ import (
 var (
 	// ErrProof says that the person must prove again who they are.
 	ErrProof = page.Refusal(http.StatusForbidden, "prove again who you are: it is too long ago", "Open the page again: it asks for your password first.")
-	// ErrNewPassword says that the password was set by somebody else.
-	ErrNewPassword = page.Refusal(http.StatusForbidden, "choose a password of your own first", "Open /me/password and choose one.")
-	// ErrSecondFactor says that an agreement demands a second factor.
-	ErrSecondFactor = page.Refusal(http.StatusForbidden, "an agreement demands a second factor of everybody who signs in", "Open /me/factor and set one up; or sign in at the identity provider with one.")
+	// errNewPassword says that the password was set by somebody else.
+	errNewPassword = page.Refusal(http.StatusForbidden, "choose a password of your own first", "Open /me/password and choose one.")
+	// errSecondFactor says that an agreement demands a second factor.
+	errSecondFactor = page.Refusal(http.StatusForbidden, "an agreement demands a second factor of everybody who signs in", "Open /me/factor and set one up; or sign in at the identity provider with one.")
 )
 
 // unsettled says what a person must do before anything else; nil for nothing,
@@ -29,9 +29,9 @@ func (d *Door) unsettled(v visit) error {
 	case v.secret == "":
 		return nil
 	case !v.person.PasswordUntil.IsZero():
-		return ErrNewPassword
+		return errNewPassword
 	case v.session.Factors < 2 && d.wantsFactor(v.person.Actor()):
-		return ErrSecondFactor
+		return errSecondFactor
 	}
 	return nil
 }

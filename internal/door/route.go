@@ -92,8 +92,8 @@ func allow(to Route, actor access.Actor, known bool, tenant string) error {
 // Admit decides about a request for a route, in the practice that tenant names or
 // with an empty one in none. It gives the request as one of who asks: what is done
 // in its context is theirs, and on record as such; beside an error it is good for
-// saying so. The errors are those of access, ErrNewPassword, ErrSecondFactor, and
-// what the ledger says.
+// saying so. The errors are those of access, refusals that say what the person must
+// do first, and what the ledger says.
 func (d *Door) Admit(r *http.Request, to Route, tenant string) (*http.Request, error) {
 	actor, v, known, err := d.who(r)
 	if err == nil {
@@ -180,9 +180,9 @@ func before(err error, r *http.Request) string {
 		return "/sign-in?next=" + url.QueryEscape(r.URL.Path)
 	case errors.Is(err, ErrProof):
 		return "/me/proof?next=" + url.QueryEscape(r.URL.Path)
-	case errors.Is(err, ErrNewPassword):
+	case errors.Is(err, errNewPassword):
 		return "/me/password"
-	case errors.Is(err, ErrSecondFactor):
+	case errors.Is(err, errSecondFactor):
 		return "/me/factor"
 	}
 	return ""
