@@ -148,12 +148,7 @@ func explainAnswer(t *config.Tenant, w Work, err error) *problem.Problem {
 	}
 	switch status.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		if status.Op == bulkdata.OpFile && !status.WithToken {
-			return problem.Wrap(status, codeOf(w), fmt.Sprintf("the server answered %d to a link that opens without a token", status.Status),
-				"The link has lapsed, or is not valid: start a new export with bulkhead export "+t.ID+"; if it happens again, ask the vendor how long its links last.")
-		}
-		return problem.Wrap(status, problem.AccessDenied, fmt.Sprintf("the server answered %d: it does not let us", status.Status),
-			"Check with the practice that the app is still activated"+groupHint(w)+" and that the token's scopes cover the types.")
+		return denied(t, w, status)
 	case http.StatusNotFound, http.StatusGone:
 		return problem.Wrap(status, missingCode(w), fmt.Sprintf("the server answered %d: %s is not there", status.Status, whatOf(w)), missingRemedy(t, w))
 	}
@@ -167,13 +162,6 @@ func brokenCode(w Work, broken *bulkdata.ProtocolError) problem.Code {
 		return problem.ManifestInvalid
 	}
 	return codeOf(w)
-}
-
-func groupHint(w Work) string {
-	if w.Export.Level != config.LevelGroup {
-		return ""
-	}
-	return ", that group " + w.Export.Group + " is enabled for it,"
 }
 
 func codeOf(w Work) problem.Code {
@@ -264,12 +252,6 @@ func Exhausted(l store.Lease, err error) *problem.Problem {
 	}
 	return problem.Wrap(err, problem.ServerFailing, "the server keeps failing: "+reasonOf(err)+times,
 		"Ask the practice or its vendor whether the server has trouble."+resume)
-}
-
-// refusesUs reports whether the server knows us and says no.
-func refusesUs(err error) bool {
-	status, ok := errors.AsType[*bulkdata.StatusError](err)
-	return ok && (status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden)
 }
 
 func isUnreachable(err error) bool {

@@ -18,12 +18,13 @@ import (
 const linksPlaced = "links_placed"
 
 // errUnmatched says that a page of the manifest that was asked for again does
-// not say which of its files is the one whose link has lapsed.
-var errUnmatched = errors.New("the manifest does not name the file again")
+// not say which of its files is the one whose link has lapsed, or that it has
+// grown.
+var errUnmatched = errors.New("the manifest is another than before")
 
 func unmatched(t *config.Tenant, cause error) *problem.Problem {
 	return problem.Wrap(cause, problem.DownloadFailed,
-		"its link has lapsed, and in the manifest that the server gives now nobody can tell which file it is",
+		"its link has lapsed, and the manifest that the server gives now is another: nobody can tell which file it is, or there are more of them than before",
 		"Start a new export with bulkhead export "+t.ID+"; if it happens again, ask the vendor for links that last longer.").For(t.ID)
 }
 
@@ -55,6 +56,26 @@ func freshLinks(known, fresh []store.File) (links map[string]string, placed bool
 		links[f.Name] = fresh[i].URL
 	}
 	return links, true
+}
+
+// grew reports whether a page has more files of a type than before: what they
+// hold nobody has, and what the others hold may not be what it was.
+func grew(known, fresh []store.File) bool {
+	left := map[[2]string]int{}
+	for _, f := range known {
+		left[[2]string{f.Section, f.ResourceType}]++
+	}
+	for _, f := range fresh {
+		kind := [2]string{f.Section, f.ResourceType}
+		n, known := left[kind]
+		if known && n == 0 {
+			return true
+		}
+		if known {
+			left[kind]--
+		}
+	}
+	return false
 }
 
 // contradicts reports whether two entries of a manifest cannot be of one file.

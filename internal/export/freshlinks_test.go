@@ -66,6 +66,25 @@ func TestAFreshLinkIsThatOfTheSameFile(t *testing.T) {
 	}
 }
 
+func TestAPageThatHasMoreFilesOfATypeHasGrown(t *testing.T) {
+	known := []store.File{listedFile(0, "Patient", "a", -1), listedFile(1, "Patient", "b", -1), listedFile(2, "Claim", "c", -1)}
+	for name, c := range map[string]struct {
+		fresh []store.File
+		want  bool
+	}{
+		"the same":           {known, false},
+		"fewer":              {known[1:], false},
+		"one more":           {append(known[:3:3], listedFile(3, "Claim", "d", -1)), true},
+		"one instead":        {[]store.File{known[0], known[1], listedFile(2, "Patient", "d", -1)}, true},
+		"of a type besides":  {append(known[:3:3], listedFile(3, "Device", "d", -1)), false}, // which was not wanted before
+		"in another section": {append(known[:3:3], store.File{Section: "error", ResourceType: "Claim"}), false},
+	} {
+		if got := grew(known, c.fresh); got != c.want {
+			t.Errorf("%s: grew %v", name, got)
+		}
+	}
+}
+
 func TestTwinsAreFilesOfOneTypeWithTheSameContent(t *testing.T) {
 	file := func(name, kind, sum string, bytes int64) store.File {
 		return store.File{Name: name, Section: "output", ResourceType: kind, SHA256: sum, Bytes: bytes}

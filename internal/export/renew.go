@@ -108,7 +108,7 @@ func (s *Steps) renewed(ctx context.Context, client *bulkdata.Client, t *config.
 		return "", err
 	}
 	links, placed := freshLinks(files, fresh.Files)
-	if links[file.Name] == "" {
+	if links[file.Name] == "" || grew(files, fresh.Files) {
 		return "", errUnmatched
 	}
 	err = scope.Do(ctx, func(tx *store.Tx) error {
