@@ -166,7 +166,7 @@ func causes(f sandbox.Fault) []problem.Code {
 	case sandbox.KindPoll:
 		return codes(problem.ExportFailed, problem.ExportGone, problem.AccessDenied, problem.ManifestInvalid, problem.ServerFailing)
 	case sandbox.KindFile, sandbox.KindStorage:
-		return codes(problem.DownloadFailed)
+		return codes(problem.DownloadFailed, problem.AccessDenied)
 	case sandbox.KindSMART:
 		return codes(problem.DiscoveryFailed, problem.ServerFailing, problem.ServerUnreachable, problem.DownloadFailed)
 	}

@@ -136,6 +136,9 @@ func manifestVariations() []variation {
 		{"organized", set(func(k *sandbox.Knobs) { k.Organized = true }), nil, false},
 		{"urls relative", set(func(k *sandbox.Knobs) { k.URLs = sandbox.URLsRelative }), append(invalid, problem.DownloadFailed), false},
 		{"urls otherHost", set(func(k *sandbox.Knobs) { k.URLs = sandbox.URLsOtherHost }), append(invalid, problem.DownloadFailed), false},
+		{"relisted", func(k *sandbox.Knobs, r *rand.Rand) {
+			k.Relisted = pick(r, sandbox.RelistedTurned, sandbox.RelistedOpaque, sandbox.RelistedOpaqueTurned, sandbox.RelistedOpaqueFewer)
+		}, codes(problem.ManifestInvalid, problem.DownloadFailed), false},
 		{"filesPerType", func(k *sandbox.Knobs, r *rand.Rand) { k.FilesPerType = 2 + r.IntN(9) }, nil, false},
 		{"manifestType", set(func(k *sandbox.Knobs) { k.ManifestType = "http://example.test/of-another-kind" }), nil, false},
 		{"outputFormat", set(func(k *sandbox.Knobs) { k.OutputFormat = "text/csv" }), invalid, false},
