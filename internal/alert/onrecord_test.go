@@ -75,4 +75,3 @@ func TestARecordThatNobodyVerifiesIsTold(t *testing.T) {
 		}
 	}
 }
-

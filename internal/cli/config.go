@@ -92,7 +92,11 @@ func seeTo(cfg *config.Config, now time.Time) []sight {
 		_, warnings, err := keysOf(cfg.Registrations[name])
 		note("registration "+name, err)
 		for _, w := range warnings {
-			list = append(list, sight{About: "registration " + name, Text: "key " + w.KeyID + ": " + w.Text})
+			text := w.Text
+			if w.KeyID != "" {
+				text = "key " + w.KeyID + ": " + text
+			}
+			list = append(list, sight{About: "registration " + name, Text: text})
 		}
 	}
 	_, err := views.Load(cfg.Views...)

@@ -64,12 +64,12 @@ func TestGroupsThatAreNoIDsAreDoubted(t *testing.T) {
 	t.Parallel()
 	for group, want := range map[string]string{
 		"42": "", "a.B-c_d": "", "one/two": "",
-		"Group/42":                                 "42",
-		"/Group/42/":                               "42",
-		"Group/42/$export":                         "42",
-		"https://ehr.example/fhir/Group/42?x=y":    "42",
-		"https://ehr.example/fhir/groups/42":       "42",
-		" 42":                                      "42",
+		"Group/42":                              "42",
+		"/Group/42/":                            "42",
+		"Group/42/$export":                      "42",
+		"https://ehr.example/fhir/Group/42?x=y": "42",
+		"https://ehr.example/fhir/groups/42":    "42",
+		" 42":                                   "42",
 		"https://u:secret@ehr.example/Group/42?s=": "42",
 	} {
 		got := doubtful(t, "client_id: c", fmt.Sprintf("fhir_base_url: 'https://ehr.example/fhir', group: %q, agreement: {reference: A, status: draft, effective_from: 2000-01-01, types: ['*'], groups: [%q], sinks: ['*']}", group, group))
@@ -85,9 +85,9 @@ func TestGroupsThatAreNoIDsAreDoubted(t *testing.T) {
 func TestRegistrationsThatHoldWhatIsNotMeantAreDoubted(t *testing.T) {
 	t.Parallel()
 	for registration, want := range map[string]string{
-		"client_id: c, token_url: 'https://auth.example/token'":                                    "",
-		"client_id: c, token_url: 'https://ehr.example/fhir/.well-known/smart-configuration'":      "token_url is where a server says what it has, not where it gives tokens -> Leave token_url out",
-		"client_id: c, token_url: 'https://ehr.example/.well-known/openid-configuration'":          "Leave token_url out",
+		"client_id: c, token_url: 'https://auth.example/token'":                               "",
+		"client_id: c, token_url: 'https://ehr.example/fhir/.well-known/smart-configuration'": "token_url is where a server says what it has, not where it gives tokens -> Leave token_url out",
+		"client_id: c, token_url: 'https://ehr.example/.well-known/openid-configuration'":     "Leave token_url out",
 		`client_id: " abc "`:   `-> Write client_id: "abc"`,
 		`client_id: "ab c\n"`:  `-> Write client_id: "abc"`,
 		`client_id: "a-b:c_d"`: "",

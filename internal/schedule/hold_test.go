@@ -98,9 +98,9 @@ func TestTimesInSentencesAreWrittenAsPeopleReadThem(t *testing.T) {
 	past := Pausable(cfg, pause, night.Add(2*time.Hour))
 	back := Backoff{Failures: 2, Code: "token_refused", Until: night}
 	for want, got := range map[string]string{
-		"everything is paused by anna since 2026-01-06 08:00 UTC: they move":              paused.Says,
-		"https://ehr.example cannot be reached since 2026-01-06 08:00 UTC (no answer)":    cut.Says,
-		"the pause would be over at 2026-01-06 09:00 UTC, which has passed":               problem.Of(past).Summary,
+		"everything is paused by anna since 2026-01-06 08:00 UTC: they move":                                                                               paused.Says,
+		"https://ehr.example cannot be reached since 2026-01-06 08:00 UTC (no answer)":                                                                     cut.Says,
+		"the pause would be over at 2026-01-06 09:00 UTC, which has passed":                                                                                problem.Of(past).Summary,
 		"2 exports in a row failed, the last with token_refused: not before 2026-01-06 08:00 UTC, a completed export or a changed configuration ends this": back.Says(),
 	} {
 		if got != want {

@@ -55,7 +55,7 @@ var read = struct {
 	broken:    describe("bulkhead_audit_broken_chains", "Chains of the audit record that were found broken, and that nobody has found whole since."),
 
 	certificate: describe("bulkhead_certificate_end_timestamp_seconds", "Until when a certificate is good that the configuration names, by its field; absent for one that cannot be used.", "field"),
-	took:      describe("bulkhead_scrape_duration_seconds", "How long reading the ledger took for these metrics."),
+	took:        describe("bulkhead_scrape_duration_seconds", "How long reading the ledger took for these metrics."),
 }
 
 // patience is how long the ledger may take.
