@@ -39,10 +39,12 @@ func TestAFreshLinkIsThatOfTheSameFile(t *testing.T) {
 		"of another type":    {plain, []store.File{listedFile(0, "Claim", "a?sig=2", -1), file(1, "b?sig=2", -1)}, []string{"", "b?sig=2"}, false},
 		"with another count": {plain, []store.File{file(0, "a?sig=2", 4), file(1, "b?sig=2", -1)}, []string{"", "b?sig=2"}, false},
 		"named by a query and turned": {
-			queries, []store.File{
+			queries,
+			[]store.File{
 				file(0, "q?job=7&f=4&end=2&sig=8", -1), file(1, "q?job=7&f=2&end=3&sig=7", -1), file(2, "a?sig=9", -1), file(3, "q?job=7&f=3&end=4&sig=6", -1),
 			},
-			[]string{"a?sig=9", "q?job=7&f=2&end=3&sig=7", "q?job=7&f=3&end=4&sig=6", "q?job=7&f=4&end=2&sig=8"}, false,
+			[]string{"a?sig=9", "q?job=7&f=2&end=3&sig=7", "q?job=7&f=3&end=4&sig=6", "q?job=7&f=4&end=2&sig=8"},
+			false,
 		},
 		"known by their counts":                {counted, []store.File{file(0, "u1", 9), file(1, "u2", 7), file(2, "u3", 9), file(3, "u4", 5)}, []string{"u4", "u2", "", ""}, false},
 		"known by their checksums":             {summed, turned, []string{"u2", "u1"}, false},
