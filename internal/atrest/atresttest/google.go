@@ -132,7 +132,7 @@ func (g *Google) grant(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"error":"invalid_grant","error_description":"as told"}`)
 		return
 	}
-	assertion, err := jose.ParseSigned(r.PostFormValue("assertion"), []jose.SignatureAlgorithm{jose.RS256})
+	assertion, err := jose.ParseSignedCompact(r.PostFormValue("assertion"), []jose.SignatureAlgorithm{jose.RS256})
 	if err == nil {
 		var text []byte
 		var claims struct{ Iss, Scope string }
