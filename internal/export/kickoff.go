@@ -180,8 +180,9 @@ func saidAtKickoff(k *bulkdata.Kickoff) []Note {
 
 // refused reports whether an error status says that nothing was started. A
 // time-out, the server's own or a gateway's, says no such thing; nor does a
-// gateway to which the server said something that it could not read, unless the
-// server itself says so.
+// gateway to which the server said something that it could not read, nor a
+// facade that says so of what is behind it. (A server that names another error
+// has started nothing: bulkdata.MayHaveStarted.)
 // https://www.rfc-editor.org/rfc/rfc9110#name-502-bad-gateway
 func refused(cause error) bool {
 	status, ok := errors.AsType[*bulkdata.StatusError](cause)
@@ -189,10 +190,8 @@ func refused(cause error) bool {
 		return false
 	}
 	switch status.Status {
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout, timedOut:
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout, http.StatusBadGateway, timedOut, unreadable:
 		return false
-	case http.StatusBadGateway, unreadable:
-		return status.Outcome != nil
 	}
 	return true
 }
