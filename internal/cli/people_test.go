@@ -37,7 +37,7 @@ func TestTheOnlyAdminIsLetInAgainFromTheMachine(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.SetFactor(t.Context(), store.Person{ID: "anna", PasswordHash: "forgotten", Factor: "sealed"}, 1, "", changed); err != nil {
+		if done, err := s.SetFactor(t.Context(), store.NewFactor{Person: store.Person{ID: "anna", PasswordHash: "forgotten"}, Sealed: "sealed", Step: 1}, changed); !done || err != nil {
 			t.Fatal(err)
 		}
 		if err := s.BeginSession(t.Context(), "secret", store.Session{Person: "anna", Way: store.ByPassword, Mark: "m", Factors: 1, EndsAt: time.Now().Add(time.Hour)}, changed); err != nil {

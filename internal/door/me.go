@@ -276,11 +276,11 @@ func (d *Door) removeFactor(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Door) putFactor(w http.ResponseWriter, r *http.Request, sealed string, step int64, what string) error {
 	v := visitOf(r)
-	v.person.Factor = sealed
 	ev := accessChanged("person", v.person.ID, v.person.Grants)
 	ev.Facts["second_factor"] = what
-	if err := d.opts.Store.SetFactor(r.Context(), v.person, step, v.secret, ev); err != nil {
-		return err
+	done, err := d.opts.Store.SetFactor(r.Context(), store.NewFactor{Person: v.person, Sealed: sealed, Step: step, Session: v.secret}, ev)
+	if err != nil || !done {
+		return cmp.Or(err, ErrProof)
 	}
 	http.Redirect(w, r, "/me", http.StatusSeeOther)
 	return nil

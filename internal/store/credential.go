@@ -20,12 +20,12 @@ type NewPassword struct {
 }
 
 // SetPassword makes a password the person's own, and ends their other sessions;
-// false says that it is no longer the one that was checked. ev goes on record
-// with it.
+// false says that it, or their second factor, is no longer the one that was
+// checked. ev goes on record with it.
 func (s *Store) SetPassword(ctx context.Context, n NewPassword, ev audit.Event) (done bool, err error) {
 	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
 		q := gen.New(tx)
-		rows, err := q.SetPassword(ctx, gen.SetPasswordParams{NewHash: n.Hash, Factor: n.Factor, PersonID: n.Person.ID, OldHash: n.Person.PasswordHash})
+		rows, err := q.SetPassword(ctx, gen.SetPasswordParams{NewHash: n.Hash, Factor: n.Factor, PersonID: n.Person.ID, OldHash: n.Person.PasswordHash, OldFactor: n.Person.Factor})
 		if done = rows > 0; err != nil || !done {
 			return false, err
 		}
@@ -44,27 +44,42 @@ func (s *Store) SetPassword(ctx context.Context, n NewPassword, ev audit.Event) 
 	return done, err
 }
 
+// A NewFactor is a second factor in the place of the one that a person has.
+type NewFactor struct {
+	Person  Person // as they were when they proved who they are
+	Sealed  string // its secret, sealed with their password; empty: none from now on
+	Step    int64  // of the code by which it was shown to work
+	Session string // secret of the session that goes on
+}
+
 // SetFactor gives a person a second factor, or none, and ends their other
-// sessions: those of the secret's session go on with it. step is that of the
-// code by which it was shown to work. ev goes on record with it.
-func (s *Store) SetFactor(ctx context.Context, p Person, step int64, secret string, ev audit.Event) error {
-	return s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
+// sessions; false says that their password, or the factor, is no longer the one
+// that was checked. ev goes on record with it.
+func (s *Store) SetFactor(ctx context.Context, n NewFactor, ev audit.Event) (done bool, err error) {
+	err = s.onRecord(ctx, ev, func(tx *sql.Tx) (bool, error) {
 		q := gen.New(tx)
-		if err := q.SetFactor(ctx, gen.SetFactorParams{Factor: p.Factor, FactorStep: step, PersonID: p.ID}); err != nil {
+		rows, err := q.SetFactor(ctx, gen.SetFactorParams{
+			Factor: n.Sealed, FactorStep: n.Step, PersonID: n.Person.ID, PasswordHash: n.Person.PasswordHash, OldFactor: n.Person.Factor,
+		})
+		if err != nil {
 			return false, fmt.Errorf("record the second factor: %w", err)
 		}
+		if done = rows > 0; !done {
+			return false, nil
+		}
 		factors, change := int64(1), FactorRemoved
-		if p.Factor != "" {
+		if n.Sealed != "" {
 			factors, change = 2, FactorSet
 		}
-		if err := credentialChanged(ctx, q, p.ID, change); err != nil {
+		if err := credentialChanged(ctx, q, n.Person.ID, change); err != nil {
 			return false, err
 		}
-		if err := q.SessionMarked(ctx, gen.SessionMarkedParams{Mark: access.HashSecret(p.PasswordHash), Factors: factors, TokenHash: access.HashSecret(secret)}); err != nil {
+		if err := q.SessionMarked(ctx, gen.SessionMarkedParams{Mark: access.HashSecret(n.Person.PasswordHash), Factors: factors, TokenHash: access.HashSecret(n.Session)}); err != nil {
 			return false, fmt.Errorf("keep the session: %w", err)
 		}
-		return true, endSessions(ctx, tx, p.ID, secret)
+		return true, endSessions(ctx, tx, n.Person.ID, n.Session)
 	})
+	return done, err
 }
 
 // FactorUsed takes a code's step, once: false says that this one, or a later

@@ -27,13 +27,22 @@ func TestWhatChangesOfHowSomebodySignsInIsKept(t *testing.T) {
 	if done, err := s.SetPassword(mine, store.NewPassword{Person: p, Hash: "z", Session: "mine"}, changedAccess); done || err != nil {
 		t.Fatal("a password that is no longer the person's was taken", done, err)
 	}
-	p.PasswordHash, p.Factor = "y", "sealed"
-	if err := s.SetFactor(mine, p, 1, "mine", changedAccess); err != nil {
-		t.Fatal(err)
+	before := p
+	p.PasswordHash = "y"
+	if done, err := s.SetFactor(mine, store.NewFactor{Person: p, Sealed: "sealed", Step: 1, Session: "mine"}, changedAccess); !done || err != nil {
+		t.Fatal(done, err)
 	}
-	p.Factor = ""
-	if err := s.SetFactor(mine, p, 0, "mine", changedAccess); err != nil {
-		t.Fatal(err)
+	if done, err := s.SetPassword(mine, store.NewPassword{Person: p, Hash: "z", Session: "mine"}, changedAccess); done || err != nil {
+		t.Fatal("a password took a factor that was set meanwhile", done, err)
+	}
+	p.Factor = "sealed"
+	for what, stale := range map[string]store.Person{"a password that is no longer the person's": before, "no factor, when there was one": {ID: "anna", PasswordHash: "y"}} {
+		if done, err := s.SetFactor(mine, store.NewFactor{Person: stale, Sealed: "other", Step: 2, Session: "mine"}, changedAccess); done || err != nil {
+			t.Fatalf("a factor that was sealed with %s was taken: %v", what, err)
+		}
+	}
+	if done, err := s.SetFactor(mine, store.NewFactor{Person: p, Session: "mine"}, changedAccess); !done || err != nil {
+		t.Fatal(done, err)
 	}
 	list, err := s.CredentialChangesOf(t.Context(), "anna", time.Time{})
 	if err != nil {

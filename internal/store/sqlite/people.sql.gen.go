@@ -381,30 +381,44 @@ func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64
 	return result.RowsAffected()
 }
 
-const setFactor = `-- name: SetFactor :exec
-UPDATE person SET factor = ?, factor_step = ? WHERE person_id = ?
+const setFactor = `-- name: SetFactor :execrows
+UPDATE person SET factor = ?1, factor_step = ?2
+WHERE person_id = ?3 AND password_hash = ?4 AND factor = ?5
 `
 
 type SetFactorParams struct {
-	Factor     string
-	FactorStep int64
-	PersonID   string
+	Factor       string
+	FactorStep   int64
+	PersonID     string
+	PasswordHash string
+	OldFactor    string
 }
 
-func (q *Queries) SetFactor(ctx context.Context, arg SetFactorParams) error {
-	_, err := q.db.ExecContext(ctx, setFactor, arg.Factor, arg.FactorStep, arg.PersonID)
-	return err
+func (q *Queries) SetFactor(ctx context.Context, arg SetFactorParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setFactor,
+		arg.Factor,
+		arg.FactorStep,
+		arg.PersonID,
+		arg.PasswordHash,
+		arg.OldFactor,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const setPassword = `-- name: SetPassword :execrows
-UPDATE person SET password_hash = ?1, password_until = 0, factor = ?2 WHERE person_id = ?3 AND password_hash = ?4
+UPDATE person SET password_hash = ?1, password_until = 0, factor = ?2
+WHERE person_id = ?3 AND password_hash = ?4 AND factor = ?5
 `
 
 type SetPasswordParams struct {
-	NewHash  string
-	Factor   string
-	PersonID string
-	OldHash  string
+	NewHash   string
+	Factor    string
+	PersonID  string
+	OldHash   string
+	OldFactor string
 }
 
 func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64, error) {
@@ -413,6 +427,7 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64
 		arg.Factor,
 		arg.PersonID,
 		arg.OldHash,
+		arg.OldFactor,
 	)
 	if err != nil {
 		return 0, err

@@ -11,10 +11,12 @@ ON CONFLICT (person_id) DO UPDATE SET name = excluded.name WHERE subject = exclu
 UPDATE person SET name = ?, disabled_at = 0 WHERE person_id = ?;
 
 -- name: SetPassword :execrows
-UPDATE person SET password_hash = sqlc.arg(new_hash), password_until = 0, factor = sqlc.arg(factor) WHERE person_id = sqlc.arg(person_id) AND password_hash = sqlc.arg(old_hash);
+UPDATE person SET password_hash = sqlc.arg(new_hash), password_until = 0, factor = sqlc.arg(factor)
+WHERE person_id = sqlc.arg(person_id) AND password_hash = sqlc.arg(old_hash) AND factor = sqlc.arg(old_factor);
 
--- name: SetFactor :exec
-UPDATE person SET factor = ?, factor_step = ? WHERE person_id = ?;
+-- name: SetFactor :execrows
+UPDATE person SET factor = sqlc.arg(factor), factor_step = sqlc.arg(factor_step)
+WHERE person_id = sqlc.arg(person_id) AND password_hash = sqlc.arg(password_hash) AND factor = sqlc.arg(old_factor);
 
 -- name: FactorUsed :execrows
 UPDATE person SET factor_step = sqlc.arg(step) WHERE person_id = sqlc.arg(person_id) AND factor_step < sqlc.arg(step);
