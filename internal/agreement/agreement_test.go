@@ -230,3 +230,19 @@ func TestThePageExplainsEveryRule(t *testing.T) {
 		}
 	}
 }
+
+// What was refused at its kick-off has never begun: a person who resumed it
+// would be told so.
+func TestOnlyWhatHasBegunIsToldToBeResumed(t *testing.T) {
+	t.Parallel()
+	a := &config.Agreement{Reference: "B", Status: config.AgreementSuspended}
+	for stage, want := range map[agreement.Stage]string{
+		agreement.AtKickoff:  "start one with bulkhead export oak.",
+		agreement.AtDownload: "resume what stopped with bulkhead export oak --resume.",
+	} {
+		v := agreement.Decide(a, agreement.Ask{Stage: stage, Tenant: "oak"})
+		if v.Permit || !strings.Contains(v.Problem.Remedy, want) {
+			t.Errorf("%s: %+v, want %q", stage, v.Problem, want)
+		}
+	}
+}

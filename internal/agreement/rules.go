@@ -84,8 +84,7 @@ var rules = []rule{
 		return fmt.Sprintf("agreement %s is %s", a.Reference, a.Status), "Set its status to active when both parties have signed it."
 	}},
 	{Suspended, "it is suspended: what runs stops and is kept", whileItStands, func(a *config.Agreement, ask Ask) (string, string) {
-		return inStatus(a, config.AgreementSuspended, "Settle it with the practice and set its status to active; then resume what stopped with bulkhead export "+
-			ask.Tenant+" --resume. The next export starts where the last complete one ended.")
+		return inStatus(a, config.AgreementSuspended, "Settle it with the practice and set its status to active; then "+goOn(ask)+". The next export starts where the last complete one ended.")
 	}},
 	{Terminated, "it is terminated: what runs is cancelled, at the server too", whileItStands, func(a *config.Agreement, _ Ask) (string, string) {
 		return inStatus(a, config.AgreementTerminated, "Nothing more is exported. If the practice comes back, record its new agreement.")
@@ -187,7 +186,7 @@ var rules = []rule{
 			return "", ""
 		}
 		return "agreement " + a.Reference + " demands that what is stored is encrypted, and it is not",
-			"Configure encryption with a house key (docs/encryption.md); then resume what stopped with bulkhead export " + ask.Tenant + " --resume."
+			"Configure encryption with a house key (docs/encryption.md); then " + goOn(ask) + "."
 	}},
 	{PlainSink, "it demands encryption, and nobody has declared that the sink's disk is encrypted", []Stage{AtKickoff, AtDelivery}, func(a *config.Agreement, ask Ask) (string, string) {
 		if !a.Security.Encryption {
@@ -196,7 +195,7 @@ var rules = []rule{
 		for _, name := range ask.Sinks {
 			if !ask.Places[name].EncryptedDisk {
 				return fmt.Sprintf("agreement %s demands that what is stored is encrypted, and sink %s is not: bulkhead cannot encrypt sinks", a.Reference, name),
-					"Put the sink on an encrypted disk and declare it with encrypted_disk: true under sinks." + name + "; or take the sink out of the tenant's sinks. Then resume what stopped with bulkhead export " + ask.Tenant + " --resume."
+					"Put the sink on an encrypted disk and declare it with encrypted_disk: true under sinks." + name + "; or take the sink out of the tenant's sinks. Then " + goOn(ask) + "."
 			}
 		}
 		return "", ""
@@ -239,6 +238,15 @@ func scopeOf(ask Ask) string {
 		return "group " + ask.Group
 	}
 	return "all patients, which an export at level " + ask.Level + " is about"
+}
+
+// goOn says how exports go on once it is permitted again: what was refused at
+// its kick-off has never begun, and cannot be resumed.
+func goOn(ask Ask) string {
+	if ask.Stage == AtKickoff {
+		return "wait for the schedule, or start one with bulkhead export " + ask.Tenant
+	}
+	return "resume what stopped with bulkhead export " + ask.Tenant + " --resume"
 }
 
 func orNone(region string) string {
