@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 )
@@ -232,6 +233,9 @@ func newFinding(c Check, says string, args ...any) Finding {
 
 func (f Finding) of(tenant, export string) Finding {
 	f.Tenant, f.Export = tenant, export
+	if tenant != "" {
+		f.Next = strings.ReplaceAll(f.Next, "TENANT", tenant)
+	}
 	return f
 }
 
