@@ -50,7 +50,7 @@ func (k *awsKey) EncryptWithContext(ctx context.Context, plain, bound []byte) ([
 	}
 	answer, err := service.Encrypt(ctx, &kms.EncryptInput{KeyId: &k.arn, Plaintext: plain, EncryptionContext: map[string]string{awsContext: string(bound)}})
 	if err != nil {
-		return nil, k.explain("kms:Encrypt", err)
+		return nil, k.forgetting(explainAWS("kms:Encrypt", err))
 	}
 	return answer.CiphertextBlob, nil
 }
@@ -64,7 +64,7 @@ func (k *awsKey) DecryptWithContext(ctx context.Context, wrapped, bound []byte) 
 	}
 	answer, err := service.Decrypt(ctx, &kms.DecryptInput{KeyId: &k.arn, CiphertextBlob: wrapped, EncryptionContext: map[string]string{awsContext: string(bound)}})
 	if err != nil {
-		return nil, k.explain("kms:Decrypt", err)
+		return nil, k.forgetting(explainAWS("kms:Decrypt", err))
 	}
 	return answer.Plaintext, nil
 }
@@ -84,10 +84,23 @@ func (k *awsKey) open(ctx context.Context) (*kms.Client, error) {
 			}
 		})
 	}
-	if _, err := k.service.Options().Credentials.Retrieve(ctx); err != nil { // remembered by the client until they end
+	service := k.service
+	if _, err := service.Options().Credentials.Retrieve(ctx); err != nil { // remembered by the client until they end
+		k.service = nil
 		return nil, uncredited(err)
 	}
-	return k.service, nil
+	return service, nil
+}
+
+// forgetting looks for credentials anew after a refusal: whoever mends it may
+// have given others. It returns the error.
+func (k *awsKey) forgetting(err error) error {
+	if _, refused := errors.AsType[*problem.Problem](err); refused {
+		k.mu.Lock()
+		k.service = nil
+		k.mu.Unlock()
+	}
+	return err
 }
 
 // options are what of the configuration is not found as AWS's own tools find it.
@@ -160,9 +173,9 @@ var awsRefusals = map[string]struct{ summary, remedy string }{
 	"UnsupportedOperationException": {"the key of encryption.key_url does not encrypt", "Name a symmetric key for encryption (SYMMETRIC_DEFAULT, ENCRYPT_DECRYPT)."},
 }
 
-// explain sorts the error of a request that needed a permission. What AWS says
+// explainAWS sorts the error of a request that needed a permission. What AWS says
 // beside its code is told of permissions only: it could repeat what was signed.
-func (k *awsKey) explain(permission string, err error) error {
+func explainAWS(permission string, err error) error {
 	said, weather := saidBy(err)
 	switch {
 	case said == nil:

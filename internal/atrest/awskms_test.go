@@ -212,6 +212,44 @@ func TestACredentialOfAWSIsInNoError(t *testing.T) {
 	}
 }
 
+func TestCredentialsThatWereMendedAreFoundWithoutARestart(t *testing.T) {
+	a, g, p := atresttest.NewAWS(t), atresttest.NewGoogle(t), newPlace(t)
+	a.Environ(t)
+	g.Environ(t)
+	account := os.Getenv("GOOGLE_APPLICATION_CREDENTIALS")
+	ways := map[string]struct {
+		key                    config.Encryption
+		variable, wrong, right string
+	}{
+		"AWS":    {awsConfig(a, atresttest.AWSARN), "AWS_SECRET_ACCESS_KEY", "the-wrong-secret", atresttest.AWSSecret},
+		"Google": {googleConfig(g), "GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(p.dir, "none"), account},
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			k := p.by(way.key)
+			t.Setenv(way.variable, way.wrong)
+			wantCode(t, k.House.Try(t.Context()), problem.HouseKeyMissing)
+			t.Setenv(way.variable, way.right)
+			if err := k.House.Try(t.Context()); err != nil {
+				t.Errorf("mended: %v", err)
+			}
+		})
+	}
+	g.RefuseTokens(http.StatusBadRequest)
+	k := p.by(googleConfig(g))
+	wantCode(t, k.House.Try(t.Context()), problem.HouseKeyMissing)
+	atresttest.NewGoogle(t).Environ(t) // whose account gets the same token elsewhere
+	if err := k.House.Try(t.Context()); err != nil {
+		t.Errorf("another account: %v", err)
+	}
+	if err := (*House)(nil).Try(t.Context()); err != nil {
+		t.Errorf("where no house key is configured: %v", err)
+	}
+	if err := p.openHouse().Try(t.Context()); err != nil {
+		t.Errorf("a house key in a file: %v", err)
+	}
+}
+
 func TestAnAliasOfAWSThatNamesAnotherKeyIsSaidSo(t *testing.T) {
 	a, p := atresttest.NewAWS(t), newPlace(t)
 	a.Environ(t)

@@ -64,7 +64,7 @@ func (k *googleKey) EncryptWithContext(ctx context.Context, plain, bound []byte)
 		BoundIsWhole bool     `json:"verifiedAdditionalAuthenticatedDataCrc32c"`
 	}
 	if err := k.ask(ctx, "encrypt", question, &answer); err != nil {
-		return nil, err
+		return nil, k.forgetting(err)
 	}
 	if !answer.CameWhole || !answer.BoundIsWhole || answer.Sum != checksumOf(answer.Ciphertext) {
 		return nil, &unreached{googleName, errGarbled}
@@ -85,12 +85,23 @@ func (k *googleKey) DecryptWithContext(ctx context.Context, wrapped, bound []byt
 		Sum       checksum `json:"plaintextCrc32c,string"`
 	}
 	if err := k.ask(ctx, "decrypt", question, &answer); err != nil {
-		return nil, err
+		return nil, k.forgetting(err)
 	}
 	if answer.Sum != checksumOf(answer.Plaintext) {
 		return nil, &unreached{googleName, errGarbled}
 	}
 	return answer.Plaintext, nil
+}
+
+// forgetting looks for credentials anew after a refusal: whoever mends it may
+// have given others. It returns the error.
+func (k *googleKey) forgetting(err error) error {
+	if _, refused := errors.AsType[*problem.Problem](err); refused {
+		k.mu.Lock()
+		k.tokens = nil
+		k.mu.Unlock()
+	}
+	return err
 }
 
 func (k *googleKey) ask(ctx context.Context, do string, question, answer any) error {
@@ -137,7 +148,7 @@ func (k *googleKey) token(ctx context.Context) (*oauth2.Token, error) {
 	defer k.mu.Unlock()
 	if k.tokens == nil {
 		own := *k.http
-		k.seen.next, own.Transport = own.Transport, &k.seen
+		k.seen.next, own.Transport = k.http.Transport, &k.seen
 		lasting := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &own)
 		found, err := google.FindDefaultCredentials(lasting, googleScope)
 		if err != nil { // the text of a file of credentials may stand in it

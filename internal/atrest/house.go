@@ -133,6 +133,26 @@ func houseOf(text []byte, where string) (*House, error) {
 // Name says which key it is. It is no secret.
 func (h *House) Name() string { return h.name }
 
+// Try reports whether the house key can be used now, by wrapping and unwrapping
+// something of no practice. A nil house can always be. Problems: HouseKeyMissing,
+// HouseKeyWrong where what was just wrapped does not open.
+func (h *House) Try(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	bound := purpose("")
+	wrapped, err := h.aead.EncryptWithContext(ctx, bound, bound)
+	if err != nil {
+		return Explain(err)
+	}
+	if _, err := h.aead.DecryptWithContext(ctx, wrapped, bound); h.refuses(err) {
+		return h.wrong("", keyFile{House: h.name})
+	} else if err != nil {
+		return Explain(err)
+	}
+	return nil
+}
+
 // local is a key that is at hand.
 type local struct{ tink.AEAD }
 
@@ -218,7 +238,7 @@ func (h *House) refuses(err error) bool {
 		return said.wrong()
 	}
 	_, here := h.aead.(local)
-	return here || errors.Is(err, errUnopened) || errors.Is(err, errOtherKey)
+	return err != nil && here || errors.Is(err, errUnopened) || errors.Is(err, errOtherKey)
 }
 
 func (h *House) wrong(tenant string, file keyFile) error {

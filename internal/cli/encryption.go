@@ -81,8 +81,12 @@ func (c *encryptionStatusCommand) Run(ctx context.Context, g *Globals) error {
 	if !g.JSON {
 		g.printf("%s\n", cfg.Encryption.Standing())
 	}
-	if _, err = app.Keys(cfg, nil, true); err == nil && cfg.Encryption.On() && !g.JSON {
-		g.printf("no practice has a key yet: its first file makes one\n")
+	keys, err := app.Keys(cfg, nil, true)
+	if err == nil {
+		err = keys.House.Try(ctx)
+	}
+	if err == nil && cfg.Encryption.On() && !g.JSON {
+		g.printf("the house key can be used; no practice has a key yet: its first file makes one\n")
 	}
 	return err
 }
@@ -118,6 +122,9 @@ func (c *encryptionStatusCommand) standings(ctx context.Context, g *Globals) err
 		}
 		if !g.JSON && len(shown.rows) > 0 {
 			shown.print(g)
+		}
+		if trouble == nil && len(tenants) == 0 { // else each of them has asked it
+			trouble = keys.House.Try(ctx)
 		}
 		return trouble
 	})

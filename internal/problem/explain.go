@@ -26,7 +26,7 @@ var explanations = map[Code]string{
 	NotRunning:        "No bulkhead run answers at metrics.listen on this machine, or the one that does says that it is not well. Its log says why.",
 
 	EncryptionOff:        "A stored file is encrypted, and the configuration names no house key. Nothing is lost: name the key again.",
-	HouseKeyMissing:      "The house key, which wraps the practices' keys, cannot be read where the configuration says. Nothing is lost: exports that stopped are resumed once it is there.",
+	HouseKeyMissing:      "The house key, which wraps the practices' keys, cannot be read where the configuration says, or its key service does not let us use it. Nothing is lost: exports that stopped are resumed once it is there.",
 	HouseKeyWrong:        "The house key that is configured is not the one that wrapped the practice's keys.",
 	PracticeKeyMissing:   "A stored file was encrypted with a key of the practice that is not in the folder of keys: it was lost, or the folder is an old copy.",
 	PracticeKeyDestroyed: "The practice's key was destroyed on purpose. What it encrypted is noise for ever; nothing new is stored until the practice is given a new key.",
@@ -43,7 +43,7 @@ var explanations = map[Code]string{
 	GroupMissing:         "The group is not there, or not enabled for the app. On eClinicalWorks it is the portal's UUID, not Group.id.",
 	LevelUnsupported:     "The server has no export at that level. eClinicalWorks and Epic export groups only.",
 	KickoffRefused:       "The server refused to start an export.",
-	KickoffUnknown:       "The request for an export left, and no answer came, or a gateway (502, 504) answered in the place of the server. An export may be running at the server whose address nobody has. `--resume` asks once more; a server that is still running the first one says so, and bulkhead waits.",
+	KickoffUnknown:       "The request for an export left, and no answer came, or a gateway (502, 504) answered in the place of the server. An export may be running at the server whose address nobody has. `--resume` asks once more; a server that is still running the first one says so, and bulkhead waits. A schedule asks once more by itself, twelve hours later at the earliest and three times in all.",
 	ExportGone:           "The server no longer knows the export: it expired, was cancelled there, or the server forgot it. Start a new one.",
 	ExportFailed:         "The server says that the export failed.",
 	ExportStuck:          "The server has been working on the export for longer than any known one took.",
