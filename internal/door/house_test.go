@@ -1,12 +1,14 @@
 package door
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,13 +36,46 @@ type house struct {
 	begun  atomic.Int32 // how often the form was let through
 }
 
-func newHouse(t *testing.T, change ...func(*Options)) *house {
+// newLedger gives a ledger of its own: a copy of one, since making its tables
+// takes longer than most tests.
+func newLedger(t *testing.T) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	made, err := madeLedger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := os.WriteFile(path, made, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+var madeLedger = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ledger.db")
+	s, err := store.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func newHouse(t *testing.T, change ...func(*Options)) *house {
+	t.Helper()
+	s := newLedger(t)
 	c := &config.Config{Tenants: []config.Tenant{{ID: "hillcrest"}, {ID: "lakeside"}}}
 	o := Options{
 		Config: func() *config.Config { return c }, Store: s,

@@ -2,7 +2,6 @@ package door
 
 import (
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,11 +59,7 @@ func TestAPasswordThatAnAdminSetOpensOnlyToChooseAnother(t *testing.T) {
 
 func TestAPasswordThatAnAdminSetLapses(t *testing.T) {
 	t.Attr("asvs", "2.3.1")
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := newLedger(t)
 	p := store.Person{ID: "anna", PasswordHash: passwordHash(), PasswordUntil: time.Now().Add(-time.Second), Grants: grantsFor(t, []string{"viewer"})}
 	if err := s.PutPerson(t.Context(), p, accessChanged("person", "anna", p.Grants)); err != nil {
 		t.Fatal(err)

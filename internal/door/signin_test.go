@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -294,11 +293,7 @@ func TestNobodyIsTakenOverByMistake(t *testing.T) {
 
 func TestAPageThatLooksByItselfKeepsNobodySignedIn(t *testing.T) {
 	t.Attr("asvs", "3.3.2")
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := newLedger(t)
 	served := (&house{T: t}).behind(Options{Config: func() *config.Config { return &config.Config{} }, Store: s, Log: slog.New(slog.DiscardHandler)})
 	synctest.Test(t, func(t *testing.T) {
 		p := store.Person{ID: "anna", PasswordHash: passwordHash(), Grants: grantsFor(t, []string{"viewer"})}
