@@ -61,19 +61,12 @@ func (d *doors) try(name string, r *http.Request) bool {
 	return door(d.names, name, nameEvery, nameBurst).Allow()
 }
 
-// held reports whether so much that came from where a request is from was refused
-// that it must wait. It counts nothing.
-func (d *doors) held(r *http.Request) bool {
+// refused counts a request that names nobody and was refused, and reports whether
+// it is one of those that are to be on record: too many would fill it.
+func (d *doors) refused(r *http.Request) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return door(d.addresses, network(r), addressEvery, addressBurst).Tokens() < 1
-}
-
-// refused counts a request that names nobody and was refused.
-func (d *doors) refused(r *http.Request) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	door(d.addresses, network(r), addressEvery, addressBurst).Allow()
+	return door(d.addresses, network(r), addressEvery, addressBurst).Allow()
 }
 
 // welcome notes that somebody signed in: their attempts there count no longer.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/time/rate"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
@@ -25,7 +26,8 @@ const (
 	providerWaits  = 10 * time.Second // for one answer
 	providerAnswer = 1 << 20          // bytes of one
 	providerHolds  = 24 * time.Hour   // what it says of itself is read anew
-	providerPause  = 10 * time.Second // after it could not be asked
+	providerPause  = 10 * time.Second // after it could not be asked, and between looks at its keys
+	providerLooks  = 5                // at its keys, at once
 )
 
 // A provider is the identity provider of the configuration. What it says of
@@ -38,6 +40,7 @@ type provider struct {
 	back   string // where it sends people
 	after  string // where it sends them when they have signed out
 	client *http.Client
+	keys   *http.Client // reads its keys: whoever sends a token that is not signed by them has us look again
 
 	mu     sync.Mutex
 	known  *discovered
@@ -60,13 +63,31 @@ func newProvider(w config.Web) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &provider{conf: w.OIDC, back: w.URL + "/sign-in/provider/back", after: w.URL + "/sign-in", client: &http.Client{
-		Timeout: providerWaits, Transport: shortAnswers{&http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: providerWaits, DisableKeepAlives: true, // it is asked now and then
-			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	answers := shortAnswers{&http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: providerWaits, DisableKeepAlives: true, // it is asked now and then
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+	}}
+	asking := func(by http.RoundTripper) *http.Client {
+		return &http.Client{Timeout: providerWaits, Transport: by, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	return &provider{
+		conf: w.OIDC, back: w.URL + "/sign-in/provider/back", after: w.URL + "/sign-in",
+		client: asking(answers), keys: asking(seldom{answers, rate.NewLimiter(rate.Every(providerPause), providerLooks)}),
+	}, nil
+}
+
+// seldom asks so often at most. What it is not asked for, it gave a moment ago.
+type seldom struct {
+	http.RoundTripper
+
+	limit *rate.Limiter
+}
+
+func (s seldom) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !s.limit.Allow() {
+		return nil, errors.New("asked a moment ago")
+	}
+	return s.RoundTripper.RoundTrip(r)
 }
 
 // shortAnswers cuts answers that are longer than any of a provider.
@@ -126,7 +147,7 @@ func (p *provider) ask(ctx context.Context) (*discovered, error) {
 	}
 	return &discovered{
 		at: time.Now(), endpoint: found.Endpoint(), endSession: more.EndSession, saysIssuer: more.SaysIssuer,
-		verifier: found.VerifierContext(ctx, &oidc.Config{ClientID: p.conf.ClientID}),
+		verifier: found.VerifierContext(oidc.ClientContext(ctx, p.keys), &oidc.Config{ClientID: p.conf.ClientID}),
 	}, nil
 }
 

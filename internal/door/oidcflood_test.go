@@ -41,6 +41,8 @@ func TestAStrangerDoesNotFillTheRecordWithAnswersOfTheProvider(t *testing.T) {
 	if refused > addressBurst+5 || held == 0 {
 		t.Errorf("%d refusals are on record, and %d answers were held off", refused, held)
 	}
+	l.answer = nil
+	staff.want("signing in from where the stranger is", staff.throughProvider(""), http.StatusSeeOther)
 }
 
 func TestALogoutTokenThatIsNotTheProvidersIsRefusedAndThenHeldOff(t *testing.T) {
@@ -57,10 +59,11 @@ func TestALogoutTokenThatIsNotTheProvidersIsRefusedAndThenHeldOff(t *testing.T) 
 		return compact(t, jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: other, KeyID: "k2"}}, payload)
 	}
 	now := time.Now()
-	forged := l.signed(map[string]any{
+	logout := map[string]any{
 		"iss": l.server.URL, "aud": "bulkhead", "sub": "s-1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": "j",
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
-	})
+	}
+	forged := l.signed(logout)
 	codes := map[int]int{}
 	for range addressBurst + 50 {
 		codes[stranger.post("/sign-in/provider/sign-out", "logout_token", forged).code]++
@@ -68,8 +71,11 @@ func TestALogoutTokenThatIsNotTheProvidersIsRefusedAndThenHeldOff(t *testing.T) 
 	if codes[http.StatusBadRequest] == 0 || codes[http.StatusTooManyRequests] < 40 || len(codes) != 2 {
 		t.Errorf("statuses %v", codes)
 	}
-	if l.keys > addressBurst+5 {
+	if l.keys > providerLooks+1 {
 		t.Errorf("the provider was asked %d times for its keys", l.keys)
 	}
 	v.want("who was meant", v.get("/"), http.StatusOK)
+	l.sign = nil
+	stranger.want("the provider's own", stranger.post("/sign-in/provider/sign-out", "logout_token", l.signed(logout)), http.StatusOK)
+	v.want("who was meant, then", v.get("/"), http.StatusSeeOther)
 }

@@ -36,9 +36,6 @@ func (d *Door) fromProvider(w http.ResponseWriter, r *http.Request) error {
 	if d.provider == nil {
 		return access.ErrNotFound
 	}
-	if d.doors.held(r) {
-		return d.tooOften(r)
-	}
 	f, ours := d.endFlow(w, r)
 	if !ours {
 		return refusal("this answer does not belong to a sign-in that began in this browser within ten minutes", nil)
@@ -52,7 +49,9 @@ func (d *Door) fromProvider(w http.ResponseWriter, r *http.Request) error {
 		e, err = d.provided(r, c)
 	}
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		d.doors.refused(r)
+		if !d.doors.refused(r) {
+			return d.tooOften(r)
+		}
 		d.opts.Log.Warn("sign-in refused", "way", store.ByProvider, "why", p.Summary, "cause", p.Err, "address", Address(r))
 		ev := audit.Event{Action: audit.SignedIn, Object: knownAs(e.person.ID != "", e.person.ID), Outcome: audit.Refused, Reason: string(p.Code)}
 		return errors.Join(err, d.record(r, ev))
@@ -169,12 +168,11 @@ func (d *Door) outAtProvider(w http.ResponseWriter, r *http.Request) error {
 	if d.provider == nil {
 		return access.ErrNotFound
 	}
-	if d.doors.held(r) {
-		return d.tooOften(r)
-	}
 	subject, session, err := d.provider.signedOut(r.Context(), r.FormValue("logout_token"))
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		d.doors.refused(r)
+		if !d.doors.refused(r) {
+			return d.tooOften(r)
+		}
 		d.opts.Log.Warn("sign-out refused", "way", store.ByProvider, "why", p.Summary, "cause", p.Err, "address", Address(r))
 		return errNoLogout
 	}
