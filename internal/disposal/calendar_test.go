@@ -53,12 +53,18 @@ func TestTheCalendarSaysWhatGoesOnWhichDay(t *testing.T) {
 		}
 		lakeside.Agreement.LegalHold = config.LegalHold{}
 		lakeside.Agreement.Status = config.AgreementTerminated
-		h.dispose(lakeside) // it is seen
-		if diff := cmp.Diff([]string{"2000-01-17 delivered of 0, due false, frozen"}, h.calendar(lakeside)); diff != "" {
-			t.Errorf("after the end of the agreement (-want +got):\n%s", diff)
+		if got := h.calendar(lakeside); len(got) > 0 {
+			t.Errorf("an end that is not in force: %v", got)
+		}
+		lakeside.Agreement.Status, lakeside.Agreement.ExpiresAt = config.AgreementActive, config.Moment{Time: time.Now().Add(-time.Second)}
+		for _, when := range []string{"before it is seen", "after"} {
+			if diff := cmp.Diff([]string{"2000-01-16 delivered of 0, due false, frozen"}, h.calendar(lakeside)); diff != "" {
+				t.Errorf("the end of the agreement, %s (-want +got):\n%s", when, diff)
+			}
+			h.dispose(lakeside) // it is seen
 		}
 		pass(16 * day)
-		if diff := cmp.Diff([]string{"2000-01-17 delivered of 0, due true, agreement_ended"}, h.calendar(lakeside)); diff != "" {
+		if diff := cmp.Diff([]string{"2000-01-16 delivered of 0, due true, agreement_ended"}, h.calendar(lakeside)); diff != "" {
 			t.Errorf("when it is due (-want +got):\n%s", diff)
 		}
 	})

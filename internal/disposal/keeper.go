@@ -70,6 +70,16 @@ func (k *Keeper) Facts(ctx context.Context, t *config.Tenant, at time.Time) (f F
 	}
 	if last, ok := latest(endings); ok {
 		f.OverAt, f.Returned, open = last.OverAt, !last.ReturnedAt.IsZero(), &last
+	} else if rule, over := agreement.Over(t.Agreement, at); over {
+		since, left, err := k.unseen(ctx, t, rule, last)
+		switch {
+		case err != nil:
+			return f, nil, err
+		case !left:
+			f.Destroyed = last.EndedAt
+		case since.Before(at): // one that is not in force yet may be thought better of
+			f.OverAt = since
+		}
 	}
 	return f, open, nil
 }
@@ -204,24 +214,31 @@ func latest(endings []store.Ending) (last store.Ending, open bool) {
 // see records the end of an agreement, where an export was begun since the one
 // before.
 func (k *Keeper) see(ctx context.Context, t *config.Tenant, rule agreement.Rule, before store.Ending) error {
-	in, now := k.Store.In(t.ID), time.Now()
-	asked, err := in.LatestAsked(ctx)
-	if err != nil || asked.IsZero() || !before.EndedAt.IsZero() && !asked.After(before.BegunAt) {
+	at, ok, err := k.unseen(ctx, t, rule, before)
+	if err != nil || !ok {
 		return err
 	}
-	at := t.Agreement.ExpiresAt.Time
-	if rule == agreement.Terminated {
-		if at, err = terminatedAt(ctx, in, now); err != nil {
-			return err
-		}
-	}
-	return in.Do(ctx, func(tx *store.Tx) error {
+	return k.Store.In(t.ID).Do(ctx, func(tx *store.Tx) error {
 		_, err := tx.SeeEnding(store.Ending{Reference: t.Agreement.Reference, Document: t.Agreement.Document.SHA256, Rule: string(rule), OverAt: at})
 		if err != nil {
 			return err
 		}
 		return tx.Audit(audit.Event{Action: audit.Policy, Object: stage, Outcome: audit.Refused, Rule: string(agreement.Frozen), Reason: string(rule)})
 	})
+}
+
+// unseen gives since when an agreement is over whose end is not recorded; ok is
+// false where no export was begun since the end before.
+func (k *Keeper) unseen(ctx context.Context, t *config.Tenant, rule agreement.Rule, before store.Ending) (at time.Time, ok bool, err error) {
+	in := k.Store.In(t.ID)
+	asked, err := in.LatestAsked(ctx)
+	if err != nil || asked.IsZero() || !before.EndedAt.IsZero() && !asked.After(before.BegunAt) {
+		return at, false, err
+	}
+	if at = t.Agreement.ExpiresAt.Time; rule == agreement.Terminated {
+		at, err = terminatedAt(ctx, in, time.Now())
+	}
+	return at, err == nil, err
 }
 
 // terminatedAt gives since when the configuration in force says that the

@@ -16,6 +16,7 @@ type Facts struct {
 	Marks     store.Marks
 	OverAt    time.Time // since when the agreement is over; zero while it is not
 	Returned  bool      // what there was is handed back
+	Destroyed time.Time // when everything was, at the end of the agreement; zero: it was not, or an export was begun since
 	AtOnce    bool      // a person wants no pause between the end of the agreement and the destruction
 	Now       time.Time
 }
