@@ -12,10 +12,10 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
-	"github.com/bulkhead-fhir/bulkhead/internal/look"
 )
 
 // lookEvery is how often a board looks at the ledger.
