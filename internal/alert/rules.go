@@ -149,8 +149,8 @@ func open(now time.Time, p *PracticeFacts, r Rules) []Condition {
 			if now.Sub(x.At) > r.UnknownAfter.Std() {
 				list = append(list, Condition{
 					Kind: Unknown, Object: x.ID, Severity: config.SeverityWarning, Party: Us, Since: x.At, Code: problem.KickoffUnknown,
-					Summary: "a kick-off left and no answer came: an export may run at the server whose address nobody has; the schedule stands still until somebody decides",
-					Remedy:  "Ask once more with bulkhead export " + p.Tenant + " --resume, or give it up with bulkhead cancel " + p.Tenant + ".",
+					Summary: "a kick-off left and no answer came: an export may run at the server whose address nobody has; nothing is exported meanwhile",
+					Remedy:  "Ask once more with bulkhead export " + p.Tenant + " --resume, or give it up with bulkhead cancel " + p.Tenant + ". A schedule asks once more by itself, twelve hours later at the earliest and three times in all.",
 				})
 			}
 		case x.State == life.Requested || x.State == life.Waiting:

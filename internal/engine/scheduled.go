@@ -108,6 +108,11 @@ func (e *Engine) startScheduled(ctx context.Context, cfg *config.Config, t *conf
 		next.Why = append(next.Why, b.Says())
 		return e.putOff(ctx, t, next)
 	}
+	if again, err := e.askAgain(ctx, t.ID); err != nil {
+		return err
+	} else if again {
+		return e.moveOn(ctx, t, next)
+	}
 	wish := export.Wish{By: schedule.BySchedule}
 	if wish.Full, err = e.fullDue(ctx, cfg, t); err != nil {
 		return err
@@ -119,6 +124,10 @@ func (e *Engine) startScheduled(ctx context.Context, cfg *config.Config, t *conf
 		}
 		e.log.Warn("scheduled export did not start", "tenant", t.ID, "reason", err)
 	}
+	return e.moveOn(ctx, t, next)
+}
+
+func (e *Engine) moveOn(ctx context.Context, t *config.Tenant, next schedule.Due) error {
 	return e.store.In(t.ID).Do(ctx, func(tx *store.Tx) error { return tx.MoveSchedule(next.At, next.Moved()) })
 }
 
