@@ -66,6 +66,9 @@ func (f CertificateFacts) ends(now time.Time, c Condition, r Rules) []Condition 
 		return one(c)
 	}
 	c.Remedy = "Renew it: a new one at " + f.Field + ", with its key at " + f.Section + ".tls_key, is taken up by itself. " + after[f.Section]
+	if f.HandedOver() {
+		c.Remedy = "Renew it where the service's credentials come from, and restart the service, which gets them at its start. " + after[f.Section]
+	}
 	if !now.Before(ends.Add(-min(notice/2, lastWeek))) {
 		c.Severity = config.SeverityCritical
 	}

@@ -88,6 +88,15 @@ func TestWhenTheEndOfACertificateIsTold(t *testing.T) {
 	}
 }
 
+func TestACertificateThatSystemdHandsOverTakesARestart(t *testing.T) {
+	t.Parallel()
+	f := CertificateFacts{Life: keyring.Life{Begins: ago(360 * day1), Ends: noon.Add(5 * day1)}}
+	f.Section, f.Field, f.Key, f.File = "web", "web.tls_cert", "key", "/run/credentials/bulkhead.service/web.crt"
+	if list := certificates(noon, []CertificateFacts{f}, rules(t)); len(list) != 1 || !strings.Contains(list[0].Remedy, "restart the service") || strings.Contains(list[0].Remedy, "by itself") {
+		t.Errorf("%+v", list)
+	}
+}
+
 func TestTheCertificateOfThePagesIsToldBeforeItsEndAndWhenItIsRenewed(t *testing.T) {
 	t.Attr("fault", "machine: the certificate of the pages comes near its end, is renewed without its key for five hours, then with it -> told once, that it cannot be used once, the recovery of both once")
 	file := filepath.Join(t.TempDir(), "web.pem")

@@ -4,9 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -60,6 +63,14 @@ func hostsOf(text string) []string {
 	}
 	return nil
 }
+
+// handedOver is where systemd puts a service's credentials.
+const handedOver = "/run/credentials/"
+
+// HandedOver reports whether systemd hands the file to the service when it
+// starts: nobody else sees it, and a new one takes a restart.
+// https://systemd.io/CREDENTIALS/
+func (c Certificate) HandedOver() bool { return strings.HasPrefix(c.File, handedOver) }
 
 // A Life is from when until when a certificate is good.
 type Life struct{ Begins, Ends time.Time }
@@ -118,10 +129,13 @@ func (c Certificate) authority() (Life, error) {
 }
 
 // Doubt says what is wrong with the certificate at a moment: it cannot be used,
-// is no longer good or not yet, or is for other hosts; nil when nothing is. It
-// is a *problem.Problem.
+// is no longer good or not yet, or is for other hosts; nil when nothing is, or
+// when only the service can see it. It is a *problem.Problem.
 func (c Certificate) Doubt(now time.Time) error {
 	life, err := c.Life()
+	if err != nil && c.HandedOver() && unseen(c.File) {
+		return nil
+	}
 	when := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 	switch {
 	case err != nil:
@@ -132,6 +146,12 @@ func (c Certificate) Doubt(now time.Time) error {
 		return problem.New(problem.ConfigInvalid, c.What+" is not good before "+when(life.Begins), "Look whether the clock of this machine is right, or put another one at "+c.Field+".")
 	}
 	return c.strange()
+}
+
+// unseen reports whether a file is not there, or not for who asks.
+func unseen(file string) bool {
+	_, err := os.Stat(file)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 // strange says that the certificate is for other hosts than those by which what

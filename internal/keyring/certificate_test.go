@@ -67,6 +67,7 @@ func TestWhatIsWrongWithACertificateIsSaid(t *testing.T) {
 		"no file":             {filepath.Join(t.TempDir(), "none"), fileOf(t, good.key), "", "the certificate of pages and API cannot be used"},
 		"what is no PEM":      {fileOf(t, []byte("hello")), fileOf(t, good.key), "", "the certificate of pages and API cannot be used"},
 		"the key is no PEM":   {fileOf(t, good.cert), fileOf(t, []byte("canary")), "", "the certificate of pages and API cannot be used"},
+		"only the service":    {"/run/credentials/bulkhead.service/none.crt", "/run/credentials/bulkhead.service/none.key", "", ""},
 		"an address, no host": {fileOf(t, good.cert), fileOf(t, good.key), "", ""},
 	} {
 		list := Certificates(&config.Config{Web: config.Web{TLSCert: c.cert, TLSKey: c.key, URL: c.url}})

@@ -51,6 +51,9 @@ func endOfCertificate(file keyring.Certificate, now time.Time) deadline {
 	}
 	d.At, d.Says = life.Ends, file.What+" is no longer good"
 	d.Do = "Put a new one at " + file.Field + ", with its key beside it: it is taken up by itself."
+	if file.HandedOver() {
+		d.Do = "Renew it where the service's credentials come from, and restart the service."
+	}
 	if file.Key == "" {
 		d.Do = "Put its successor into the file of " + file.Field + " and restart."
 	}
