@@ -45,10 +45,13 @@ type Google struct {
 	garbled  bool   // answers do not come whole
 }
 
+// accountKey makes the key of the service account, once: it takes a while.
+var accountKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // NewGoogle starts a server that ends with the test.
 func NewGoogle(t testing.TB) *Google {
 	t.Helper()
-	account, err := rsa.GenerateKey(rand.Reader, 2048)
+	account, err := accountKey()
 	if err != nil {
 		t.Fatal(err)
 	}
