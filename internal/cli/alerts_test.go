@@ -79,11 +79,19 @@ func TestAlertsAreListedTheWorstFirstAndTakenOn(t *testing.T) {
 	if _, text := d.run("alerts", "list", "lakeside"); strings.Contains(text, "no room") || !strings.Contains(text, "next: Ask the vendor.") {
 		t.Errorf("alerts of one practice: %s", text)
 	}
+	for want, args := range map[string][]string{"2 alerts that nobody has taken on: bulkhead alerts list\n": {"status"}, "1 alert that nobody has taken on: bulkhead alerts list lakeside\n": {"status", "lakeside"}} {
+		if _, text := d.run(args...); !strings.HasSuffix(text, want) {
+			t.Errorf("%v: %s", args, text)
+		}
+	}
 	if status, text := d.run("alerts", "ack", "1", "2", "--for", "12h", "--by", "ada", "--note", "the vendor knows"); status != 0 || !strings.Contains(text, "alert 2 is taken on by ada") {
 		t.Errorf("ack: %d %s", status, text)
 	}
 	if _, text := d.run("--json", "alerts"); strings.Count(text, `"acknowledged_by":"ada"`) != 2 || !strings.Contains(text, `"note":"the vendor knows"`) {
 		t.Errorf("after the acknowledgement: %s", text)
+	}
+	if _, text := d.run("status"); strings.Contains(text, "taken on") {
+		t.Errorf("an overview of alerts that are taken on: %s", text)
 	}
 	if status, text := d.run("alerts", "ack", "3"); status != 2 || !strings.Contains(text, "no open alert 3") {
 		t.Errorf("ack of none: %d %s", status, text)

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/blob"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/disposal"
+	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
@@ -113,10 +114,13 @@ func (c *disposeNowCommand) say(g *Globals, t *config.Tenant, f disposal.Facts, 
 	g.printf("%s: %s\n", t.ID, ends(t, f, open))
 	table, due := grid{header: []string{"export", "area", "what becomes of it"}}, map[agreement.Kind]bool{}
 	for _, v := range list {
+		if v.Export.State == life.Denied && v.Export.KickoffSentAt.IsZero() && v.Area.Kind != agreement.KindHistory {
+			continue // it brought nothing
+		}
 		table.add(v.Export.ID, string(v.Area.Kind), disposal.Says(v.Disposal))
 		due[v.Area.Kind] = due[v.Area.Kind] || v.Due
 	}
-	if len(list) > 0 {
+	if len(table.rows) > 0 {
 		table.print(g)
 	}
 	for _, a := range disposal.Areas {
@@ -135,6 +139,8 @@ func ends(t *config.Tenant, f disposal.Facts, open *store.Ending) string {
 		return "there is no agreement; everything is kept, for nobody can say what becomes of it"
 	case a.LegalHold.Holds():
 		return "a legal hold since " + a.LegalHold.Since.Format(time.DateOnly) + " by " + a.LegalHold.By + " keeps everything: " + a.LegalHold.Reason
+	case over && !f.Destroyed.IsZero():
+		return "everything was destroyed on " + f.Destroyed.Format(time.DateOnly) + ", after the agreement's end: bulkhead dispose certificate " + t.ID
 	case over && open == nil:
 		return "the agreement is over (" + string(rule) + ")"
 	case over:

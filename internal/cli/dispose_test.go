@@ -120,7 +120,7 @@ func TestAPracticeThatLeavesGetsItsRecordsAndACertificate(t *testing.T) {
 	w.amend("agreement: {reference: A, status: active", "agreement: {reference: A, disposal: return, status: terminated")
 	w.run(2, "dispose", "certificate", "lakeside")
 	if said := w.run(0, "dispose", "calendar", "--json"); strings.Contains(said, `"tenant":"lakeside"`) {
-		t.Errorf("the calendar knows the end of an agreement that nobody has seen: %s", said)
+		t.Errorf("the calendar knows an end that is not in force: %s", said)
 	}
 	if said := w.run(0, "dispose", "lakeside"); !strings.Contains(said, "handed back") {
 		t.Errorf("before it is handed back: %s", said)
@@ -134,6 +134,9 @@ func TestAPracticeThatLeavesGetsItsRecordsAndACertificate(t *testing.T) {
 	}
 	if said := w.run(0, "dispose", "lakeside", "--at-once"); !strings.Contains(said, "everything of lakeside is destroyed") {
 		t.Errorf("at once: %s", said)
+	}
+	if said := w.run(0, "dispose", "lakeside", "--dry-run"); !strings.HasPrefix(said, "lakeside: everything was destroyed on ") || strings.Contains(said, " raw ") {
+		t.Errorf("after it: %s", said)
 	}
 
 	if left := w.files("lakeside"); len(left) > 0 {

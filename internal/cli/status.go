@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
@@ -143,7 +144,29 @@ func (g *Globals) overview(ctx context.Context, s *store.Store, tenants []store.
 	}
 	if !g.JSON {
 		table.print(g)
-		return g.heldBack(ctx, s)
+		if err := g.heldBack(ctx, s); err != nil {
+			return err
+		}
+		return g.alertsBelow(ctx, s, "")
+	}
+	return nil
+}
+
+// alertsBelow says below an overview, or below a practice's exports, how many
+// alerts nobody has taken on, if there are any.
+func (g *Globals) alertsBelow(ctx context.Context, s *store.Store, tenant string) error {
+	list, err := s.OpenAlerts(ctx)
+	if err != nil {
+		return err
+	}
+	n := int64(0)
+	for _, a := range list {
+		if (tenant == "" || a.Tenant == tenant) && a.AbsentAt.IsZero() && !a.AckUntil.After(time.Now()) {
+			n++
+		}
+	}
+	if n > 0 {
+		g.printf("\n%s that nobody has taken on: %s\n", some(n, "alert"), strings.TrimSpace("bulkhead alerts list "+tenant))
 	}
 	return nil
 }
@@ -196,12 +219,16 @@ func (c *statusCommand) tenant(ctx context.Context, g *Globals, s *store.Store, 
 	if g.JSON {
 		return nil
 	}
-	g.printf("%s  %s  %s\n\n", t.ID, t.Name, t.FHIRBaseURL)
+	g.printf("%s  %s  %s\n", t.ID, t.Name, t.FHIRBaseURL)
+	if t.Frozen {
+		g.printf("frozen: the configuration in force does not name it; its data stays\n")
+	}
+	g.printf("\n")
 	table.print(g)
 	if len(exports) > 0 && exports[0].ProblemRemedy != "" {
-		g.printf("\nnext: %s\n", exports[0].ProblemRemedy)
+		g.printf("\nnext:   %s\nto act: %s\n", exports[0].ProblemRemedy, problem.Code(exports[0].ProblemCode).Kind().Text)
 	}
-	return nil
+	return g.alertsBelow(ctx, s, t.ID)
 }
 
 // eventLog prints what has happened to an export up to now.

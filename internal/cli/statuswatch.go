@@ -18,6 +18,9 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
+// needs is the mark of a practice that does not go on by itself.
+const needs = "needs somebody"
+
 // lookEvery is how often a board looks at the ledger.
 const lookEvery = time.Second
 
@@ -168,7 +171,9 @@ func (b *board) detail(ctx context.Context, s *stand, now time.Time) error {
 		s.detail = "the sinks take it"
 	case life.Failed, life.Unknown, life.Gone, life.Denied:
 		who, _, _ := strings.Cut(problem.Code(s.Problem).Kind().Text, ":")
-		s.detail = s.Summary + " (to act: " + who + ")"
+		if s.detail = s.Summary; s.mark == needs {
+			s.detail += " (to act: " + who + ")"
+		}
 	case life.Completed, life.Cancelled:
 	}
 	if s.detail == "" && s.mark == "late" {
@@ -279,7 +284,7 @@ func (b *board) practice(ctx context.Context, s stand, now time.Time) ([]string,
 	if !s.NextAt.IsZero() {
 		lines = append(lines, "next export by its schedule: "+clock(s.NextAt))
 	}
-	if s.mark == "needs somebody" {
+	if s.mark == needs {
 		lines = append(lines, "problem: "+s.Summary, "next:    "+s.Remedy, "to act:  "+problem.Code(s.Problem).Kind().Text)
 	}
 	lines = append(lines, "", fmt.Sprintf("%-24s %-12s %-11s %-16s %s", "export", "mode", "state", "requested", "took"))

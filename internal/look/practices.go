@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/fhir"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
@@ -23,7 +24,7 @@ const (
 	paused  = "paused" // a person holds it back
 	never   = "never exported"
 	fresh   = "fresh"
-	stopped = "stopped" // a person cancelled its latest export
+	stopped = "stopped" // a person cancelled its latest export, or suspended or terminated its agreement
 	frozen  = "frozen"  // no longer configured
 )
 
@@ -72,7 +73,20 @@ func rowOf(s store.Standing, now time.Time) Row {
 
 // RowOf gives how a practice stands, by what holds exports back.
 func RowOf(s store.Standing, ground schedule.Ground, now time.Time) Row {
-	return held(rowOf(s, now), ground, now)
+	return held(meant(rowOf(s, now), ground), ground, now)
+}
+
+// meant marks a practice as stopped whose export was denied because a person has
+// suspended or terminated its agreement: nobody needs to be told.
+func meant(r Row, ground schedule.Ground) Row {
+	if r.Mark != trouble || r.State != life.Denied {
+		return r
+	}
+	t, err := ground.Config.Tenant(r.Tenant)
+	if err == nil && t.Agreement != nil && (t.Agreement.Status == config.AgreementSuspended || t.Agreement.Status == config.AgreementTerminated) {
+		r.Mark = stopped
+	}
+	return r
 }
 
 // held marks a practice as paused that would run, wait or be fresh without a

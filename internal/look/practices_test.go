@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
+	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 )
 
@@ -22,6 +24,21 @@ func TestAPracticeIsMarkedByWhatItNeeds(t *testing.T) {
 	} {
 		if got := markOf(s, now); got != want {
 			t.Errorf("%+v is %q, want %q", s, got, want)
+		}
+	}
+}
+
+// Alerts say nothing of an agreement that a person has suspended or terminated,
+// nor does the overview call for somebody.
+func TestAnAgreementThatAPersonEndedNeedsNobody(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{
+		config.AgreementSuspended: stopped, config.AgreementTerminated: stopped, config.AgreementActive: trouble, config.AgreementDraft: trouble,
+	} {
+		c := &config.Config{Tenants: []config.Tenant{{ID: "oak", Agreement: &config.Agreement{Status: status}}}}
+		s := store.Standing{Tenant: "oak", Export: "x", State: life.Denied}
+		if got := RowOf(s, schedule.NewGround(c, nil, nil), time.Now()).Mark; got != want {
+			t.Errorf("denied under an agreement that is %s: %q, want %q", status, got, want)
 		}
 	}
 }
