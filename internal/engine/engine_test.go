@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -123,7 +122,6 @@ type bench struct {
 	folder string
 	yaml   string // with %FOLDER%
 	steps  *script
-	retry  engine.Retry // the zero value: impatient
 	store  *store.Store
 	*engine.Engine
 }
@@ -147,7 +145,7 @@ func (b *bench) start() {
 	}
 	b.Engine, err = engine.New(engine.Options{
 		Config: cfg, Store: b.store, Steps: b.steps, Log: slog.New(slog.DiscardHandler),
-		Retry: cmp.Or(b.retry, engine.Retry{Base: time.Millisecond, Cap: 5 * time.Millisecond, Attempts: 3}),
+		Retry: engine.Retry{Base: time.Millisecond, Cap: 5 * time.Millisecond, Attempts: 3},
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -29,8 +29,10 @@ type jam struct {
 }
 
 const (
-	soonest = time.Minute      // after a pause of that length at most a ledger is tried that nothing can be written to
-	grace   = 30 * time.Second // by which the executor may be late
+	firstPause   = 5 * time.Second  // before an outcome is recorded again; each further one is twice as long
+	longestPause = 5 * time.Minute  // at most
+	ledgerPause  = time.Minute      // at most while nothing at all can be written
+	grace        = 30 * time.Second // by which the executor may be late
 )
 
 // jammed notes that what came of a step could not be recorded, and gives the
@@ -44,10 +46,11 @@ func (e *Engine) jammed(ref store.StepRef, err error) time.Duration {
 		j.Jam = Jam{Tenant: ref.Tenant, Export: ref.Export, Step: ref.Kind, Since: now}
 	}
 	j.Attempts, j.Err, j.alone = j.Attempts+1, err, e.recordedAt.After(j.Since)
-	pause := e.retry.wait(j.Attempts)
+	longest := longestPause
 	if ofTheLedger(err) {
-		pause = min(pause, soonest)
+		longest = ledgerPause
 	}
+	pause := Retry{Base: firstPause, Cap: longest}.wait(j.Attempts)
 	j.until = now.Add(pause)
 	e.jams[ref.ID] = j
 	return pause

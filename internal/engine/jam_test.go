@@ -13,7 +13,7 @@ import (
 var errOurs = errors.New("a constraint forbids it")
 
 func jamming() *Engine {
-	return &Engine{retry: Retry{}.withDefaults(), jams: map[int64]jam{}, changed: make(chan struct{})}
+	return &Engine{jams: map[int64]jam{}, changed: make(chan struct{})}
 }
 
 func (e *Engine) fails(ref store.StepRef, err error) time.Duration {
