@@ -86,7 +86,7 @@ func (c *encryptionStatusCommand) Run(ctx context.Context, g *Globals) error {
 		err = keys.House.Try(ctx)
 	}
 	if err == nil && cfg.Encryption.On() && !g.JSON {
-		g.printf("the house key can be used; no practice has a key yet: its first file makes one\n")
+		g.printf("no practice has a key yet: its first file makes one\n")
 	}
 	return err
 }
