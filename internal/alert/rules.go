@@ -150,7 +150,7 @@ func open(now time.Time, p *PracticeFacts, r Rules) []Condition {
 				list = append(list, Condition{
 					Kind: Unknown, Object: x.ID, Severity: config.SeverityWarning, Party: Us, Since: x.At, Code: problem.KickoffUnknown,
 					Summary: "a kick-off left and no answer came: an export may run at the server whose address nobody has; nothing is exported meanwhile",
-					Remedy:  "Ask once more with bulkhead export " + p.Tenant + " --resume, or give it up with bulkhead cancel " + p.Tenant + ". A schedule asks once more by itself, twelve hours later at the earliest and three times in all.",
+					Remedy:  "Ask once more with bulkhead export " + p.Tenant + " --resume, or give it up with bulkhead cancel " + p.Tenant + ". A schedule asks once more by itself, half a day later at the earliest and three times in all.",
 				})
 			}
 		case x.State == life.Requested || x.State == life.Waiting:

@@ -13,8 +13,8 @@ import (
 const (
 	// unanswered is how long a schedule leaves a kick-off alone whose answer was
 	// lost: an export that it may have begun has ended by then, or the server
-	// says that it is busy.
-	unanswered = 12 * time.Hour
+	// says that it is busy. It is less than half a day by what a kick-off takes.
+	unanswered = 12*time.Hour - 15*time.Minute
 
 	// asked is how many kick-offs of one export a schedule lets be lost; then the
 	// fault does not pass by itself, and each may have begun an export at the
@@ -32,7 +32,7 @@ func (e *Engine) askAgain(ctx context.Context, tenant string) (bool, error) {
 		return false, err
 	}
 	for _, x := range latest {
-		if x.State != life.Unknown || x.Kickoffs >= asked || time.Since(x.StateAt) < unanswered {
+		if x.State != life.Unknown || x.Kickoffs >= asked || time.Since(x.KickoffSentAt) < unanswered {
 			continue
 		}
 		e.log.Info("a kick-off that went unanswered is sent once more", "tenant", tenant, "export", x.ID, "kickoffs", x.Kickoffs)

@@ -43,7 +43,7 @@ var explanations = map[Code]string{
 	GroupMissing:         "The group is not there, or not enabled for the app. On eClinicalWorks it is the portal's UUID, not Group.id.",
 	LevelUnsupported:     "The server has no export at that level. eClinicalWorks and Epic export groups only.",
 	KickoffRefused:       "The server refused to start an export.",
-	KickoffUnknown:       "The request for an export left, and no answer came, or a gateway (502, 504) answered in the place of the server. An export may be running at the server whose address nobody has. `--resume` asks once more; a server that is still running the first one says so, and bulkhead waits. A schedule asks once more by itself, twelve hours later at the earliest and three times in all.",
+	KickoffUnknown:       "The request for an export left, and no answer came, or a gateway (502, 504) answered in the place of the server. An export may be running at the server whose address nobody has. `--resume` asks once more; a server that is still running the first one says so, and bulkhead waits. A schedule asks once more by itself, half a day later at the earliest and three times in all.",
 	ExportGone:           "The server no longer knows the export: it expired, was cancelled there, or the server forgot it. Start a new one.",
 	ExportFailed:         "The server says that the export failed.",
 	ExportStuck:          "The server has been working on the export for longer than any known one took.",

@@ -29,7 +29,7 @@ func TestAScheduleAsksOnceMoreWhenNoAnswerCame(t *testing.T) {
 		"the answer is lost, every hour": {"0 * * * *", "{on: kickoff, times: 1, do: lost}", 12 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Attr("fault", "network: the answer to a scheduled kick-off is lost, or is a gateway's -> unknown; asked once more when the schedule is due and twelve hours are over, complete")
+			t.Attr("fault", "network: the answer to a scheduled kick-off is lost, or is a gateway's -> unknown; asked once more when the schedule is due and half a day is over, complete")
 			scenario.Run(t, unanswered(c.schedule, c.fault), func(w *scenario.World) {
 				w.Pass(26*time.Hour + c.after) // it is due first somewhere in the first day
 				var x *scenario.Export
@@ -48,7 +48,7 @@ func TestAScheduleAsksOnceMoreWhenNoAnswerCame(t *testing.T) {
 }
 
 func TestAKickoffThatIsNeverAnsweredIsLeftToAPerson(t *testing.T) {
-	t.Attr("fault", "network: the answer to each kick-off of an export is lost -> three in all, twelve hours apart at least, then a person decides")
+	t.Attr("fault", "network: the answer to each kick-off of an export is lost -> three in all, half a day apart at least, then a person decides")
 	scenario.Run(t, unanswered("0 2 * * *", "{on: kickoff, do: lost}"), func(w *scenario.World) {
 		w.Pass(10 * 24 * time.Hour)
 		list := w.Exports(w.Tenant().ID)
