@@ -35,15 +35,17 @@ demo: build ## a sandbox, three practices, their exports, tables and queries
 # left out: the linker could take its copy of sync.Map for everyone's.)
 RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 
-# Worlds of simulated time and lives that are ended by kill -9 are many, and what DuckDB does
-# no detector sees: these run whole without the race detector, and some of their tests with it.
-UNRACED := ./internal/scenario ./internal/crashtest ./internal/machinetest ./internal/cli ./cmd/bulkhead ./internal/duckdbsink ./internal/parquetsink ./internal/alert ./packaging ./bench
+# Worlds of simulated time, lives that are ended by kill -9 and pages in a browser are many, and what
+# DuckDB does no detector sees: these run whole without the race detector, and some of their tests with it.
+UNRACED := ./internal/scenario ./internal/crashtest ./internal/machinetest ./internal/cli ./cmd/bulkhead ./internal/duckdbsink ./internal/parquetsink ./internal/alert ./internal/web ./packaging ./bench
 RACED := TestAnExportOutlives|TestPatientsWhoJoined|TestPagesAre|TestALostAnswer|TestTokensThatLive|TestNoPollIsEarly
+RACED_WEB := TestEveryRoute|TestTheOverviewFollows|TestTheGlassStays|TestNoNews|TestTheAPIStarts
 RACED_ALERTS := TestAPracticeThatGrowsStale|TestMessagesThatDoNotLeave|TestEachService|TestMailCarries
 test: setup-tests ## every test, with the race detector
 	$(GO) test -timeout 20m $(UNRACED)
 	$(GO) test $(RACE) -timeout 10m -run '$(RACED)' ./internal/scenario
 	$(GO) test $(RACE) -timeout 10m -run '$(RACED_ALERTS)' ./internal/alert
+	$(GO) test $(RACE) -timeout 10m -run '$(RACED_WEB)' ./internal/web
 	$(GO) test $(RACE) -timeout 5m -run 'TestPublicationsThatWait|TestAPublicationThatFails' ./internal/duckdbsink
 	$(GO) test $(RACE) -timeout 5m -run TestTheCalmLife ./internal/crashtest
 	$(GO) test $(RACE) -timeout 15m $$($(GO) list ./... | grep -v $(UNRACED:./%=-e /%$$))
