@@ -66,24 +66,28 @@ func (e *Engine) Decide(ctx context.Context, d sink.Delivery, old string) (*Deci
 	if err := e.prepare(ctx, d, chunks > 1); err != nil {
 		return nil, fmt.Errorf("prepare the decision: %w", err)
 	}
+	counts := tally{}
 	for k := range chunks {
-		if err := e.judge(ctx, d, old, part(k, chunks)); err != nil {
+		err := e.judge(ctx, d, old, part(k, chunks))
+		if err == nil {
+			err = e.count(ctx, counts)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("judge the delivered lines: %w", err)
 		}
 	}
-	x, err := e.sum(ctx, d, before)
-	if err == nil {
-		x.judged = total
-	}
-	return x, err
+	return sum(d, counts, before, total), nil
 }
 
 // part is the condition that a resource belongs to chunk k of n.
-func part(k, n int64) string {
+func part(k, n int64) string { return partOf("resource_type", "id", k, n) }
+
+// partOf is part where type and id are columns of other names.
+func partOf(typ, id string, k, n int64) string {
 	if n == 1 {
 		return "true"
 	}
-	return fmt.Sprintf("hash(resource_type, id) %% %d = %d", n, k)
+	return fmt.Sprintf("hash(%s, %s) %% %d = %d", typ, id, n, k)
 }
 
 // prepare makes the tables of the decision, of a large one on disk.
@@ -107,7 +111,6 @@ func (e *Engine) prepare(ctx context.Context, d sink.Delivery, large bool) error
 		"CREATE TABLE work.skip (no INTEGER, line BIGINT)",
 		"CREATE TABLE work.gone (resource_type VARCHAR, id VARCHAR)",
 		"CREATE TABLE work.fresh (resource_type VARCHAR, id VARCHAR, last_updated_ts TIMESTAMP WITH TIME ZONE, content_hash BIGINT, partial BOOLEAN)",
-		"CREATE TABLE work.tally (resource_type VARCHAR, verdict VARCHAR, n BIGINT)",
 	)
 	if err != nil {
 		return err
@@ -204,10 +207,6 @@ func (e *Engine) judge(ctx context.Context, d sink.Delivery, old, chunk string) 
 		"INSERT INTO work.fresh SELECT resource_type, id, last_updated_ts, content_hash, partial FROM work.judged WHERE verdict IN ('new', 'changed')",
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.judged WHERE verdict = 'changed'",
 		"INSERT INTO work.gone SELECT resource_type, id FROM work.lost",
-		"INSERT INTO work.tally SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL",
-		"INSERT INTO work.tally SELECT resource_type, 'deleted', count(*) FROM work.lost GROUP BY ALL",
-		"INSERT INTO work.tally SELECT resource_type, 'withheld', count(*) FROM work.lost WHERE withheld GROUP BY ALL",
-		"DROP TABLE work.later", "DROP TABLE work.withheld", "DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost",
 	)
 }
 
@@ -233,38 +232,48 @@ func withheld(d sink.Delivery, chunk string) string {
 	return q + " GROUP BY ALL"
 }
 
-// sum adds up the tally.
-func (e *Engine) sum(ctx context.Context, d sink.Delivery, before map[string]int64) (*Decision, error) {
-	types := map[string]*sink.TypeCount{}
-	q := "SELECT resource_type, verdict, CAST(sum(n) AS BIGINT) FROM work.tally GROUP BY ALL"
+// A tally counts verdicts, by resource type.
+type tally map[string]*sink.TypeCount
+
+// count adds the verdicts of the chunk that is judged, and forgets the chunk.
+func (e *Engine) count(ctx context.Context, counts tally) error {
+	q := `SELECT resource_type, verdict, count(*) FROM work.judged GROUP BY ALL
+		UNION ALL SELECT resource_type, 'deleted', count(*) FROM work.lost GROUP BY ALL
+		UNION ALL SELECT resource_type, 'withheld', count(*) FROM work.lost WHERE withheld GROUP BY ALL`
 	err := e.Each(ctx, q, func(rows *sql.Rows) error {
 		var name, verdict string
 		var n int64
 		if err := rows.Scan(&name, &verdict, &n); err != nil {
 			return err
 		}
-		if types[name] == nil {
-			types[name] = &sink.TypeCount{ResourceType: name}
+		if counts[name] == nil {
+			counts[name] = &sink.TypeCount{ResourceType: name}
 		}
-		*count(types[name], verdict) = n
+		*of(counts[name], verdict) += n
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("sum the decision: %w", err)
+		return err
 	}
-	x := &Decision{Emptied: map[string]bool{}, delivery: d}
-	for _, t := range slices.SortedFunc(maps.Values(types), byType) {
+	return e.Exec(ctx, "DROP TABLE work.later", "DROP TABLE work.withheld", "DROP TABLE work.line", "DROP TABLE work.judged", "DROP TABLE work.lost")
+}
+
+// sum makes the decision of the counts; before has how many resources of each
+// type were there.
+func sum(d sink.Delivery, counts tally, before map[string]int64, judged int64) *Decision {
+	x := &Decision{Emptied: map[string]bool{}, delivery: d, judged: judged}
+	for _, t := range slices.SortedFunc(maps.Values(counts), byType) {
 		x.Types = append(x.Types, *t)
 		x.Picked += t.New + t.Changed
 		x.Skipped += t.Unchanged + t.Double
 		x.Emptied[t.ResourceType] = before[t.ResourceType] == t.Changed+t.Deleted
 	}
-	return x, nil
+	return x
 }
 
 func byType(a, b *sink.TypeCount) int { return cmp.Compare(a.ResourceType, b.ResourceType) }
 
-func count(t *sink.TypeCount, verdict string) *int64 {
+func of(t *sink.TypeCount, verdict string) *int64 {
 	switch verdict {
 	case "new":
 		return &t.New
