@@ -89,13 +89,46 @@ func (w *work) Unpause(ctx context.Context, scope, object, reason string) (bool,
 	return w.store.Unpause(ctx, scope, object, reason)
 }
 
-func newHouse(t *testing.T, change ...func(*Options)) *house {
+// newLedger gives a ledger of its own: a copy of one, since making its tables
+// takes longer than most tests.
+func newLedger(t *testing.T) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	made, err := madeLedger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := os.WriteFile(path, made, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+var madeLedger = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ledger.db")
+	s, err := store.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func newHouse(t *testing.T, change ...func(*Options)) *house {
+	t.Helper()
+	s := newLedger(t)
 	h := &house{T: t, store: s, exports: map[string]string{}}
 	if err := s.PutTenants(t.Context(), []store.Tenant{{ID: "hillcrest", Name: "Hillcrest Family Practice"}, {ID: "lakeside", Name: "Lakeside Clinic"}}); err != nil {
 		t.Fatal(err)
