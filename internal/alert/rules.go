@@ -221,7 +221,7 @@ func refused(_ time.Time, p *PracticeFacts, r Rules) []Condition {
 	switch {
 	case x == nil:
 		return nil
-	case !x.Counted:
+	case !x.Counted, x.Lines == 0: // of one that brought nothing the lines before it are missing still
 		return one(Condition{Kind: Refused, Pending: true})
 	case x.Refused == 0 || x.Refused*100 <= int64(r.RefusedPercent)*x.Lines:
 		return nil

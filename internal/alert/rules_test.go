@@ -304,3 +304,17 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestAnEmptyDeliveryDoesNotEndWhatWasRefused(t *testing.T) {
+	p := healthy()
+	p.Finished.Lines, p.Finished.Refused = 0, 0
+	for _, c := range Evaluate(noon, Facts{Practices: []PracticeFacts{p}, Machine: MachineFacts{Free: 1 << 40}}, rules(t)) {
+		if c.Kind == Refused {
+			if !c.Pending {
+				t.Error("it is told anew")
+			}
+			return
+		}
+	}
+	t.Error("the lines that were refused before are taken for settled")
+}
