@@ -14,7 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # timetzdata: schedules know every time zone, on machines without tzdata too.
 BUILD := $(GO) build -buildvcs=false -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure packages bench microbench docs suite crash soak conformance scenarios pictures readme-pictures unattended fuzz load memory memory-flatten differential clean
+.PHONY: setup setup-tests build demo test check fmt vet fix lint generated arch pure packages bench microbench docs suite crash soak conformance scenarios pictures readme-pictures unattended interop fuzz load memory memory-flatten differential clean
 
 setup: ## install what is missing: a C++ compiler, git, curl
 	@scripts/setup.sh
@@ -136,6 +136,9 @@ conformance: setup ## run the tests that show the standards' rules; writes docs/
 SCENARIOS ?= 500
 scenarios: setup ## random combinations of servers' habits and faults, in simulated time
 	SCENARIOS=$(SCENARIOS) $(GO) test -count=1 -timeout 60m -run TestRandom -v ./internal/scenario
+
+interop: setup ## the house key against moto, which plays AWS KMS by other hands (needs python3-venv and PyPI)
+	@scripts/interop.sh
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
