@@ -92,7 +92,10 @@ func (p publication) table(ctx context.Context, x *merge.Decision, t sink.Table,
 	if err != nil {
 		return err
 	}
-	adds, err := p.holds(ctx, x.Adds(t), func() string { return x.StagedRows(t, t.Columns) })
+	adds := x.AddsAll(t)
+	if !adds {
+		adds, err = p.holds(ctx, x.Adds(t), func() string { return x.StagedRows(t, t.Columns) })
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,11 @@ func (x *Decision) Adds(t sink.Table) bool {
 	return len(t.Files) > 0 && x.any(t.ResourceType, func(c sink.TypeCount) bool { return c.New+c.Changed > 0 })
 }
 
+// AddsAll says whether every staged row of a table goes in, and there is one.
+func (x *Decision) AddsAll(t sink.Table) bool {
+	return x.Skipped == 0 && x.Adds(t) && slices.ContainsFunc(t.Files, func(f sink.File) bool { return f.Rows > 0 })
+}
+
 // Removes says whether rows of a resource type may go out; the empty type
 // stands for all.
 func (x *Decision) Removes(resourceType string) bool {
