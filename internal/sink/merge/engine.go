@@ -38,6 +38,7 @@ type Engine struct {
 	chunk   int64
 	limit   int64
 	parked  bool
+	low     bool // its limit is that of a parked one
 }
 
 // Open waits at o.Gate and starts an engine. What an engine that crashed left
@@ -115,7 +116,12 @@ func memory(bytes int64) string { return fmt.Sprintf("SET memory_limit = '%dB'",
 // Resume it holds little memory, and only Close may be called. After an error it
 // is not parked.
 func (e *Engine) Park(ctx context.Context) error {
-	if err := e.Exec(ctx, memory(min(parkedMemory, e.limit))); err != nil {
+	var held int64
+	err := e.Scan(ctx, "SELECT CAST(sum(memory_usage_bytes) AS BIGINT) FROM duckdb_memory()", &held)
+	if e.low = held > parkedMemory; err == nil && e.low { // every change of the limit gives all freed memory back, which takes long
+		err = e.Exec(ctx, memory(min(parkedMemory, e.limit)))
+	}
+	if err != nil {
 		return err
 	}
 	e.parked = true
@@ -133,6 +139,9 @@ func (e *Engine) Resume(ctx context.Context) error {
 		return fmt.Errorf("wait for other publications: %w", err)
 	}
 	e.parked = false
+	if !e.low {
+		return nil
+	}
 	return e.Exec(ctx, memory(e.limit))
 }
 
