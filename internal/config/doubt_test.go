@@ -12,11 +12,12 @@ import (
 // on a line of its own from the third on, as "line: text -> next".
 func doubtful(t *testing.T, registration string, tenants ...string) (list []string) {
 	t.Helper()
-	text := "registrations: {ecw: {profile: ecw, key_file: k.pem, " + registration + "}}\ntenants:\n"
+	var text strings.Builder
+	text.WriteString("registrations: {ecw: {profile: ecw, key_file: k.pem, " + registration + "}}\ntenants:\n")
 	for i, tenant := range tenants {
-		text += fmt.Sprintf("  - {id: p%d, registration: ecw, %s}\n", i+1, tenant)
+		text.WriteString(fmt.Sprintf("  - {id: p%d, registration: ecw, %s}\n", i+1, tenant))
 	}
-	c, err := Parse("bulkhead.yaml", []byte(text))
+	c, err := Parse("bulkhead.yaml", []byte(text.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
