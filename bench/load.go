@@ -29,6 +29,7 @@ type loads struct {
 	mega      int64         // MB of the one large file
 	practices int           // that are due at once, or live a day
 	idle      time.Duration // how long nothing is due
+	settles   time.Duration // before that, after the start
 	exports   int           // of which an old ledger knows meanwhile
 	folder    string        // where all of it is made; empty for the system's
 }
@@ -39,6 +40,7 @@ func (l *loads) flags() {
 	flag.Int64Var(&l.mega, "load-mega", 5000, "how many MB the file of load-large has")
 	flag.IntVar(&l.practices, "load-practices", 200, "how many practices load-many, load-day and load-idle have")
 	flag.DurationVar(&l.idle, "load-idle-for", time.Minute, "how long load-idle looks on")
+	flag.DurationVar(&l.settles, "load-settles", 90*time.Second, "how long after the start load-idle begins to look")
 	flag.IntVar(&l.exports, "load-exports", 100_000, "how many exports the old ledger of load-idle knows")
 	flag.StringVar(&l.folder, "load-folder", "", "where files are made; the system's folder of temporary files when empty")
 }

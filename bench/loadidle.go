@@ -11,9 +11,6 @@ import (
 const (
 	targetIdleShare = 3.0 // per cent of one processor
 	targetIdleMiB   = 120
-	// after the start, before it is looked at: the round through all that retention
-	// may take away, which comes a minute after the start and then daily, is over
-	idleSettles = 90 * time.Second
 )
 
 // loadIdle measures a bulkhead whose practices all have schedules and of which
@@ -53,7 +50,7 @@ func restOf(ctx context.Context, o options, folder string, exports int) (x rest,
 	if err != nil {
 		return x, err
 	}
-	x, err = h.idle(ctx, p, o.load.idle)
+	x, err = h.idle(ctx, p, o.load)
 	if err = errors.Join(err, p.end()); err != nil {
 		return x, err
 	}
@@ -71,18 +68,20 @@ type rest struct {
 	profile   shares
 }
 
-// idle looks on for so long once the bulkhead has started.
-func (h home) idle(ctx context.Context, p *process, long time.Duration) (x rest, err error) {
+// idle looks on for so long once the bulkhead has started and settled: the round
+// through all that retention may take away, which comes a minute after the start
+// and then daily, is over.
+func (h home) idle(ctx context.Context, p *process, l loads) (x rest, err error) {
 	ledger, err := h.ledger(ctx)
 	if err != nil {
 		return x, err
 	}
-	if err := errors.Join(ledger.Close(), pause(ctx, idleSettles)); err != nil {
+	if err := errors.Join(ledger.Close(), pause(ctx, l.settles)); err != nil {
 		return x, err
 	}
 	p.look()
 	before := p.at(time.Now())
-	if err := pause(ctx, long); err != nil {
+	if err := pause(ctx, l.idle); err != nil {
 		return x, err
 	}
 	p.look()
@@ -101,7 +100,7 @@ func tellIdle(l loads, young, old rest) string {
 		return []string{what, fmt.Sprintf(format, of(young)), fmt.Sprintf(format, of(old)), fmt.Sprintf("%.2f", of(old)/of(young)), target}
 	}
 	return fmt.Sprintf("`bulkhead run` with %d scheduled practices of which none is due, looked at for %.0f s, %.0f s after its start: once with a new ledger, once with one that knows %d exports, with four files and two rows of the record each.\n\n",
-		l.practices, young.wall.Seconds(), idleSettles.Seconds(), l.exports) +
+		l.practices, young.wall.Seconds(), l.settles.Seconds(), l.exports) +
 		table([]string{"", "new ledger", "old ledger", "ratio", "target"}, [][]string{
 			row("CPU, share of one processor", "%.2f %%", rest.share, fmt.Sprintf("%.0f %%: %s", targetIdleShare, within(young.share() < targetIdleShare && old.share() < targetIdleShare))),
 			row("resident memory, MiB", "%.0f", func(x rest) float64 { return mebi(x.resident) }, "–"),

@@ -52,6 +52,8 @@ const (
 	Certificate Kind = "certificate" // a certificate of ours ends soon, or cannot be used
 	Audit       Kind = "audit"       // the audit record is not what was recorded
 	Unrecorded  Kind = "unrecorded"  // what an export came to cannot be recorded
+
+	Configuration Kind = "configuration" // the files were to be taken up, and could not be
 )
 
 // A Party is on whose side somebody must act: one of config's contacts.

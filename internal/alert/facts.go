@@ -26,6 +26,7 @@ type Facts struct {
 	Certificates  []CertificateFacts
 	Record        RecordFacts
 	Jams          []JamFacts
+	Files         FilesFacts
 }
 
 // PracticeFacts are what is known of one practice.

@@ -56,6 +56,9 @@ func (g *gatherer) house(ctx context.Context, c *config.Config, f *Facts, now ti
 	if g.o.Jams != nil {
 		f.Jams = g.o.Jams()
 	}
+	if g.o.Files != nil {
+		f.Files = g.o.Files()
+	}
 	if g.o.Verifies {
 		f.Record.Since = g.began
 	}

@@ -21,6 +21,9 @@ type Options struct {
 	// Jams gives the steps whose outcome cannot be recorded though the ledger can
 	// be written. Nil: there are none.
 	Jams func() []JamFacts
+	// Files says whether the configuration's files are in force, as far as
+	// somebody wanted them to be. Nil: they are.
+	Files func() FilesFacts
 	// Verifies says that the process verifies the audit record by itself.
 	Verifies bool
 	// Free gives the free bytes on the disk of a folder. Nil: blob.Free.

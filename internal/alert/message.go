@@ -96,6 +96,7 @@ var headlines = map[Kind]string{
 	Credential: "how somebody signs in was changed",
 
 	Certificate: "a certificate of ours needs somebody", Audit: "the audit record needs somebody", Unrecorded: "what an export came to cannot be recorded",
+	Configuration: "the configuration is not taken up",
 }
 
 func (b *bundle) subject() string {

@@ -34,6 +34,7 @@ func Evaluate(now time.Time, f Facts, r Rules) []Condition {
 	list = append(list, certificates(now, f.Certificates, r)...)
 	list = append(list, onRecord(now, f.Record)...)
 	list = append(list, jams(now, f.Jams)...)
+	list = append(list, files(now, f.Files)...)
 	list = append(list, disk(now, f.Machine, r)...)
 	list = append(list, delivery(now, f.Routes)...)
 	list = append(list, callback(now, f.Callees)...)

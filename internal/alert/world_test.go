@@ -28,6 +28,7 @@ type world struct {
 	free     int64
 	disposal func(string) (Disposed, bool)
 	jams     func() []JamFacts
+	files    func() FilesFacts
 	fail     error // what every route answers
 	sent     []store.Notice
 }
@@ -106,7 +107,7 @@ func (w *world) begin() {
 		}
 		return w.fail
 	}, slog.New(slog.DiscardHandler))
-	w.keeper = New(Options{Config: current, Store: w.store, Send: w.sender, Disposal: w.disposal, Jams: w.jams, Free: func(string) (int64, error) { return w.free, nil }})
+	w.keeper = New(Options{Config: current, Store: w.store, Send: w.sender, Disposal: w.disposal, Jams: w.jams, Files: w.files, Free: func(string) (int64, error) { return w.free, nil }})
 }
 
 // pass lets time pass with a look every so often.

@@ -16,7 +16,7 @@ func (a *App) watch() engine.Follower {
 	a.sender = alert.NewSender(a.Store, a.InForce, alert.Post, a.log)
 	a.Alerts = alert.New(alert.Options{
 		Config: a.InForce, Store: a.Store, Send: a.sender,
-		Trouble: func() error { return a.Engine.Unwritable() }, Disposal: a.looked.of, Jams: a.jams, Verifies: a.serve,
+		Trouble: func() error { return a.Engine.Unwritable() }, Disposal: a.looked.of, Jams: a.jams, Files: a.FilesRefused, Verifies: a.serve,
 	})
 	return a.Alerts
 }
@@ -29,6 +29,30 @@ func (a *App) jams() []alert.JamFacts {
 		list = append(list, alert.JamFacts{Tenant: j.Tenant, Export: j.Export, Step: j.Step, Since: j.Since, Code: p.Code, Why: p.Summary})
 	}
 	return list
+}
+
+// Refused says what came of a wish to take the configuration's files up that
+// nobody waits to be answered: nil when they are in force. It may be called
+// concurrently.
+func (a *App) Refused(err error) {
+	if err == nil {
+		a.refused.Store(nil)
+		return
+	}
+	next := &alert.FilesFacts{Since: time.Now(), Why: problem.Of(err).Summary}
+	if before := a.refused.Load(); before != nil {
+		next.Since = before.Since
+	}
+	a.refused.Store(next)
+}
+
+// FilesRefused says whether files were to be taken up and could not be. It may be
+// called concurrently.
+func (a *App) FilesRefused() alert.FilesFacts {
+	if f := a.refused.Load(); f != nil {
+		return *f
+	}
+	return alert.FilesFacts{}
 }
 
 // startTelling begins to send messages, those of before too.

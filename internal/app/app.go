@@ -51,6 +51,7 @@ type App struct {
 	Meter       *export.Meter
 
 	inForce atomic.Pointer[config.Config]
+	refused atomic.Pointer[alert.FilesFacts] // files that were to be taken up and could not be; nil: none
 	sinks   sinkSet
 
 	opened        map[string]sink.Sink                 // of the configuration whose steps were made last

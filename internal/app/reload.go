@@ -23,6 +23,7 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 	next := c.Following(before)
 	d := config.Compare(before, next)
 	if d.Empty() {
+		a.Refused(nil)
 		return d, nil
 	}
 	connections, err := a.Connections.Following(next, unchanged(d))
@@ -46,6 +47,7 @@ func (a *App) Reload(ctx context.Context, c *config.Config, by string) (config.D
 	a.inForce.Store(next)
 	a.useSinks()
 	a.publishKeys(next)
+	a.Refused(nil)
 	return d, nil
 }
 

@@ -31,7 +31,10 @@ func (g *Globals) takeUp(ctx context.Context, a *app.App, hup <-chan os.Signal) 
 		case <-ctx.Done():
 			return
 		case <-hup:
-			g.tell(log, g.reload(ctx, a, "", "signal"))
+			if err := g.reload(ctx, a, "", "signal"); err != nil {
+				a.Refused(err)
+				g.tell(log, err)
+			}
 		case <-pace.C:
 			if err := g.answerReload(ctx, a); err != nil && ctx.Err() == nil {
 				log.Error("look for requests to reload", "error", err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -116,6 +117,57 @@ func TestFilesThatChangedSinceTheyWereShownAreRefused(t *testing.T) {
 		history, err := a.Store.In("elm").Revisions(t.Context(), 5)
 		if err != nil || len(history) != 2 || history[0].AppliedBy != "anna" || history[1].AppliedBy != "start" {
 			t.Errorf("history = %+v, %v", history, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever sends a signal is not answered, so somebody must be told otherwise.
+func TestASignalWhoseFilesAreWrongIsRememberedUntilFilesAreTakenUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bulkhead.yaml")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(onePractice)
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan string, 10)
+	g := &Globals{Config: path, Log: "info", streams: Streams{Out: io.Discard, Err: writer(func(text string) {
+		if strings.Contains(text, "taken up") || strings.Contains(text, "took up") {
+			said <- text
+		}
+	})}}
+	err = g.working(t.Context(), c, app.Options{}, func(a *app.App) error {
+		hup := make(chan os.Signal)
+		ctx, stop := context.WithCancel(t.Context())
+		var at sync.WaitGroup
+		at.Go(func() { g.takeUp(ctx, a, hup) })
+		defer at.Wait()
+		defer stop()
+		signal := func(text string) {
+			put(text)
+			hup <- syscall.SIGHUP
+			<-said
+		}
+		signal("foldr: x\n")
+		first := a.FilesRefused()
+		signal("foldr: y\n")
+		if f := a.FilesRefused(); first.Since.IsZero() || !f.Since.Equal(first.Since) || f.Why == "" {
+			t.Errorf("first %+v, then %+v", first, f)
+		}
+		signal(strings.Replace(onePractice, "[Patient]", "[Patient, Binary]", 1))
+		stop()
+		at.Wait()
+		if f := a.FilesRefused(); !f.Since.IsZero() {
+			t.Errorf("files are in force, and yet %+v", f)
 		}
 		return nil
 	})

@@ -93,7 +93,7 @@ type AlertRoute struct {
 	// Default: info.
 	Severity string `yaml:"severity" words:"info warning critical"`
 	// Kinds are the kinds of alerts that are told; docs/alerts.md lists them.
-	Kinds []string `yaml:"kinds" words:"stale failed activation stuck waiting unknown circuit refused drift roster agreement disposal key jwks rate disk ledger delivery request callback glass credential certificate audit unrecorded"`
+	Kinds []string `yaml:"kinds" words:"stale failed activation stuck waiting unknown circuit refused drift roster agreement disposal key jwks rate disk ledger delivery request callback glass credential certificate audit unrecorded configuration"`
 	// Tenants are the ids of the practices whose alerts are told, and that a
 	// server of theirs is out of reach. Other alerts about no practice are told
 	// only where neither Tenants nor Owners is given.
@@ -119,7 +119,7 @@ func AlertKinds() []string {
 	return []string{
 		"stale", "failed", "activation", "stuck", "waiting", "unknown", "circuit", "refused", "drift",
 		"roster", "agreement", "disposal", "key", "jwks", "rate", "disk", "ledger", "delivery", "request", "callback", "glass", "credential",
-		"certificate", "audit", "unrecorded",
+		"certificate", "audit", "unrecorded", "configuration",
 	}
 }
 

@@ -180,7 +180,7 @@ func TestALedgerThatAnotherProgramLocksIsWaitedFor(t *testing.T) {
 	}
 	await(t, "the lock", func() bool { _, err := tx.ExecContext(t.Context(), "BEGIN IMMEDIATE"); return err == nil })
 	run.goesOn()
-	run.says("step could not be recorded; it will run again")
+	run.says("step could not be recorded; it will be tried again")
 	p.bulkhead(t, "cancel", "lakeside").wants(3, "another program has kept the ledger locked", "next: ", "ledger_locked")
 	if _, err := tx.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
