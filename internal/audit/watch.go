@@ -64,11 +64,10 @@ func NewWatch(ledger chains, anchors string) *Watch { return &Watch{ledger: ledg
 // Pace of the watch.
 const (
 	WatchEvery = 24 * time.Hour // between two rounds
-	wholeEvery = 6*24*time.Hour + 12*time.Hour
-	wholeDays  = 7      // in which all rows are walked again
-	atOnce     = 500    // rows, each time it is called
-	aChain     = 25     // rows that looking at the end of a chain counts for
-	atLeast    = 10_000 // rows of a day's part of all rows
+	wholeDays  = 7              // in which all rows are walked again
+	atOnce     = 500            // rows, each time it is called
+	aChain     = 25             // rows that looking at the end of a chain counts for
+	atLeast    = 10_000         // rows of a day's part of all rows
 	putOff     = time.Hour
 	examineFor = time.Minute
 )
@@ -340,14 +339,27 @@ func (w *Watch) turn(ctx context.Context, at time.Time) error {
 		return nil
 	}
 	total := int64(0)
+	for _, k := range w.known {
+		total += k.End.Seq
+	}
+	r.whole, r.budget = true, max(total/wholeDays+1, atLeast)
+	since := at.Add(-wholeAfter(total, r.budget))
 	for tenant, k := range w.known {
-		if total += k.End.Seq; k.Fault == nil && (k.Walked.Seq > 0 || at.Sub(k.WholeAt) >= wholeEvery) {
+		if k.Fault == nil && (k.Walked.Seq > 0 || k.WholeAt.Before(since)) {
 			r.left = append(r.left, tenant)
 		}
 	}
 	slices.SortFunc(r.left, func(a, b string) int {
 		return cmp.Or(w.known[a].WholeAt.Compare(w.known[b].WholeAt), cmp.Compare(a, b))
 	})
-	r.whole, r.budget = true, max(total/wholeDays+1, atLeast)
 	return nil
+}
+
+// wholeAfter is how old the look at all rows of a chain may be when they are
+// walked again: with so many rows in all, of which a day's part is walked at a
+// time, the walk then ends within the week. Half a day of it is for rounds that
+// come late.
+func wholeAfter(total, part int64) time.Duration {
+	days := (total + part - 1) / part
+	return time.Duration(wholeDays-days)*24*time.Hour - 12*time.Hour
 }
