@@ -67,6 +67,8 @@ func history() []statement {
 		statement{sql: `INSERT INTO audit (tenant_id, seq, at, actor, source, request_id, export_id, action, object, outcome, reason, rule, facts, prev_hash, hash)
 			SELECT tenant, 2 * (row_number() OVER (PARTITION BY tenant ORDER BY i)) + k.column1, at, 'bulkhead', '', '', export, 'file_stored', '', 'done', '', '', '{}', 'ab', 'cd' FROM n JOIN (VALUES (0), (1)) k`},
 		statement{sql: `INSERT INTO audit_head (tenant_id, seq, hash) SELECT tenant_id, max(seq), 'cd' FROM audit GROUP BY 1`},
+		statement{sql: `INSERT INTO audit_watch (tenant_id, end_seq, end_hash, walked_seq, walked_hash, verified_at, whole_at, fault_seq, fault, found_at)
+			SELECT tenant_id, seq, hash, 0, '', now, now, 0, '', 0 FROM audit_head, (SELECT unixepoch() * 1000 AS now)`}, // its rows are invented, and no chain
 		statement{sql: `DROP TABLE n`},
 	)
 }
