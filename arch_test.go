@@ -17,7 +17,7 @@ const module = "github.com/bulkhead-fhir/bulkhead"
 // above it; its tests do too.
 var rooms = []string{
 	"", "tape", "smart", "bulkdata", "sqlonfhir", "uscore/internal/gen", "uscore",
-	"internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
+	"internal/wording", "internal/problem", "internal/secret", "internal/fhir", "internal/ndjson", "internal/life", "internal/table", "internal/generic",
 	"internal/config", "internal/agreement", "internal/access", "internal/audit", "internal/keyring", "internal/trace",
 	"internal/store/sqlite", "internal/store", "internal/atrest/atresttest", "internal/atrest", "internal/blob", "internal/quarantine",
 	"internal/scan", "internal/judge", "internal/columnar", "internal/parquetfile", "internal/views", "internal/rows/rowstest", "internal/rows",

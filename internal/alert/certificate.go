@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/keyring"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // CertificateFacts are what is known of one file of certificates.
@@ -57,9 +58,9 @@ func (f CertificateFacts) ends(now time.Time, c Condition, r Rules) []Condition 
 	if now.Before(c.Since) {
 		return nil
 	}
-	c.Summary = f.What + " is good until " + day(ends) + " only"
+	c.Summary = f.What + " is good until " + wording.Moment(ends) + " only"
 	if !now.Before(ends) {
-		c.Since, c.Summary = ends, f.What+" is no longer good, since "+day(ends)
+		c.Since, c.Summary = ends, f.What+" is no longer good, since "+wording.Moment(ends)
 	}
 	if f.Key == "" && c.Kind == Certificate {
 		c.Remedy = "Ask who runs the authority for its next certificate, put it into the file of " + f.Field + " beside the old one, and restart. Take the old one out of the file when it is no longer good."

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // GroupFacts are what is known of who is in a practice's group. On
@@ -81,7 +82,7 @@ func JudgeGroup(g *GroupFacts, r Rules) []Condition {
 	if g.Alive && g.still(r) && g.Known > 0 {
 		list = append(list, Condition{
 			Kind: Roster, Object: GroupStill, Severity: config.SeverityInfo, Party: Practice, Since: g.ChangedAt,
-			Summary: fmt.Sprintf("the practice works, and nobody has joined or left its group since %s (%d patients; whole lists since then: %d)", day(g.ChangedAt), g.Known, g.Lists),
+			Summary: fmt.Sprintf("the practice works, and nobody has joined or left its group since %s (%d patients; whole lists since then: %d)", wording.Moment(g.ChangedAt), g.Known, g.Lists),
 			Remedy:  "Ask the practice to run " + g.report() + " again; on eClinicalWorks a group stands still until somebody does.",
 		})
 	}
@@ -116,7 +117,7 @@ func (g *GroupFacts) size(r Rules) *Condition {
 	if is > was {
 		c.Severity = config.SeverityInfo
 	}
-	c.Summary = fmt.Sprintf("its group had %d patients on %s and has %d since %s: %d joined, %d left", was, day(g.Before.SeenAt), is, day(g.Last.SeenAt), g.Last.Joined, g.Last.Left)
+	c.Summary = fmt.Sprintf("its group had %d patients on %s and has %d since %s: %d joined, %d left", was, wording.Moment(g.Before.SeenAt), is, wording.Moment(g.Last.SeenAt), g.Last.Joined, g.Last.Left)
 	c.Remedy = "Ask the practice whether that was meant, and which criteria " + g.report() + " had when it last ran."
 	if is > was {
 		c.Remedy += " Look whether the agreement covers everybody who is new."

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 func TestAPracticeThatGrowsStaleIsToldOnceAndItsRecoveryOnce(t *testing.T) {
@@ -43,7 +44,7 @@ func TestRecordsOfLastMonthAreStaleThoughExportsComplete(t *testing.T) {
 			w.complete(w.request("p1", "incremental"), frozen, calm)
 			w.pass(day1, time.Hour)
 		}
-		if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "the server's records are those of "+day(frozen)) || !strings.Contains(w.sent[0].Body, "the vendor") {
+		if len(w.sent) != 1 || !strings.Contains(w.sent[0].Body, "the server's records are those of "+wording.Moment(frozen)) || !strings.Contains(w.sent[0].Body, "the vendor") {
 			t.Errorf("told: %+v", w.sent)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // A bundle is news that one message tells: those of one route and kind that
@@ -237,13 +238,13 @@ func line(a store.Alert, turn store.Turn, many bool) string {
 		about += ": "
 	}
 	if turn == store.Over {
-		return fmt.Sprintf("%sover since %s: %s (alert %d)\n", about, day(a.AbsentAt), a.Summary, a.ID)
+		return fmt.Sprintf("%sover since %s: %s (alert %d)\n", about, wording.Moment(a.AbsentAt), a.Summary, a.ID)
 	}
 	text := fmt.Sprintf("%s%s\n", about, a.Summary)
 	if a.Code != "" {
 		text = fmt.Sprintf("%s%s (%s)\n", about, a.Summary, a.Code)
 	}
-	text += fmt.Sprintf("  since: %s\n  to do: %s\n  who:   %s\n", day(a.Since), a.Remedy, whom[Party(a.Party)])
+	text += fmt.Sprintf("  since: %s\n  to do: %s\n  who:   %s\n", wording.Moment(a.Since), a.Remedy, whom[Party(a.Party)])
 	return text + fmt.Sprintf("  quiet: bulkhead alerts ack %d --for 3d\n", a.ID)
 }
 

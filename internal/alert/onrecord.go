@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/audit"
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // RecordFacts are what is known of the chains of the audit record.
@@ -48,7 +49,7 @@ func onRecord(now time.Time, f RecordFacts) []Condition {
 	if !f.Since.IsZero() && now.Sub(last) > unverified {
 		list = append(list, Condition{
 			Kind: Audit, Object: "unverified", Severity: config.SeverityWarning, Party: Us, Since: last,
-			Summary: "the audit record has not been verified since " + day(last) + ", which bulkhead does every day",
+			Summary: "the audit record has not been verified since " + wording.Moment(last) + ", which bulkhead does every day",
 			Remedy:  "See the reason in the log (verify the record), and look with bulkhead audit verify. Mostly the file of anchors beside the ledger cannot be read.",
 		})
 	}

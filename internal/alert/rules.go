@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // Rules are the bounds of the rules: those of the configuration.
@@ -67,14 +68,14 @@ func stale(now time.Time, p *PracticeFacts, r Rules) []Condition {
 	}
 	switch {
 	case old(ended) && p.Finished == nil:
-		c.Since, c.Summary = ended, "no export has ever completed, watched since "+day(ended)
+		c.Since, c.Summary = ended, "no export has ever completed, watched since "+wording.Moment(ended)
 		c.Remedy = "See bulkhead status " + p.Tenant + " for what holds it up, or try the server with bulkhead check " + p.Tenant + "."
 	case old(ended):
-		c.Since, c.Summary = ended, "no export has completed since "+day(ended)
+		c.Since, c.Summary = ended, "no export has completed since "+wording.Moment(ended)
 		c.Remedy = "See bulkhead status " + p.Tenant + " for what holds it up."
 	case p.Finished != nil && !p.Finished.TransactionTime.IsZero() && old(p.Finished.TransactionTime):
 		c.Since, c.Party = p.Finished.TransactionTime, Vendor
-		c.Summary = "exports complete, but the server's records are those of " + day(c.Since)
+		c.Summary = "exports complete, but the server's records are those of " + wording.Moment(c.Since)
 		c.Remedy = "Ask the vendor why its bulk data lags behind: the transactionTime of its exports does not move on."
 	case p.Finished != nil && p.Finished.ServerErrors > 0 && old(p.Whole):
 		c.Since, c.Party = p.Whole, Vendor
@@ -109,7 +110,7 @@ func failed(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 		return nil
 	case refusal && p.Finished != nil:
 		c.Kind, c.Severity = Activation, config.SeverityCritical
-		c.Summary = "the server took us until " + day(p.Finished.EndedAt) + " and now refuses: " + c.Summary
+		c.Summary = "the server took us until " + wording.Moment(p.Finished.EndedAt) + " and now refuses: " + c.Summary
 		c.Remedy = "Ask the practice whether it has ended the app's activation, and the vendor whether the registration or its keys were changed. " + c.Remedy
 	case c.Code.Kind() == problem.StorageFull.Kind() || c.Code == problem.Internal:
 		c.Severity = config.SeverityCritical
@@ -168,10 +169,10 @@ func waiting(now time.Time, p *PracticeFacts, x OpenExport, r Rules) []Condition
 		return nil
 	}
 	c := Condition{Kind: Waiting, Object: x.ID, Severity: config.SeverityWarning, Party: Us, Since: x.Asked}
-	c.Summary = "an export waits for a slot since " + day(x.Asked)
+	c.Summary = "an export waits for a slot since " + wording.Moment(x.Asked)
 	c.Remedy = "Look with bulkhead status what holds the slots; limits.exports and the registration's exports bound them."
 	if x.State == life.Waiting && x.WaitingFor != store.ForSlot {
-		c.Party, c.Summary = Vendor, "the server keeps an export waiting since "+day(x.Asked)
+		c.Party, c.Summary = Vendor, "the server keeps an export waiting since "+wording.Moment(x.Asked)
 		c.Remedy = "Ask the vendor what runs there for us, and how long it keeps its exports apart. If nothing does, cancel it with bulkhead cancel " + p.Tenant + " and start anew."
 		if x.WaitingFor != "" {
 			c.Summary += ": " + clean(x.WaitingFor)
@@ -201,7 +202,7 @@ func stuck(now time.Time, p *PracticeFacts, x OpenExport, r Rules) []Condition {
 	}
 	c := Condition{
 		Kind: Stuck, Object: x.ID, Severity: config.SeverityWarning, Party: Vendor, Since: began,
-		Summary: fmt.Sprintf("a %s export is at work since %s (%s); %s", x.Mode, day(began), x.State, against),
+		Summary: fmt.Sprintf("a %s export is at work since %s (%s); %s", x.Mode, wording.Moment(began), x.State, against),
 		Remedy:  "See bulkhead status " + p.Tenant + " --export " + x.ID + ". If the server makes no progress, ask the vendor, or cancel it with bulkhead cancel " + p.Tenant + ".",
 	}
 	if x.State != life.Polling && x.State != life.KickingOff {
@@ -242,16 +243,16 @@ func agreementEnds(now time.Time, p *PracticeFacts, _ Rules) []Condition {
 	}
 	c := Condition{
 		Kind: Agreement, Severity: config.SeverityWarning, Party: Us, Since: a.Ends.Add(-notice),
-		Summary: "its agreement ends on " + day(a.Ends) + "; nothing is exported after that",
+		Summary: "its agreement ends on " + wording.Moment(a.Ends) + "; nothing is exported after that",
 		Remedy:  "Renew it with the practice and change expires_at, or let it end: terminated says that it was meant.",
 	}
 	switch {
 	case !now.Before(a.Ends):
 		c.Severity, c.Since, c.Code = config.SeverityCritical, a.Ends, problem.AgreementDenied
-		c.Summary = "its agreement has ended on " + day(a.Ends) + ": nothing is exported any more"
+		c.Summary = "its agreement has ended on " + wording.Moment(a.Ends) + ": nothing is exported any more"
 	case !now.Before(a.Ends.Add(-lastWeek)):
 		c.Severity = config.SeverityCritical
-		c.Summary = "its agreement ends on " + day(a.Ends) + ": an export that may outlast it is no longer begun"
+		c.Summary = "its agreement ends on " + wording.Moment(a.Ends) + ": an export that may outlast it is no longer begun"
 	}
 	return one(c)
 }
@@ -275,8 +276,6 @@ func rate(now time.Time, p *PracticeFacts, r Rules) []Condition {
 		Remedy:  "Spread the schedules of practices that share it, export fewer types at a time, or ask the vendor for a higher limit.",
 	})
 }
-
-func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // rough writes a duration for people.
 func rough(d time.Duration) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // forgotten is after which time a server that no practice is configured to use
@@ -30,7 +31,7 @@ func circuits(now time.Time, list []CircuitFacts, r Rules) []Condition {
 		}
 		told = append(told, Condition{
 			Kind: Circuit, Object: f.Origin, Severity: config.SeverityWarning, Party: Vendor, Source: f.Source, Since: f.Since,
-			Summary: whose + " cannot be reached since " + day(f.Since) + ": " + cmp.Or(f.Why, "the connection failed"),
+			Summary: whose + " cannot be reached since " + wording.Moment(f.Since) + ": " + cmp.Or(f.Why, "the connection failed"),
 			Remedy: "Try it with bulkhead check for " + example + "; if our own network is well, ask the vendor whether it is down. " +
 				"Meanwhile one request now and then tries it, and the first connection lets all exports go on.",
 		})

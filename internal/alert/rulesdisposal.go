@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // The objects of alerts about what must be destroyed.
@@ -57,21 +58,21 @@ func (p *PracticeFacts) late(now time.Time) *Condition {
 		return nil
 	case e.Rule == agreement.NotReturned:
 		c.Since = e.At.Add(-half)
-		c.Summary = "its agreement is over: what is kept of it must be handed back and destroyed by " + day(e.At)
+		c.Summary = "its agreement is over: what is kept of it must be handed back and destroyed by " + wording.Moment(e.At)
 		c.Remedy = "Write it into a folder with bulkhead dispose " + p.Tenant + " --return DIR and give that to the practice; what is kept here goes after that."
 		if !now.Before(e.At) {
 			c.Severity = config.SeverityCritical
-			c.Summary = "its agreement is over: what was to be handed back and destroyed by " + day(e.At) + " is here still"
+			c.Summary = "its agreement is over: what was to be handed back and destroyed by " + wording.Moment(e.At) + " is here still"
 		}
 	case !e.Due || now.Sub(e.At) <= min(overdue, half):
 		return nil
 	default:
 		c.Since = e.At
-		c.Summary = "its agreement is over: what was to be destroyed since " + day(e.At) + " is here still"
+		c.Summary = "its agreement is over: what was to be destroyed since " + wording.Moment(e.At) + " is here still"
 		c.Remedy = "See what is in its way with bulkhead dispose " + p.Tenant + "; an export that has not ended is stopped with bulkhead cancel " + p.Tenant + "."
 		if by := e.At.Add(half); !now.Before(by) {
 			c.Severity = config.SeverityCritical
-			c.Summary = fmt.Sprintf("its agreement is over: all was to be destroyed by %s, and is not", day(by))
+			c.Summary = fmt.Sprintf("its agreement is over: all was to be destroyed by %s, and is not", wording.Moment(by))
 		}
 	}
 	return &c

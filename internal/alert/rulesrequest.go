@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // refusalTold is for how long a refused request is told: nobody takes it up
@@ -40,7 +41,7 @@ func untaken(now time.Time, p *PracticeFacts, r Rules) []Condition {
 	if u := p.Untaken; u.Requests > 0 && !p.Paused && now.Sub(u.Since) > r.WaitingAfter.Std() {
 		return one(Condition{
 			Kind: Request, Object: "waiting", Severity: config.SeverityWarning, Party: Us, Since: u.Since,
-			Summary: "requests of other programs wait since " + day(u.Since) + " to be taken up",
+			Summary: "requests of other programs wait since " + wording.Moment(u.Since) + " to be taken up",
 			Remedy:  "They wait for the practice's export to end: see bulkhead status " + p.Tenant + ". If there is none, see the log for what keeps bulkhead from taking them up.",
 		})
 	}

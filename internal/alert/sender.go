@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // A Deliver hands one message to a route. Its error is one of ours, without
@@ -256,7 +257,7 @@ func (s *Sender) Try(ctx context.Context, route string) error {
 		Route: route, Kind: "test", Turn: store.Opened, Severity: config.SeverityInfo, MadeAt: now,
 		Subject:   "[bulkhead] this is a test",
 		Incidents: []string{incidentOf("test", now)},
-		Body:      fmt.Sprintf("Somebody tried the alert route %s at %s. Nothing is wrong.", route, day(now)),
+		Body:      fmt.Sprintf("Somebody tried the alert route %s at %s. Nothing is wrong.", route, wording.Moment(now)),
 	}
 	return s.hand(ctx, n)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/attachment"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // An attachmentReport is what became of one export's documents.
@@ -59,9 +60,9 @@ func (r attachmentReport) String() string {
 	var parts []string
 	for _, o := range attachment.Outcomes {
 		if n := r.Outcomes[string(o)]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", thousands(n), o))
+			parts = append(parts, fmt.Sprintf("%s %s", wording.Count(n), o))
 		}
 	}
-	return fmt.Sprintf("documents of %s: %s of %s in storage, %s (%s)", r.Tenant, thousands(r.InStorage), thousands(r.Documents),
-		size(r.Bytes), strings.Join(parts, ", "))
+	return fmt.Sprintf("documents of %s: %s of %s in storage, %s (%s)", r.Tenant, wording.Count(r.InStorage), wording.Count(r.Documents),
+		wording.Size(r.Bytes), strings.Join(parts, ", "))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/app"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type backupCommand struct {
@@ -41,7 +42,7 @@ func (c *backupCommand) Run(ctx context.Context, g *Globals) error {
 			store.Manifest
 		}{to, m})
 	}
-	g.printf("%s: %s, schema %d, checked: %s, %s, %s\n", to, size(m.Bytes), m.Schema,
+	g.printf("%s: %s, schema %d, checked: %s, %s, %s\n", to, wording.Size(m.Bytes), m.Schema,
 		some(m.Rows["tenant"], "practice"), some(m.Rows["export"], "export"), some(m.Rows["output_file"], "file"))
 	g.printf("its manifest is beside it; put it back with bulkhead restore %s\n", to)
 	g.printf("it is the ledger only: raw, staged and quarantined files and the sinks are not in it\n")

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/engine"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type doctorCommand struct {
@@ -183,9 +184,9 @@ func (c *doctorCommand) print(g *Globals, r doctor.Report) error {
 	g.printf("looked at %s, %s, %s, %s and %s", some(int64(l.Tenants), "practice"), some(int64(l.Exports), "export"),
 		some(l.Files, "file"), some(l.Parts, "staged part"), some(int64(l.Sinks), "sink"))
 	if l.Read > 0 {
-		g.printf("; read %s of raw lines", size(l.Read))
+		g.printf("; read %s of raw lines", wording.Size(l.Read))
 	}
-	g.printf("; %s is free on the disk\n", size(l.FreeDisk))
+	g.printf("; %s is free on the disk\n", wording.Size(l.FreeDisk))
 	switch {
 	case s.Clean && s.Repaired > 0:
 		g.printf("all that was found is repaired; look again with bulkhead doctor%s\n", c.again())

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type encryptionShredCommand struct {
@@ -176,6 +177,6 @@ func (c *encryptionSealCommand) Run(ctx context.Context, g *Globals) (err error)
 	if g.JSON {
 		return g.emit(map[string]any{"tenant": c.Tenant, "files": looked, "encrypted": changed})
 	}
-	g.printf("%s: %s looked at, %s encrypted now; the rest was, by the practice's newest key\n", c.Tenant, some(looked, "file"), thousands(changed))
+	g.printf("%s: %s looked at, %s encrypted now; the rest was, by the practice's newest key\n", c.Tenant, some(looked, "file"), wording.Count(changed))
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 	"github.com/bulkhead-fhir/bulkhead/sqlonfhir"
 )
 
@@ -63,7 +64,7 @@ func (c *flattenCommand) Run(ctx context.Context, g *Globals) (err error) {
 		return fmt.Errorf("write rows: %w", err)
 	}
 	_, err = fmt.Fprintf(g.streams.Err, "%s lines, %s rows, %s of other types, %s refused\n",
-		thousands(total.Lines), thousands(total.Rows), thousands(total.Other), thousands(total.Refused))
+		wording.Count(total.Lines), wording.Count(total.Rows), wording.Count(total.Other), wording.Count(total.Refused))
 	return err
 }
 

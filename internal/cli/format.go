@@ -1,40 +1,18 @@
 package cli
 
 import (
-	"fmt"
-	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
-
-// size writes a number of bytes for people.
-func size(n int64) string {
-	switch {
-	case n < 1e3:
-		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1e9:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
 
 // some writes a number of things: "1 file", "2 files".
 func some(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return thousands(n) + " " + thing + "s"
+	return wording.Count(n) + " " + thing + "s"
 }
 
 // clock writes a time of today as 15:04:05, another with its day.

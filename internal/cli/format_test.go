@@ -8,19 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestNumbersAreWrittenForPeople(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %s, want %s", n, got, want)
-		}
-	}
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 1_500_000: "1.5 MB", 5_020_000_000: "5.02 GB"} {
-		if got := size(n); got != want {
-			t.Errorf("size(%d) = %s, want %s", n, got, want)
-		}
-	}
-}
-
 func TestATimeOfAnotherDayShowsItsDay(t *testing.T) {
 	if got := clock(time.Time{}); got != "never" {
 		t.Errorf("clock(zero) = %s", got)

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type qualityCommand struct {
@@ -80,7 +81,7 @@ func (c *qualityCommand) print(g *Globals, s *quality.Summary) {
 	if s.TransactionTime != "" {
 		g.printf(" as of %s", s.TransactionTime)
 	}
-	g.printf("\n%s lines: %s delivered, %s refused, %s blank\n", thousands(s.Lines), thousands(s.Delivered), thousands(s.Quarantined), thousands(s.Blank))
+	g.printf("\n%s lines: %s delivered, %s refused, %s blank\n", wording.Count(s.Lines), wording.Count(s.Delivered), wording.Count(s.Quarantined), wording.Count(s.Blank))
 	c.types(g, s)
 	if c.Columns {
 		columns(g, s)
@@ -107,10 +108,10 @@ func (c *qualityCommand) types(g *Globals, s *quality.Summary) {
 	for _, t := range s.Types {
 		before := ""
 		if t.Before != nil {
-			before = thousands(*t.Before)
+			before = wording.Count(*t.Before)
 		}
 		v := t.Verdicts
-		table.add(t.ResourceType, thousands(t.Resources), before, thousands(t.Double), thousands(v.Conform), thousands(v.Warnings), thousands(v.Errors), thousands(v.NoProfile))
+		table.add(t.ResourceType, wording.Count(t.Resources), before, wording.Count(t.Double), wording.Count(v.Conform), wording.Count(v.Warnings), wording.Count(v.Errors), wording.Count(v.NoProfile))
 	}
 	g.printf("\n")
 	table.print(g)
@@ -134,7 +135,7 @@ func columns(g *Globals, s *quality.Summary) {
 			if c.MustSupport {
 				must = "yes"
 			}
-			table.add(t.ResourceType, c.Name, thousands(c.Filled), fmt.Sprintf("%.1f %%", 100*c.Share), must)
+			table.add(t.ResourceType, c.Name, wording.Count(c.Filled), fmt.Sprintf("%.1f %%", 100*c.Share), must)
 		}
 	}
 	g.printf("\n")
@@ -148,7 +149,7 @@ func (g *Globals) findings(list []judge.Finding, most int) {
 	}
 	table := grid{header: []string{"", "rule", "element", "resources", "profile"}, right: map[int]bool{3: true}}
 	for _, f := range list[:min(len(list), most)] {
-		table.add(f.Severity, f.Rule, f.Path, thousands(f.Lines), short(f))
+		table.add(f.Severity, f.Rule, f.Path, wording.Count(f.Lines), short(f))
 	}
 	g.printf("\n")
 	table.print(g)
@@ -165,7 +166,7 @@ func links(g *Globals, s *quality.Summary) {
 	table := grid{header: []string{"references from", "to", "links", "lead to nothing"}, right: map[int]bool{2: true, 3: true}}
 	for _, l := range s.Links {
 		if l.Missing > 0 {
-			table.add(l.From, l.To, thousands(l.Links), thousands(l.Missing))
+			table.add(l.From, l.To, wording.Count(l.Links), wording.Count(l.Missing))
 		}
 	}
 	if len(table.rows) > 0 {

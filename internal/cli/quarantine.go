@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type quarantineCommand struct {
@@ -252,7 +253,7 @@ func (l *refusedList) printExport(g *Globals, rows []refusedRow) {
 	table := grid{header: []string{"", "file", "lines", "reason", "first lines", "refused"}, right: map[int]bool{2: true}}
 	for _, r := range rows {
 		total += r.Lines
-		table.add("", r.File, thousands(r.Lines), r.Reason, firstOf(r), clock(r.RefusedAt))
+		table.add("", r.File, wording.Count(r.Lines), r.Reason, firstOf(r), clock(r.RefusedAt))
 	}
 	g.printf("%s  export %s (%s, %s): %s\n", x.Tenant, x.ID, kindOf(x), x.State, some(total, "refused line"))
 	table.print(g)

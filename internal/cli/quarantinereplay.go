@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type quarantineReplayCommand struct {
@@ -167,7 +168,7 @@ func (c *quarantineReplayCommand) told(ctx context.Context, g *Globals, a *app.A
 	if g.JSON {
 		return g.emit(r)
 	}
-	g.printf("export %s: %s taken again, %s delivered, %s refused again\n", r.Export, some(r.Lines, "refused line"), thousands(r.Delivered), thousands(r.Again))
+	g.printf("export %s: %s taken again, %s delivered, %s refused again\n", r.Export, some(r.Lines, "refused line"), wording.Count(r.Delivered), wording.Count(r.Again))
 	if len(r.Remaining) > 0 {
 		g.printf("in quarantine still: %s; see bulkhead quarantine list %s\n", reasons(r.Remaining), c.Tenant)
 	}
@@ -199,7 +200,7 @@ func (c *quarantineReplayCommand) rehearse(ctx context.Context, g *Globals, cfg 
 			}
 			continue
 		}
-		g.printf("export %s: of %s %s would pass now, %s would be refused again", r.Origin, some(r.Lines, "refused line"), thousands(r.Pass), thousands(r.Again))
+		g.printf("export %s: of %s %s would pass now, %s would be refused again", r.Origin, some(r.Lines, "refused line"), wording.Count(r.Pass), wording.Count(r.Again))
 		if len(r.Reasons) > 0 {
 			g.printf(": %s", reasons(r.Reasons))
 		}

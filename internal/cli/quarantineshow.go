@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type quarantineShowCommand struct {
@@ -147,10 +148,10 @@ func (c *quarantineShowCommand) show(ctx context.Context, g *Globals, s *store.S
 // String says it in a few lines for people.
 func (l shownLine) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s line %s (%s at byte %s of the file)\n", l.File, thousands(l.Line), size(l.Bytes), thousands(l.Offset))
+	fmt.Fprintf(&b, "%s line %s (%s at byte %s of the file)\n", l.File, wording.Count(l.Line), wording.Size(l.Bytes), wording.Count(l.Offset))
 	fmt.Fprintf(&b, "  %s: %s\n", l.Reason, quarantine.Explain(l.Reason).Means)
 	if l.StopsAt != nil {
-		fmt.Fprintf(&b, "  reading it stops at its byte %s: %s\n", thousands(*l.StopsAt), l.Met)
+		fmt.Fprintf(&b, "  reading it stops at its byte %s: %s\n", wording.Count(*l.StopsAt), l.Met)
 	}
 	fmt.Fprintf(&b, "  %s", l.Structure)
 	if l.More {

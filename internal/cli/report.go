@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/sink"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // A typeReport is what one export brought of one type.
@@ -61,8 +62,8 @@ func (g *Globals) report(ctx context.Context, s *store.Store, exports []store.Ex
 			if r.Absent {
 				absent = append(absent, r.Tenant+" "+r.Type)
 			}
-			table.add(r.Tenant, r.Type, fmt.Sprint(r.Files), thousands(r.Resources), thousands(r.New), thousands(r.Changed),
-				thousands(r.Unchanged), thousands(r.Deleted), thousands(r.Quarantined), fmt.Sprintf("%.2f", r.Seconds), reasons(r.Reasons))
+			table.add(r.Tenant, r.Type, fmt.Sprint(r.Files), wording.Count(r.Resources), wording.Count(r.New), wording.Count(r.Changed),
+				wording.Count(r.Unchanged), wording.Count(r.Deleted), wording.Count(r.Quarantined), fmt.Sprintf("%.2f", r.Seconds), reasons(r.Reasons))
 		}
 	}
 	if !g.JSON && len(table.rows) > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 type rosterCommand struct {
@@ -132,7 +133,7 @@ func (g *Globals) groups(ctx context.Context, cfg *config.Config, s *store.Store
 			table.add(t.ID, "", "never", "never", "", stand.Verdict)
 			continue
 		}
-		table.add(t.ID, thousands(stand.Patients), clock(*stand.SeenAt), clock(*stand.ChangedAt), thousands(stand.Lists), stand.Verdict)
+		table.add(t.ID, wording.Count(stand.Patients), clock(*stand.SeenAt), clock(*stand.ChangedAt), wording.Count(stand.Lists), stand.Verdict)
 	}
 	if !g.JSON {
 		table.print(g)
@@ -222,14 +223,14 @@ func (c *rosterCommand) print(g *Globals, t *config.Tenant, stand standingGroup)
 		g.printf("\nno export has shown who is in it yet: that takes a full one with the type Patient\n")
 		return
 	}
-	g.printf("%s; since %s: %s joined, %s left\n\n", some(stand.Patients, "patient"), clock(*stand.Since), thousands(*stand.Joined), thousands(*stand.Left))
+	g.printf("%s; since %s: %s joined, %s left\n\n", some(stand.Patients, "patient"), clock(*stand.Since), wording.Count(*stand.Joined), wording.Count(*stand.Left))
 	table := grid{header: []string{"export", "seen", "shows", "patients", "joined", "left"}, right: map[int]bool{3: true, 4: true, 5: true}}
 	for _, l := range stand.History {
 		shows := "everybody"
 		if !l.Whole {
 			shows = "who changed"
 		}
-		table.add(l.Export, clock(l.SeenAt), shows, thousands(l.Members), thousands(l.Joined), thousands(l.Left))
+		table.add(l.Export, clock(l.SeenAt), shows, wording.Count(l.Members), wording.Count(l.Joined), wording.Count(l.Left))
 	}
 	table.print(g)
 	g.printf("\nverdict: %s\n", stand.Verdict)

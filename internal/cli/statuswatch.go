@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/schedule"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // needs is the mark of a practice that does not go on by itself.
@@ -163,7 +164,7 @@ func (b *board) detail(ctx context.Context, s *stand, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		s.detail = fmt.Sprintf("%d of %s stored, %s lines, %s", f.InRaw, some(f.Files, "file"), thousands(f.Lines), size(f.Bytes))
+		s.detail = fmt.Sprintf("%d of %s stored, %s lines, %s", f.InRaw, some(f.Files, "file"), wording.Count(f.Lines), wording.Size(f.Bytes))
 		if s.State == life.Downloading && f.Files > 0 {
 			s.done = float64(f.InRaw) / float64(f.Files)
 		}

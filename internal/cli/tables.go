@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/table"
 	"github.com/bulkhead-fhir/bulkhead/internal/views"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
@@ -60,7 +61,7 @@ func (c *tablesCommand) Run(g *Globals) error {
 			}
 			continue
 		}
-		list.add(e.Table, e.ResourceType, thousands(int64(len(e.Columns))), e.Description)
+		list.add(e.Table, e.ResourceType, wording.Count(int64(len(e.Columns))), e.Description)
 	}
 	if !g.JSON {
 		list.print(g)

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/quality"
 	"github.com/bulkhead-fhir/bulkhead/internal/quarantine"
 	"github.com/bulkhead-fhir/bulkhead/internal/validate"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 	"github.com/bulkhead-fhir/bulkhead/uscore"
 )
 
@@ -56,7 +57,7 @@ func (c *validateCommand) Run(ctx context.Context, g *Globals) error {
 		return nil
 	}
 	return problem.New(problem.NotValid, fmt.Sprintf("%s are refused, and %s of %s break a rule",
-		some(r.Refused, "line"), thousands(r.Verdicts.Errors), some(r.Resources, "resource")),
+		some(r.Refused, "line"), wording.Count(r.Verdicts.Errors), some(r.Resources, "resource")),
 		"See the reasons above; docs/refusals.md and docs/us-core.md explain them. --lines names every resource.")
 }
 
@@ -78,7 +79,7 @@ func (c *validateCommand) refusals(g *Globals) func(quarantine.Refusal) error {
 
 func (c *validateCommand) print(g *Globals, r *validate.Report) {
 	g.printf("%s, %s: %s, %s refused, %s blank\n", some(int64(r.Files), "file"), some(r.Lines, "line"),
-		some(r.Resources, "resource"), thousands(r.Refused), thousands(r.Blank))
+		some(r.Resources, "resource"), wording.Count(r.Refused), wording.Count(r.Blank))
 	if r.Refused > 0 {
 		g.printf("refused because: %s\n", reasons(r.ByReason))
 	}
@@ -88,7 +89,7 @@ func (c *validateCommand) print(g *Globals, r *validate.Report) {
 	}
 	for _, t := range r.Types {
 		v := t.Verdicts
-		table.add(t.ResourceType, thousands(t.Resources), thousands(v.Conform), thousands(v.Warnings), thousands(v.Errors), thousands(v.NoProfile))
+		table.add(t.ResourceType, wording.Count(t.Resources), wording.Count(v.Conform), wording.Count(v.Warnings), wording.Count(v.Errors), wording.Count(v.NoProfile))
 	}
 	if len(table.rows) > 0 {
 		g.printf("\n")

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/export"
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // A watcher follows exports to their end and shows where they are: lines that
@@ -200,7 +201,7 @@ func retrying(detail string, times int64, why string) string {
 	if times == 1 {
 		tail += "1 retry"
 	} else {
-		tail += thousands(times) + " retries"
+		tail += wording.Count(times) + " retries"
 	}
 	detail = head + ", retrying · " + tail
 	if why != "" {
@@ -250,9 +251,9 @@ func (w *watcher) moving(ctx context.Context, x store.Export) (string, error) {
 		return "", err
 	}
 	if spent.Requests > 0 {
-		return fmt.Sprintf("%s · %s for documents, %s", some(f.Files, "file"), some(spent.Requests, "request"), size(spent.Bytes)), nil
+		return fmt.Sprintf("%s · %s for documents, %s", some(f.Files, "file"), some(spent.Requests, "request"), wording.Size(spent.Bytes)), nil
 	}
-	return fmt.Sprintf("%s · %d stored, %s lines, %s, %.0f MB/s", some(f.Files, "file"), f.InRaw, thousands(f.Lines), size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
+	return fmt.Sprintf("%s · %d stored, %s lines, %s, %.0f MB/s", some(f.Files, "file"), f.InRaw, wording.Count(f.Lines), wording.Size(downloaded), w.rate(x.ID, downloaded+ingested)), nil
 }
 
 // rate gives megabytes a second over the last half second or so.
@@ -278,7 +279,7 @@ func (w *watcher) completed(ctx context.Context, x store.Export) (string, error)
 		kind = kindOf(x)
 	}
 	return fmt.Sprintf("%s · %s resources, %s, %s, %.1f s",
-		kind, thousands(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
+		kind, wording.Count(f.Delivered), some(f.Quarantined, "refused line"), some(f.Files, "file"), x.EndedAt.Sub(x.RequestedAt).Seconds()), nil
 }
 
 // finish prints what the exports brought, and gathers what went wrong.

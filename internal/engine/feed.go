@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // givenUp is how many files of one export may fail before the rest is not
@@ -58,7 +59,7 @@ func (e *Engine) warnOfExpiry(tx *store.Tx, x *store.Export) error {
 	if end := tx.Now().Add(pace * time.Duration(left)); end.Before(x.ExpiresAt) {
 		return nil
 	}
-	return tx.NoteOnce(x.ID, "engine", "links_may_lapse", fmt.Sprintf("%d files are left, the links end at %s", left, x.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")))
+	return tx.NoteOnce(x.ID, "engine", "links_may_lapse", fmt.Sprintf("%d files are left, the links end at %s", left, wording.Moment(x.ExpiresAt)))
 }
 
 func filesFailed(x *store.Export, totals store.FileTotals) *problem.Problem {

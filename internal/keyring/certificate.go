@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // A Certificate is a file of certificates that the configuration names: one with
@@ -136,14 +137,13 @@ func (c Certificate) Doubt(now time.Time) error {
 	if err != nil && c.HandedOver() && unseen(c.File) {
 		return nil
 	}
-	when := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 	switch {
 	case err != nil:
 		return err
 	case now.After(life.Ends):
-		return problem.New(problem.ConfigInvalid, c.What+" is no longer good, since "+when(life.Ends), "Put a new one at "+c.Field+".")
+		return problem.New(problem.ConfigInvalid, c.What+" is no longer good, since "+wording.Moment(life.Ends), "Put a new one at "+c.Field+".")
 	case now.Before(life.Begins):
-		return problem.New(problem.ConfigInvalid, c.What+" is not good before "+when(life.Begins), "Look whether the clock of this machine is right, or put another one at "+c.Field+".")
+		return problem.New(problem.ConfigInvalid, c.What+" is not good before "+wording.Moment(life.Begins), "Look whether the clock of this machine is right, or put another one at "+c.Field+".")
 	}
 	return c.strange()
 }

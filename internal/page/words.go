@@ -6,16 +6,18 @@ import (
 	"html/template"
 	"strconv"
 	"time"
+
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // words are what pages say of values.
 var words = template.FuncMap{
 	"ago":     ago,
-	"size":    size,
-	"count":   Count,
+	"size":    wording.Size,
+	"count":   wording.Count,
 	"percent": Percent,
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"clock":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
+	"clock":   wording.Moment,
 	"upper":   func(text string) string { return Sentence(errors.New(text)) },
 	"took":    func(from, to time.Time) string { return Span(to.Sub(from)) },
 	"share": func(part, whole int64) string {
@@ -51,27 +53,6 @@ func Span(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-func size(n int64) string {
-	switch {
-	case n < 1e3:
-		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1e9:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-}
-
-// Count writes a whole number with a comma between thousands.
-func Count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // Percent writes a share of one; a dash for a negative one, which nobody knows.

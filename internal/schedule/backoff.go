@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/life"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // pauses are how long after a practice's last failed export its schedule starts
@@ -70,5 +71,5 @@ func (b Backoff) Says() string {
 	if b.Until.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%d exports in a row failed, the last with %s: not before %s, a completed export or a changed configuration ends this", b.Failures, b.Code, clock(b.Until))
+	return fmt.Sprintf("%d exports in a row failed, the last with %s: not before %s, a completed export or a changed configuration ends this", b.Failures, b.Code, wording.Moment(b.Until))
 }

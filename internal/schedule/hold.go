@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/config"
 	"github.com/bulkhead-fhir/bulkhead/internal/problem"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // An Act is what would be done of a practice. Each later one is held back by
@@ -60,7 +61,7 @@ func (g Ground) Holds(t *config.Tenant, act Act, now time.Time) (h Hold, ok bool
 		}
 	}
 	if c, open := g.Circuit(t); open && now.Before(c.ProbeAt) {
-		return Hold{store.HeldByCircuit, c.ProbeAt, fmt.Sprintf("%s cannot be reached since %s (%s)", c.Origin, clock(c.OpenedAt), c.LastError)}, true
+		return Hold{store.HeldByCircuit, c.ProbeAt, fmt.Sprintf("%s cannot be reached since %s (%s)", c.Origin, wording.Moment(c.OpenedAt), c.LastError)}, true
 	}
 	if act < Start || len(t.Quiet) == 0 {
 		return Hold{}, false
@@ -78,7 +79,7 @@ func (g Ground) paused(t *config.Tenant, now time.Time) (h Hold, ok bool) {
 		if p.Over(now) || !Pauses(p, t) || ok && (h.Until.IsZero() || !p.Until.IsZero() && p.Until.Before(h.Until)) {
 			continue
 		}
-		h, ok = Hold{store.HeldByPause, p.Until, fmt.Sprintf("%s is paused by %s since %s: %s", ofPause(p), p.By, clock(p.At), p.Reason)}, true
+		h, ok = Hold{store.HeldByPause, p.Until, fmt.Sprintf("%s is paused by %s since %s: %s", ofPause(p), p.By, wording.Moment(p.At), p.Reason)}, true
 	}
 	return h, ok
 }
@@ -126,7 +127,7 @@ func Pausable(c *config.Config, p store.Pause, now time.Time) error {
 		return problem.New(problem.Usage, "a pause needs a reason", "Say why, so that whoever finds it knows when to end it; nothing of a patient.")
 	}
 	if !p.Until.IsZero() && !now.Before(p.Until) {
-		return problem.New(problem.Usage, "the pause would be over at "+clock(p.Until)+", which has passed", "Give a time that is yet to come, or none.")
+		return problem.New(problem.Usage, "the pause would be over at "+wording.Moment(p.Until)+", which has passed", "Give a time that is yet to come, or none.")
 	}
 	return nil
 }
@@ -143,6 +144,3 @@ func (g Ground) Circuit(t *config.Tenant) (store.Circuit, bool) {
 	}
 	return g.Circuits[i], true
 }
-
-// clock writes a time as people read it everywhere else.
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

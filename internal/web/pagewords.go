@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/page"
 	"github.com/bulkhead-fhir/bulkhead/internal/store"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // pageWords are further things that pages say of values.
@@ -43,7 +44,7 @@ func asOf(instant string) string {
 	if err != nil {
 		return instant
 	}
-	return t.UTC().Format("2006-01-02 15:04") + " UTC"
+	return wording.Moment(t)
 }
 
 // happenings say what moves an export.

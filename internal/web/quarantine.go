@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/look"
 	"github.com/bulkhead-fhir/bulkhead/internal/page"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 func (s *Server) refusedPage(w http.ResponseWriter, r *http.Request) error {
@@ -75,7 +76,7 @@ func (s *Server) fillRefusedOver(ctx context.Context, q *quarantined) error {
 		if shares[i] > limit {
 			class = "bad"
 		}
-		return class, judged[i].EndedAt.Format("2006-01-02 15:04") + ": " + page.Count(judged[i].Refused) + " of " + page.Count(judged[i].Lines) + " lines"
+		return class, judged[i].EndedAt.Format("2006-01-02 15:04") + ": " + wording.Count(judged[i].Refused) + " of " + wording.Count(judged[i].Lines) + " lines"
 	})
 	q.OverFrom, q.OverTo, q.Most = judged[0].EndedAt, judged[len(judged)-1].EndedAt, page.Percent(max(most, limit/10))
 	return nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/bulkhead-fhir/bulkhead/internal/access"
 	"github.com/bulkhead-fhir/bulkhead/internal/look"
-	"github.com/bulkhead-fhir/bulkhead/internal/page"
+	"github.com/bulkhead-fhir/bulkhead/internal/wording"
 )
 
 // A rosterShown is what the page of a practice's group shows.
@@ -58,6 +58,6 @@ func (v *rosterShown) draw() {
 	v.From, v.To = v.Lists[len(v.Lists)-1].SeenAt, v.Lists[0].SeenAt
 	v.Columns = columnsOf(values, 1, func(i int) (class, text string) {
 		l := v.Lists[len(v.Lists)-1-i]
-		return "run", l.SeenAt.Format("2006-01-02 15:04") + ": " + page.Count(l.Members) + " members, " + page.Count(l.Joined) + " joined, " + page.Count(l.Left) + " left"
+		return "run", l.SeenAt.Format("2006-01-02 15:04") + ": " + wording.Count(l.Members) + " members, " + wording.Count(l.Joined) + " joined, " + wording.Count(l.Left) + " left"
 	})
 }
