@@ -96,7 +96,11 @@ func (e *Engine) startScheduled(ctx context.Context, cfg *config.Config, t *conf
 		e.log.Warn("scheduled export is passed over", "tenant", t.ID, "reason", why)
 		return e.putOff(ctx, t, next)
 	}
-	b, err := e.backoff(ctx, t.ID)
+	latest, err := e.store.In(t.ID).Exports(ctx, schedule.Looks)
+	if err != nil {
+		return err
+	}
+	b, err := e.backoff(ctx, t.ID, latest)
 	if err != nil {
 		return err
 	}
@@ -108,9 +112,10 @@ func (e *Engine) startScheduled(ctx context.Context, cfg *config.Config, t *conf
 		next.Why = append(next.Why, b.Says())
 		return e.putOff(ctx, t, next)
 	}
-	if again, err := e.askAgain(ctx, t.ID); err != nil {
-		return err
-	} else if again {
+	if x, is := unanswered(latest, now); is {
+		if err := e.askAgain(ctx, x); err != nil {
+			return err
+		}
 		return e.moveOn(ctx, t, next)
 	}
 	wish := export.Wish{By: schedule.BySchedule}
@@ -135,14 +140,10 @@ func (e *Engine) putOff(ctx context.Context, t *config.Tenant, next schedule.Due
 	return e.store.In(t.ID).Do(ctx, func(tx *store.Tx) error { return tx.PutOffSchedule(next.At, next.Moved()) })
 }
 
-// backoff gives how a practice's schedule is kept back by its failures.
-func (e *Engine) backoff(ctx context.Context, tenant string) (schedule.Backoff, error) {
-	in := e.store.In(tenant)
-	latest, err := in.Exports(ctx, schedule.Looks)
-	if err != nil {
-		return schedule.Backoff{}, err
-	}
-	changed, err := in.ConfiguredAt(ctx)
+// backoff gives how a practice's schedule is kept back by the failures among its
+// latest exports.
+func (e *Engine) backoff(ctx context.Context, tenant string, latest []store.Export) (schedule.Backoff, error) {
+	changed, err := e.store.In(tenant).ConfiguredAt(ctx)
 	return schedule.BackoffOf(latest, changed), err
 }
 
