@@ -97,6 +97,7 @@ bench: setup ## against DuckDB and encoding/json, isolation of failures, ingest:
 microbench: ## the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./tape/... ./sqlonfhir/... ./uscore/... ./internal/ndjson/... ./internal/columnar/... ./internal/parquetfile/... ./internal/rows/... ./internal/generic/... ./internal/ingest/... ./internal/sandbox/population/...
 	$(GO) test -run '^$$' -bench BenchmarkPages -benchtime 5x ./internal/web
+	$(GO) test -run '^$$' -bench ApplyFiveHundred -benchtime 5x ./internal/cli
 
 unattended: setup ## sixty simulated days of a hundred practices, the healthy ones due every day
 	UNATTENDED=daily $(GO) test -count=1 -v -timeout 30m -run TestSixtyDays ./internal/scenario
